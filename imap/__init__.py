@@ -1,0 +1,1 @@
+"""The network daemons, the administrator's programs and the clients."""

@@ -1,0 +1,1 @@
+"""Programs of manual section 8, one module each."""

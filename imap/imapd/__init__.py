@@ -1,0 +1,1 @@
+"""imapd(8): the IMAP4rev1 server."""

@@ -1,0 +1,1 @@
+"""lmtpd(8): the LMTP delivery server."""

@@ -1,0 +1,1 @@
+"""What the programs of the suite share: configuration, storage, messages, protocol streams."""
