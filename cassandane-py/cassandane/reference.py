@@ -1,0 +1,118 @@
+"""The original Cyrus 3.6.1 and a few public mail clients, unpacked beside the clone.
+
+They are Debian's packages. ``python -m cassandane.reference`` fetches them with
+apt into a private state directory and unpacks them under ``.reference/root``:
+nothing is installed, root is not needed, and the machine is left as it was.
+Libraries that the machine already has are used from where they are.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+PACKAGES = (
+    "cyrus-imapd",
+    "cyrus-common",
+    "cyrus-caldav",
+    "cyrus-replication",
+    "cyrus-murder",
+    "cyrus-nntpd",
+    "cyrus-pop3d",
+    "cyrus-admin",
+    "cyrus-clients",
+    "libsasl2-modules",
+    "isync",
+    "mutt",
+    "swaks",
+    "curl",
+)
+
+_TOP = Path(__file__).resolve().parents[2] / ".reference"
+_ROOT = _TOP / "root"
+_STAMP = _TOP / "complete"
+_PROGRAM_DIRECTORIES = ("usr/lib/cyrus/bin", "usr/bin", "usr/sbin")
+
+
+def ensure() -> None:
+    """Fetch and unpack the packages once; later calls find the stamp and return."""
+    if _STAMP.exists() and _STAMP.read_text() == _wanted():
+        return
+    _TOP.mkdir(exist_ok=True)
+    with open(_TOP / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if _STAMP.exists() and _STAMP.read_text() == _wanted():
+            return
+        shutil.rmtree(_ROOT, ignore_errors=True)
+        for deb in _download():
+            subprocess.run(["dpkg-deb", "-x", deb, _ROOT], check=True)
+        _STAMP.write_text(_wanted())
+
+
+def program(name: str) -> str:
+    """The path of one of the original's programs, or of a client."""
+    ensure()
+    for directory in _PROGRAM_DIRECTORIES:
+        path = _ROOT / directory / name
+        if path.exists():
+            return str(path)
+    raise FileNotFoundError(f"{name} is in none of the reference packages")
+
+
+def environment() -> dict[str, str]:
+    """The environment in which the unpacked programs find their libraries and plugins."""
+    ensure()
+    triplet = next((_ROOT / "usr/lib").glob("*-linux-gnu*"), _ROOT / "usr/lib")
+    libraries = [triplet, _ROOT / "usr/lib", _ROOT / "lib" / triplet.name]
+    perl = [_ROOT / "usr/share/perl5", *sorted(triplet.glob("perl5/*"))]
+    return {
+        **os.environ,
+        "LD_LIBRARY_PATH": _joined(libraries, "LD_LIBRARY_PATH"),
+        "PERL5LIB": _joined(perl, "PERL5LIB"),
+        "SASL_PATH": str(triplet / "sasl2"),
+    }
+
+
+def _joined(paths: list[Path], variable: str) -> str:
+    rest = [os.environ[variable]] if os.environ.get(variable) else []
+    return ":".join([str(path) for path in paths] + rest)
+
+
+def _wanted() -> str:
+    return " ".join(PACKAGES)
+
+
+def _download() -> list[Path]:
+    lists, cache = _TOP / "lists", _TOP / "cache"
+    (lists / "partial").mkdir(parents=True, exist_ok=True)
+    (cache / "archives/partial").mkdir(parents=True, exist_ok=True)
+    options = [
+        "-o", "Debug::NoLocking=1",
+        "-o", f"Dir::State::lists={lists}",
+        "-o", f"Dir::Cache={cache}",
+        "-o", "APT::Sandbox::User=",
+        "-o", "APT::Get::Assume-Yes=1",
+        "-q",
+    ]
+    _run(["apt-get", *options, "update"])
+    fetch = [
+        "apt-get", *options, "install", "--reinstall", "--download-only", "--no-install-recommends",
+        *PACKAGES,
+    ]
+    _run(fetch)
+    return sorted((cache / "archives").glob("*.deb"))
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}\n{done.stdout}")
+
+
+if __name__ == "__main__":
+    ensure()
+    print(_ROOT, file=sys.stderr)
