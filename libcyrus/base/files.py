@@ -1,0 +1,209 @@
+"""Files written so that a crash leaves the old content or the new one, never a mixture.
+
+What "synced" means here: after ``fsync`` of a file its content survives a
+power cut; a *name* (created, renamed, removed) survives only after ``fsync``
+of its directory. Functions below say which of the two they give.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
+Buffer = bytes | bytearray | memoryview
+_IOV_MAX = 1024
+_COPY_CHUNK = 1 << 20
+
+
+def fsync_dir(path: str | os.PathLike[str]) -> None:
+    """Make the names in a directory survive a power cut."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def mkdirs(path: str | os.PathLike[str], mode: int = 0o755) -> None:
+    """Create the directory ``path`` and what is missing above it (mode limited by umask)."""
+    try:
+        os.mkdir(path, mode)
+    except FileNotFoundError:
+        parent = os.path.dirname(os.fspath(path).rstrip("/"))
+        if not parent or parent == os.fspath(path):
+            raise
+        mkdirs(parent, mode)
+        with suppress(FileExistsError):
+            os.mkdir(path, mode)
+    except FileExistsError:
+        if not stat.S_ISDIR(os.stat(path).st_mode):
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(path)) from None
+
+
+def mkdirs_for(path: str | os.PathLike[str], mode: int = 0o755) -> None:
+    """Create every missing directory above the *file* ``path``."""
+    parent = os.path.dirname(os.fspath(path))
+    if parent:
+        mkdirs(parent, mode)
+
+
+def open_making_dirs(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
+    """``os.open``, and once more after creating missing directories."""
+    try:
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+    except FileNotFoundError:
+        if not flags & os.O_CREAT:
+            raise
+        mkdirs_for(path)
+        return os.open(path, flags | os.O_CLOEXEC, mode)
+
+
+def write_all(fd: int, data: Buffer) -> None:
+    """Write every byte at the descriptor's position, however often the kernel stops short."""
+    done = os.write(fd, data)
+    if done == len(data):
+        return
+    view = memoryview(data)
+    while done < len(view):
+        done += os.write(fd, view[done:])
+
+
+def pwrite_all(fd: int, data: Buffer, offset: int) -> None:
+    """Write every byte at ``offset``; the descriptor's position stays."""
+    done = os.pwrite(fd, data, offset)
+    if done == len(data):
+        return
+    view = memoryview(data)
+    while done < len(view):
+        done += os.pwrite(fd, view[done:], offset + done)
+
+
+def writev_all(fd: int, buffers: Iterable[Buffer]) -> int:
+    """Write all buffers in order with as few calls as possible; returns the number of bytes."""
+    pending = [memoryview(buffer) for buffer in buffers if len(buffer)]
+    total = 0
+    while pending:
+        done = os.writev(fd, pending[:_IOV_MAX])
+        total += done
+        complete = 0
+        for view in pending:
+            if done < len(view):
+                break
+            done -= len(view)
+            complete += 1
+        del pending[:complete]
+        if done:
+            pending[0] = pending[0][done:]
+    return total
+
+
+def replace(
+    path: str | os.PathLike[str],
+    data: Buffer | Sequence[Buffer],
+    *,
+    mode: int = 0o600,
+    temporary: str | None = None,
+    sync: bool = True,
+) -> None:
+    """Give ``path`` new content at once, by way of ``temporary`` (default: ``path`` + ``.NEW``).
+
+    With ``sync`` both content and name survive a power cut on return. On any
+    error the old file stays, the temporary one is removed, and ``OSError`` is
+    raised. Callers that race for one temporary name must hold a lock.
+    """
+    name = os.fspath(path)
+    new = temporary or name + ".NEW"
+    fd = open_making_dirs(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, mode)
+    try:
+        try:
+            if isinstance(data, (bytes, bytearray, memoryview)):
+                write_all(fd, data)
+            else:
+                writev_all(fd, data)
+            if sync:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+        os.rename(new, name)
+    except OSError:
+        remove(new)
+        raise
+    if sync:
+        fsync_dir(os.path.dirname(name) or ".")
+
+
+def remove(path: str | os.PathLike[str]) -> bool:
+    """Unlink a file; False when there was none."""
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def copy(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    keep_times: bool = False,
+    sync: bool = True,
+) -> None:
+    """Copy one file's bytes, creating missing directories; a half-written target is removed.
+
+    An empty source is refused (``EINVAL``), as the original does: no message,
+    index or database of Cyrus is empty by right.
+    """
+    reader = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        status = os.fstat(reader)
+        if not status.st_size:
+            raise OSError(errno.EINVAL, "zero byte file", os.fspath(source))
+        writer = open_making_dirs(target, os.O_RDWR | os.O_TRUNC | os.O_CREAT)
+        try:
+            while chunk := os.read(reader, _COPY_CHUNK):
+                write_all(writer, chunk)
+            if sync:
+                os.fsync(writer)
+            if keep_times:
+                os.utime(writer, ns=(status.st_atime_ns, status.st_mtime_ns))
+        except OSError:
+            remove(target)
+            raise
+        finally:
+            os.close(writer)
+    finally:
+        os.close(reader)
+
+
+def link_or_copy(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    link: bool = True,
+    keep_times: bool = False,
+) -> bool:
+    """Hard-link ``source`` as ``target``, or copy where links cannot go; True when it was a link.
+
+    An existing target is replaced. Missing directories are created. A copy's
+    content is synced; a link needs none. The name is not synced.
+    """
+    if link:
+        for _attempt in range(3):
+            try:
+                os.link(source, target)
+                return True
+            except FileExistsError:
+                os.unlink(target)
+            except FileNotFoundError:
+                if not os.path.exists(source):
+                    raise
+                mkdirs_for(target)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+                    raise
+                break
+    copy(source, target, keep_times=keep_times)
+    return False
