@@ -1,0 +1,304 @@
+"""TLS for every daemon and client of the suite: the one module that touches OpenSSL.
+
+Contexts are built once, in the pool parent, before workers are forked: all workers then share the
+ticket keys, and a session started in one resumes in any other. No session database is kept; tickets
+carry the state. Compression and renegotiation are off.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from OpenSSL import SSL, crypto
+
+VERIFY_DEPTH = 5
+MAX_RECORD = 16 * 1024
+
+_VERSIONS = {
+    "tls1_0": SSL.OP_NO_TLSv1,
+    "tls1_1": SSL.OP_NO_TLSv1_1,
+    "tls1_2": SSL.OP_NO_TLSv1_2,
+    "tls1_3": SSL.OP_NO_TLSv1_3,
+}
+
+
+class TlsError(Exception):
+    """A certificate cannot be used, or a handshake or record failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerParameters:
+    """What a server context is made of; file names, and the words of the ``tls_*`` options.
+
+    ``certificates`` and ``keys`` pair up; a missing key is looked for in the certificate's file.
+    ``versions`` is the option's text (any of tls1_0 tls1_1 tls1_2 tls1_3), ``session_timeout`` is in
+    seconds, 0 turns resumption off.
+    """
+
+    certificates: tuple[str, ...]
+    keys: tuple[str, ...] = ()
+    ident: str = "imap"
+    client_ca_file: str | None = None
+    client_ca_dir: str | None = None
+    client_certs: str = "optional"
+    server_ca_file: str | None = None
+    crl_file: str | None = None
+    dhparam_file: str | None = None
+    versions: str = "tls1_0 tls1_1 tls1_2 tls1_3"
+    ciphers: str = "DEFAULT"
+    prefer_server_ciphers: bool = False
+    eccurve: str = "prime256v1"
+    session_timeout: int = 86400
+
+
+class TlsContext:
+    """A ready OpenSSL context; opaque outside this module."""
+
+    def __init__(self, context: SSL.Context) -> None:
+        self.openssl = context
+
+
+def server_context(parameters: ServerParameters) -> TlsContext:
+    """Load certificates and build a context. Raises TlsError naming the file or value at fault."""
+    context = SSL.Context(SSL.TLS_SERVER_METHOD)
+    context.set_options(_protocol_options(parameters))
+    context.set_mode(getattr(SSL, "MODE_RELEASE_BUFFERS", 0))
+    try:
+        context.set_cipher_list(parameters.ciphers.encode("ascii", "replace"))
+    except SSL.Error as error:
+        raise TlsError(f"cannot load cipher list '{parameters.ciphers}'") from error
+    _load_certificates(context, parameters.certificates, parameters.keys)
+    if parameters.dhparam_file:
+        try:
+            context.load_tmp_dh(parameters.dhparam_file)
+        except SSL.Error as error:
+            raise TlsError(f"cannot load DH parameters from '{parameters.dhparam_file}'") from error
+    _set_curve(context, parameters.eccurve)
+    _set_client_certificates(context, parameters)
+    if parameters.crl_file:
+        _load_revocations(context, parameters.crl_file)
+    if parameters.session_timeout > 0:
+        context.set_session_id(parameters.ident.encode()[:32])
+        context.set_session_cache_mode(SSL.SESS_CACHE_SERVER | SSL.SESS_CACHE_NO_INTERNAL)
+        context.set_timeout(parameters.session_timeout)
+    else:
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    return TlsContext(context)
+
+
+def client_context(
+    *, ca_file: str | None = None, ca_dir: str | None = None, cert: str | None = None, key: str | None = None
+) -> TlsContext:
+    """For our clients: verifies the server only when a CA file or folder is given."""
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_options(SSL.OP_NO_SSLv2 | SSL.OP_NO_SSLv3 | SSL.OP_NO_COMPRESSION)
+    if cert:
+        _load_certificates(context, (cert,), (key,) if key else ())
+    if ca_file or ca_dir:
+        try:
+            context.load_verify_locations(ca_file, ca_dir)
+        except SSL.Error as error:
+            raise TlsError(f"cannot load CA data from '{ca_file or ca_dir}'") from error
+        context.set_verify(SSL.VERIFY_PEER, _verify)
+    return TlsContext(context)
+
+
+class TlsSession:
+    """TLS on one non-blocking socket. Reads and writes raise BlockingIOError instead of waiting."""
+
+    def __init__(self, connection: SSL.Connection) -> None:
+        self._connection = connection
+        self._retry: bytes | None = None
+
+    @classmethod
+    def accept(
+        cls, context: TlsContext, sock: socket.socket, wait: Callable[[bool], None]
+    ) -> TlsSession:
+        """Shake hands as the server. ``wait(write)`` blocks until the socket is ready, or raises."""
+        connection = SSL.Connection(context.openssl, sock)
+        connection.set_accept_state()
+        return cls._handshake(connection, wait)
+
+    @classmethod
+    def connect(
+        cls, context: TlsContext, sock: socket.socket, wait: Callable[[bool], None]
+    ) -> TlsSession:
+        """Shake hands as the client."""
+        connection = SSL.Connection(context.openssl, sock)
+        connection.set_connect_state()
+        return cls._handshake(connection, wait)
+
+    @classmethod
+    def _handshake(cls, connection: SSL.Connection, wait: Callable[[bool], None]) -> TlsSession:
+        while True:
+            try:
+                connection.do_handshake()
+                return cls(connection)
+            except SSL.WantReadError:
+                wait(False)
+            except SSL.WantWriteError:
+                wait(True)
+            except SSL.Error as error:
+                raise TlsError(_reason(error)) from error
+
+    def recv(self, size: int) -> bytes:
+        """Up to one record; empty at the end. Raises BlockingIOError, TlsError."""
+        try:
+            return self._connection.recv(min(size, 4 * MAX_RECORD))
+        except (SSL.WantReadError, SSL.WantWriteError):
+            raise BlockingIOError from None
+        except SSL.ZeroReturnError:
+            return b""
+        except SSL.SysCallError as error:
+            if error.args[0] == -1:
+                return b""
+            raise TlsError(_reason(error)) from error
+        except SSL.Error as error:
+            raise TlsError(_reason(error)) from error
+
+    def send(self, data: bytes | memoryview) -> int:
+        """Bytes taken. After BlockingIOError the same bytes must be offered again (OpenSSL's rule)."""
+        piece = self._retry if self._retry is not None else bytes(data)
+        try:
+            sent = self._connection.send(piece)
+        except (SSL.WantReadError, SSL.WantWriteError):
+            self._retry = piece
+            raise BlockingIOError from None
+        except SSL.Error as error:
+            raise TlsError(_reason(error)) from error
+        self._retry = None
+        return sent
+
+    def pending(self) -> int:
+        """Decrypted bytes that wait inside OpenSSL."""
+        return self._connection.pending()
+
+    def shutdown(self) -> None:
+        """Say goodbye without waiting for the peer's answer; the session stays resumable."""
+        with contextlib.suppress(SSL.Error):
+            self._connection.shutdown()
+
+    @property
+    def protocol(self) -> str:
+        return self._connection.get_protocol_version_name()
+
+    @property
+    def cipher(self) -> str:
+        return self._connection.get_cipher_name() or ""
+
+    @property
+    def bits(self) -> int:
+        """Strength of the cipher in use, SASL's external SSF."""
+        return self._connection.get_cipher_bits() or 0
+
+    @property
+    def reused(self) -> bool:
+        """Whether the session was resumed; for log lines, False where pyOpenSSL cannot tell."""
+        ask = getattr(getattr(SSL, "_lib", None), "SSL_session_reused", None)
+        handle = getattr(self._connection, "_ssl", None)
+        return bool(ask(handle)) if ask is not None and handle is not None else False
+
+    @property
+    def peer_name(self) -> str | None:
+        """The common name of a verified client certificate."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            certificate = self._connection.get_peer_certificate()
+            return None if certificate is None else certificate.get_subject().CN
+
+    def received_info(self) -> str:
+        """The words in a Received header, without parentheses."""
+        version = self._connection.get_cipher_version() or self.protocol
+        return f"version={version} cipher={self.cipher} bits={self.bits}/{self.bits} verify=YES"
+
+    def channel_binding(self, label: bytes, size: int) -> bytes:
+        """Keying material for ``tls-exporter`` bindings (RFC 9266)."""
+        return self._connection.export_keying_material(label, size)
+
+
+def _protocol_options(parameters: ServerParameters) -> int:
+    options = SSL.OP_ALL | SSL.OP_NO_SSLv2 | SSL.OP_NO_SSLv3 | SSL.OP_NO_COMPRESSION
+    options |= getattr(SSL, "OP_NO_RENEGOTIATION", 0)
+    wanted = set(re.split(r"[\s,]+", parameters.versions))
+    for version, off in _VERSIONS.items():
+        if version not in wanted:
+            options |= off
+    if parameters.prefer_server_ciphers:
+        options |= SSL.OP_CIPHER_SERVER_PREFERENCE
+    if parameters.session_timeout <= 0:
+        options |= SSL.OP_NO_TICKET
+    return options
+
+
+def _load_certificates(context: SSL.Context, certificates: tuple[str, ...], keys: tuple[str, ...]) -> None:
+    for number, certificate in enumerate(certificates):
+        key = keys[number] if number < len(keys) else certificate
+        try:
+            context.use_certificate_chain_file(certificate)
+        except SSL.Error as error:
+            raise TlsError(f"unable to get certificate from '{certificate}': {_reason(error)}") from error
+        try:
+            context.use_privatekey_file(key)
+            context.check_privatekey()
+        except SSL.Error as error:
+            raise TlsError(f"unable to get private key from '{key}': {_reason(error)}") from error
+
+
+def _set_curve(context: SSL.Context, name: str) -> None:
+    """An unknown curve leaves OpenSSL's own choice, as in the original."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        with contextlib.suppress(ValueError):
+            context.set_tmp_ecdh(crypto.get_elliptic_curve(name))
+
+
+def _set_client_certificates(context: SSL.Context, parameters: ServerParameters) -> None:
+    if parameters.client_certs == "off":
+        return
+    if not (parameters.client_ca_file or parameters.client_ca_dir):
+        if parameters.client_certs == "require":
+            raise TlsError("client certificates are required, but no client CA is configured")
+        return
+    try:
+        context.load_verify_locations(parameters.client_ca_file, parameters.client_ca_dir)
+        if parameters.client_ca_file:
+            context.load_client_ca(os.fsencode(parameters.client_ca_file))
+    except SSL.Error as error:
+        if parameters.client_certs == "require":
+            raise TlsError(f"cannot load client CA data from '{parameters.client_ca_file}'") from error
+        return
+    mode = SSL.VERIFY_PEER | SSL.VERIFY_CLIENT_ONCE
+    if parameters.client_certs == "require":
+        mode |= SSL.VERIFY_FAIL_IF_NO_PEER_CERT
+    context.set_verify(mode, _verify)
+    context.set_verify_depth(VERIFY_DEPTH)
+
+
+def _load_revocations(context: SSL.Context, path: str) -> None:
+    store = context.get_cert_store()
+    if store is None:
+        raise TlsError(f"cannot load CRL file '{path}'")
+    try:
+        store.load_locations(path)
+    except crypto.Error as error:
+        raise TlsError(f"cannot load CRL file '{path}'") from error
+    store.set_flags(crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL)
+
+
+def _verify(
+    _connection: SSL.Connection, _certificate: crypto.X509, _error: int, _depth: int, ok: int
+) -> bool:
+    return bool(ok)
+
+
+def _reason(error: SSL.Error) -> str:
+    """OpenSSL's last word on what went wrong, or the system's."""
+    if error.args and isinstance(error.args[0], list):
+        return str(error.args[0][-1][-1]) if error.args[0] else "protocol error"
+    return str(error.args[-1]) if error.args else type(error).__name__
