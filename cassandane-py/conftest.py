@@ -1,0 +1,40 @@
+"""Fixtures: a fresh instance a test, and clients on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from cassandane.clients import ImapClient
+from cassandane.instance import Instance
+
+
+def _settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    marks = request.node.iter_markers("imapd_conf")
+    merged: dict[str, Any] = {}
+    for mark in reversed(list(marks)):
+        merged |= mark.kwargs
+    return {key: str(value) for key, value in merged.items()}
+
+
+@pytest.fixture
+def instance(request: pytest.FixtureRequest) -> Iterator[Instance]:
+    """A running server of ours with the user ``cassandane``; its directory stays if the test fails."""
+    server = Instance(imapd_conf=_settings(request))
+    server.start()
+    try:
+        server.create_user("cassandane")
+        yield server
+    except BaseException:
+        server.stop(check=False)
+        raise
+    server.stop()
+    server.remove()
+
+
+@pytest.fixture
+def imap(instance: Instance) -> Iterator[ImapClient]:
+    with instance.imap("cassandane") as client:
+        yield client
