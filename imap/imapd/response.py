@@ -1,0 +1,232 @@
+"""The response writer: the one place that spells answers on the wire (RFC 3501 section 7).
+
+Handlers return an `Ok`, `No` or `Bad`; untagged data leaves through methods named for it. Everything is
+gathered by the stream and sent together with the tagged line, or when the stream is about to wait for input.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from imap.imapd.parse import is_atom
+from libcyrus import acl
+from libcyrus.index.updates import FlagUpdate, SelectedView, Updates
+
+COMPLETED = "Completed"
+
+_SYSTEM_FLAGS = b"\\Answered \\Flagged \\Draft \\Deleted \\Seen"
+_NOT_QUOTED = re.compile(rb'[\x00\r\n"%\\\x80-\xff]')
+_MAX_QUOTED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Ok:
+    """Success; ``code`` is a response code without its brackets."""
+
+    text: str = COMPLETED
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    text: str
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bad:
+    text: str
+    code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """The handler has said all there is to say, tagged line included (a connection about to end)."""
+
+
+Outcome = Ok | No | Bad | Silent
+
+
+class Writer(Protocol):
+    """What the response writer needs of a connection."""
+
+    def write(self, data: bytes) -> object: ...
+    def flush(self) -> object: ...
+
+
+def quoted(value: bytes) -> bytes:
+    """A string: quoted if it can be, a literal otherwise."""
+    if len(value) >= _MAX_QUOTED or _NOT_QUOTED.search(value):
+        return b"{%d}\r\n%b" % (len(value), value)
+    return b'"%b"' % value
+
+
+def nstring(value: bytes | None) -> bytes:
+    return b"NIL" if value is None else quoted(value)
+
+
+def astring(value: bytes | str) -> bytes:
+    """An atom if it can be one, else a string."""
+    octets = os.fsencode(value) if isinstance(value, str) else value
+    if is_atom(octets) and octets != b"NIL":
+        return octets
+    return quoted(octets)
+
+
+class Responses:
+    """Untagged and tagged answers of one connection."""
+
+    def __init__(self, stream: Writer) -> None:
+        self._stream = stream
+        self.write = stream.write
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    # conditions
+
+    def ok(self, text: str, code: str | None = None) -> None:
+        self.write(b"* OK " + _condition(text, code))
+
+    def no(self, text: str, code: str | None = None) -> None:
+        self.write(b"* NO " + _condition(text, code))
+
+    def bad(self, text: str) -> None:
+        self.write(b"* BAD " + _condition(text, None))
+
+    def bye(self, text: str, code: str | None = None) -> None:
+        self.write(b"* BYE " + _condition(text, code))
+
+    def alert(self, text: str) -> None:
+        self.ok(text, "ALERT")
+
+    def tagged(self, tag: bytes, outcome: Outcome) -> None:
+        if isinstance(outcome, Silent):
+            return
+        word = b" OK " if isinstance(outcome, Ok) else b" NO " if isinstance(outcome, No) else b" BAD "
+        self.write(tag + word + _condition(outcome.text, outcome.code))
+
+    def continuation(self, text: bytes = b"go ahead") -> None:
+        self.write(b"+ %b\r\n" % text)
+
+    def untagged(self, data: bytes) -> None:
+        """One untagged response of a kind that has no method: ``data`` is all between ``* `` and CRLF."""
+        self.write(b"* %b\r\n" % data)
+
+    # server data
+
+    def capability(self, names: Iterable[str]) -> None:
+        self.untagged(b"CAPABILITY " + " ".join(names).encode("ascii"))
+
+    def enabled(self, names: Iterable[str]) -> None:
+        self.untagged(b"ENABLED " + " ".join(names).encode("ascii"))
+
+    def id(self, pairs: Sequence[tuple[str, str]] | None) -> None:
+        """The server's ID parameters (RFC 2971 section 3.2); None for NIL."""
+        if pairs is None:
+            self.untagged(b"ID NIL")
+            return
+        fields = " ".join(f'"{name}" "{value}"' for name, value in pairs)
+        self.untagged(b"ID (" + os.fsencode(fields) + b")")
+
+    # mailboxes
+
+    def exists(self, count: int, recent: int) -> None:
+        """EXISTS and RECENT, which always come together."""
+        self.write(b"* %d EXISTS\r\n* %d RECENT\r\n" % (count, recent))
+
+    def flags(self, view: SelectedView) -> None:
+        """FLAGS and PERMANENTFLAGS; what the latter lists depends on the rights (RFC 4314 section 5.1.1)."""
+        names = os.fsencode("".join(f" {name}" for name in view.flag_names))
+        permanent: list[bytes] = []
+        if not view.readonly:
+            if view.rights & acl.WRITE:
+                permanent.append(b"\\Answered \\Flagged \\Draft")
+            if view.rights & acl.DELETEMSG:
+                permanent.append(b"\\Deleted")
+            if view.rights & acl.SETSEEN:
+                permanent.append(b"\\Seen")
+            if view.rights & acl.WRITE:
+                permanent.extend(os.fsencode(name) for name in view.flag_names)
+                if view.can_create_flags:
+                    permanent.append(b"\\*")
+        self.write(
+            b"* FLAGS (%b%b)\r\n* OK [PERMANENTFLAGS (%b)] Ok\r\n" % (_SYSTEM_FLAGS, names, b" ".join(permanent))
+        )
+
+    def flag_update(self, update: FlagUpdate, *, by_uid: bool) -> None:
+        """An untagged FETCH with FLAGS only."""
+        if by_uid:
+            self.write(b"* %d FETCH (FLAGS %b UID %d)\r\n" % (update.msgno, update.flags, update.uid))
+        else:
+            self.write(b"* %d FETCH (FLAGS %b)\r\n" % (update.msgno, update.flags))
+
+    def updates(self, updates: Updates, view: SelectedView, *, by_uid: bool = False) -> None:
+        """News of the selected mailbox, in the order that libcyrus.index.updates gives."""
+        if updates.expunged:
+            self.write(b"".join(b"* %d EXPUNGE\r\n" % msgno for msgno in updates.expunged))
+        if updates.exists is not None:
+            self.exists(updates.exists, updates.recent)
+        if updates.flag_names_changed:
+            self.flags(view)
+        for update in updates.fetches:
+            self.flag_update(update, by_uid=by_uid)
+
+    def list(self, kind: bytes, attributes: str, delimiter: str, name: str) -> None:
+        """LIST or LSUB; ``kind`` is the response's name, ``name`` external."""
+        self.untagged(
+            b'%b (%b) "%b" %b' % (kind, attributes.encode("ascii"), delimiter.encode("ascii"), astring(name))
+        )
+
+    def status(self, name: str, items: Iterable[tuple[str, int | str]]) -> None:
+        values = " ".join(f"{item} {value}" for item, value in items)
+        self.untagged(b"STATUS %b (%b)" % (astring(name), values.encode("ascii")))
+
+    def namespace(self, groups: Sequence[Sequence[tuple[str, str]]]) -> None:
+        """The three groups of (prefix, delimiter), each maybe empty (RFC 2342 section 6)."""
+        self.untagged(b"NAMESPACE " + b" ".join(_namespace_group(group) for group in groups))
+
+    # ACL and QUOTA
+
+    def acl(self, name: str, entries: Iterable[tuple[str, str]]) -> None:
+        pairs = b"".join(b" %b %b" % (astring(identifier), astring(rights)) for identifier, rights in entries)
+        self.untagged(b"ACL %b%b" % (astring(name), pairs))
+
+    def listrights(self, name: str, identifier: str, required: str, optional: Iterable[str]) -> None:
+        self.untagged(
+            b"LISTRIGHTS %b %b %b%b"
+            % (
+                astring(name),
+                astring(identifier),
+                astring(required),
+                b"".join(b" " + right.encode("ascii") for right in optional),
+            )
+        )
+
+    def myrights(self, name: str, rights: str) -> None:
+        self.untagged(b"MYRIGHTS %b %b" % (astring(name), astring(rights)))
+
+    def quota(self, root: str, resources: Iterable[tuple[str, int, int]]) -> None:
+        """QUOTA: for each limited resource its name, usage and limit, in the protocol's units."""
+        triplets = b" ".join(b"%b %d %d" % (name.encode("ascii"), used, limit) for name, used, limit in resources)
+        self.untagged(b"QUOTA %b (%b)" % (astring(root), triplets))
+
+    def quotaroot(self, name: str, roots: Iterable[str]) -> None:
+        self.untagged(b"QUOTAROOT %b%b" % (astring(name), b"".join(b" " + astring(root) for root in roots)))
+
+
+def _condition(text: str, code: str | None) -> bytes:
+    line = f"[{code}] {text}\r\n" if code else f"{text}\r\n"
+    return os.fsencode(line)
+
+
+def _namespace_group(group: Sequence[tuple[str, str]]) -> bytes:
+    if not group:
+        return b"NIL"
+    return b"(%b)" % b"".join(
+        b'("%b" "%b")' % (os.fsencode(prefix), delimiter.encode("ascii")) for prefix, delimiter in group
+    )
