@@ -1,0 +1,11 @@
+"""SASL (RFC 4422), server side: mechanisms, password checks, and the exchange that joins them.
+
+``server`` runs an exchange, ``mechanisms`` names what we offer, ``pwcheck`` asks the configured
+password verifiers in order. Who may act as whom is decided above, by ``libcyrus.server.login``, and
+handed in as a policy.
+"""
+
+from libcyrus.sasl.codes import SaslCode, SaslError
+from libcyrus.sasl.server import Challenge, Policy, SaslServer, SaslSettings, Success
+
+__all__ = ["Challenge", "Policy", "SaslCode", "SaslError", "SaslServer", "SaslSettings", "Success"]

@@ -1,0 +1,217 @@
+"""One connection's authentication: which mechanisms it may use, and the exchange of each.
+
+The order of checks is libsasl2's: the authentication identity is canonicalised, its password checked,
+the authorization identity canonicalised, and then the policy is asked whether the first may act as
+the second, also when both are the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+from pysasl.creds.plain import PlainCredentials
+from pysasl.exception import AuthenticationError
+from pysasl.identity import Identity
+from pysasl.mechanism import ChallengeResponse, ServerChallenge
+
+from libcyrus import options as opt
+from libcyrus.config import Config
+from libcyrus.sasl.auxprop import SqliteAuxprop
+from libcyrus.sasl.codes import SaslCode, SaslError
+from libcyrus.sasl.mechanisms import MAX_RESPONSE, MECHANISMS, selected
+from libcyrus.sasl.pwcheck import (
+    SASLAUTHD_PATH,
+    AlwaysTrue,
+    PasswordCheck,
+    Saslauthd,
+    Unusable,
+    Verifier,
+)
+
+T_co = TypeVar("T_co", covariant=True)
+T = TypeVar("T")
+
+
+class Policy(Protocol[T_co]):
+    """Who is who, and who may act as whom. Both methods raise SaslError to refuse."""
+
+    def canonify(self, user: str, *, authzid: bool) -> str: ...
+
+    def authorize(self, authcid: str, userid: str) -> T_co: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Bytes to send to the client, in base64, before :meth:`SaslServer.step`."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Success(Generic[T]):
+    """``identity`` is what the policy made of the user."""
+
+    authcid: str
+    userid: str
+    identity: T
+
+
+@dataclass(frozen=True, slots=True)
+class SaslSettings:
+    """The ``sasl_*`` options of one service. ``minimum_layer`` is in bits (SSF)."""
+
+    mechanisms: tuple[str, ...]
+    allow_plaintext: bool
+    minimum_layer: int
+    passwords: PasswordCheck = field(repr=False)
+
+    @classmethod
+    def from_config(cls, config: Config, service: str) -> SaslSettings:
+        """``service`` is the protocol's SASL name (imap, lmtp, pop, sieve), told to saslauthd."""
+        return cls(
+            mechanisms=selected(config.overflow("sasl_mech_list")),
+            allow_plaintext=config[opt.allowplaintext],
+            minimum_layer=config[opt.sasl_minimum_layer],
+            passwords=PasswordCheck(_verifiers(config, service)),
+        )
+
+    def permits_plaintext(self, bits: int) -> bool:
+        """Whether a clear password may cross a connection protected by ``bits`` from outside."""
+        if bits < self.minimum_layer:
+            return False
+        return self.allow_plaintext or bits > 1
+
+
+class SaslServer(Generic[T]):
+    """The exchange of one connection. ``bits`` is its outside protection: 0, TLS's, 2 for trusted."""
+
+    def __init__(self, settings: SaslSettings, policy: Policy[T]) -> None:
+        self._settings = settings
+        self._policy = policy
+        self._mechanism: str | None = None
+        self._responses: list[ChallengeResponse] = []
+        self._challenge = b""
+        self.bits = 0
+
+    def mechanisms(self) -> tuple[str, ...]:
+        """What may be announced now."""
+        return self._settings.mechanisms if self._settings.permits_plaintext(self.bits) else ()
+
+    def start(self, mechanism: str, initial: bytes | None) -> Challenge | Success[T]:
+        """Begin; ``initial`` is the decoded initial response, None if there was none."""
+        name = mechanism.upper()
+        if name not in self.mechanisms():
+            raise SaslError(SaslCode.NOMECH, f"Couldn't find mech {name}")
+        self._mechanism = name
+        self._responses = []
+        self._challenge = b""
+        if initial is not None and not (initial == b"" and name == "LOGIN"):
+            return self.step(initial)
+        return self._attempt()
+
+    def step(self, response: bytes) -> Challenge | Success[T]:
+        """Take the client's decoded answer to the last challenge."""
+        if len(response) > MAX_RESPONSE:
+            raise SaslError(SaslCode.BADPROT, "response is too long")
+        self._responses.append(ChallengeResponse(self._challenge, response))
+        return self._attempt()
+
+    def check_password(self, user: str, password: str) -> Success[T]:
+        """The protocols' own login commands: ``user`` logs in as itself."""
+        userid = self._policy.canonify(user, authzid=True)
+        try:
+            self._settings.passwords.verify(userid, password)
+        except SaslError as error:
+            raise SaslError(error.code, "checkpass failed", userid=userid) from error
+        return Success(userid, userid, self._authorize(userid, userid))
+
+    def _attempt(self) -> Challenge | Success[T]:
+        assert self._mechanism is not None
+        try:
+            credentials, _ = MECHANISMS[self._mechanism].server_attempt(self._responses)
+        except ServerChallenge as challenge:
+            self._challenge = challenge.data
+            return Challenge(challenge.data)
+        except (AuthenticationError, UnicodeError) as error:
+            raise SaslError(SaslCode.BADPROT, f"malformed {self._mechanism} response") from error
+        user = credentials.authcid
+        if not user:
+            raise SaslError(SaslCode.BADPROT, "Can only find author (no password)")
+        authcid = self._policy.canonify(user, authzid=credentials.authzid == user)
+        if not isinstance(credentials, PlainCredentials):
+            raise SaslError(SaslCode.NOMECH, f"{self._mechanism} has no password to check")
+        holder = _Holder(authcid, self._settings.passwords)
+        try:
+            credentials.verify(holder)
+        except SaslError as error:
+            detail = "Password verification failed"
+            raise SaslError(error.code, detail, userid=authcid) from error
+        userid = authcid
+        if credentials.authzid != user:
+            userid = self._policy.canonify(credentials.authzid, authzid=True)
+        return Success(authcid, userid, self._authorize(authcid, userid))
+
+    def _authorize(self, authcid: str, userid: str) -> T:
+        try:
+            return self._policy.authorize(authcid, userid)
+        except SaslError as error:
+            error.userid = userid
+            raise
+
+
+class _Holder(Identity):
+    """pysasl's view of a user whose secret only a verifier can compare."""
+
+    def __init__(self, userid: str, passwords: PasswordCheck) -> None:
+        self._userid = userid
+        self._passwords = passwords
+
+    @property
+    def authcid(self) -> str:
+        return self._userid
+
+    def compare_authcid(self, authcid: str) -> bool:
+        # the canonical name was made from this one
+        return True
+
+    def compare_secret(self, secret: str) -> bool:
+        self._passwords.verify(self._userid, secret)
+        return True
+
+    def get_clear_secret(self) -> str | None:
+        return None
+
+
+def _verifiers(config: Config, service: str) -> list[Verifier]:
+    found: list[Verifier] = []
+    for method in (config.overflow("sasl_pwcheck_method") or "auxprop").split():
+        match method.lower():
+            case "auxprop":
+                found.extend(_auxprops(config))
+            case "saslauthd":
+                found.append(Saslauthd(service, config.overflow("sasl_saslauthd_path") or SASLAUTHD_PATH))
+            case "alwaystrue":
+                found.append(AlwaysTrue())
+            case _:
+                found.append(Unusable(f"sasl_pwcheck_method {method}"))
+    return found
+
+
+def _auxprops(config: Config) -> list[Verifier]:
+    """The plugins of ``sasl_auxprop_plugin``; without the option, sql if it has a statement."""
+    found: list[Verifier] = []
+    for plugin in (config.overflow("sasl_auxprop_plugin") or "sql").split():
+        if plugin.lower() != "sql":
+            found.append(Unusable(f"sasl_auxprop_plugin {plugin}"))
+            continue
+        engine = (config.overflow("sasl_sql_engine") or "sqlite3").lower()
+        database = config.overflow("sasl_sql_database")
+        select = config.overflow("sasl_sql_select") or config.overflow("sasl_sql_statement")
+        if engine not in ("sqlite", "sqlite3"):
+            found.append(Unusable(f"sasl_sql_engine {engine}"))
+        elif not database or not select:
+            found.append(Unusable("auxprop sql without sasl_sql_database and sasl_sql_select"))
+        else:
+            found.append(SqliteAuxprop(database, select, config.servername))
+    return found
