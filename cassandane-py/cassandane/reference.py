@@ -30,6 +30,7 @@ PACKAGES = (
     "mutt",
     "swaks",
     "curl",
+    "mandoc",
 )
 
 _TOP = Path(__file__).resolve().parents[2] / ".reference"
