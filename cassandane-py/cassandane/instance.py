@@ -22,6 +22,7 @@ import psutil
 
 from cassandane import reference
 from cassandane.clients import ImapClient, LmtpClient
+from imap.admin.private_instance import make_certificate
 
 TOP = Path(__file__).resolve().parents[2]
 DEADLINE = 30.0
@@ -70,6 +71,7 @@ class Instance:
         self.settings = self._default_settings()
         if tls or "imaps" in services:
             self.settings |= make_certificate(directory)
+            give_away(directory / "key.pem")
         self.settings |= dict(imapd_conf or {})
         self.log.touch()
         give_away(self.log)
@@ -288,42 +290,6 @@ def wait_for(condition: object, what: str, *, detail: object = None, deadline: f
         if time.monotonic() > end:
             raise AssertionError(f"{what}\n{detail() if callable(detail) else ''}")
         time.sleep(0.02)
-
-
-def make_certificate(directory: Path) -> dict[str, str]:
-    """A self-signed certificate for localhost, and the options that name it."""
-    from datetime import UTC, datetime, timedelta
-
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes, serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-    from cryptography.x509.oid import NameOID
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    certificate_path, key_path = directory / "cert.pem", directory / "key.pem"
-    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    key_path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-    )
-    give_away(key_path)
-    return {"tls_server_cert": str(certificate_path), "tls_server_key": str(key_path)}
 
 
 def _accepts(port: int, *, greets: bool) -> bool:

@@ -68,7 +68,7 @@ def prepare(directory: Path) -> dict[str, int]:
     for name in ("", "conf", "conf/socket", "conf/db", "conf/log", "conf/msg", "conf/proc", "spool", "tmp"):
         (directory / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     if not config.exists():
-        _make_certificate(directory)
+        make_certificate(directory)
         _make_passwords(directory)
         words = {"DIR": str(directory), "BIN": str(TOP / "bin"), "USER": owner.pw_name}
         words |= {name: str(_free_port(port)) for name, port in PORTS.items()}
@@ -126,15 +126,40 @@ def _passwords(directory: Path) -> dict[str, str]:
         return dict(database.execute("SELECT username, password FROM users"))
 
 
-def _make_certificate(directory: Path) -> None:
-    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    files = ["-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")]
-    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3650"]
-    try:
-        subprocess.run(["openssl", "req", "-x509", *kind, *subject, *files], check=True, capture_output=True)
-    except FileNotFoundError:
-        raise click.ClickException("the openssl program is needed to make a certificate") from None
-    (directory / "key.pem").chmod(0o600)
+def make_certificate(directory: Path) -> dict[str, str]:
+    """A self-signed certificate for localhost, and the options that name it."""
+    from datetime import UTC, datetime, timedelta
+
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=3650))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_path, key_path = directory / "cert.pem", directory / "key.pem"
+    certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_path.touch(mode=0o600)
+    key_path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    return {"tls_server_cert": str(certificate_path), "tls_server_key": str(key_path)}
 
 
 def _wait_until_up(server: subprocess.Popen[bytes], ports: dict[str, int]) -> None:
