@@ -1,0 +1,52 @@
+"""Telemetry: a copy of everything one user's sessions say, kept while ``log/USER`` exists.
+
+The file is ``log/USER/IDENT-PID`` in the configuration directory, or ``IDENT-SESSIONID`` with
+``telemetry_bysessionid``. A session appends a heading; the stream adds the traffic with its marks.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import time
+
+from libcyrus import options as opt
+from libcyrus.base.xlog import NOTICE
+from libcyrus.config import Config
+from libcyrus.server.session_id import SessionId
+
+log = logging.getLogger(__name__)
+
+
+def open_log(config: Config, userid: str, session_id: SessionId) -> int | None:
+    """A descriptor for :meth:`ProtStream.telemetry`, which the caller closes; None if nobody wants one."""
+    if "/" in userid or userid in ("", ".", ".."):
+        return None
+    name = str(session_id) if config[opt.telemetry_bysessionid] else str(os.getpid())
+    path = os.path.join(config.directory, "log", userid, f"{config.ident}-{name}")
+    try:
+        fd = os.open(os.fsencode(path), os.O_CREAT | os.O_APPEND | os.O_WRONLY | os.O_CLOEXEC, 0o644)
+    except (OSError, ValueError):
+        return None
+    try:
+        os.write(fd, os.fsencode(f"---------- {userid} {time.ctime()}\n\n"))
+    except OSError as error:
+        log.error("IOERROR: unable to write to telemetry log %s: %s", path, error.strerror)
+    return fd
+
+
+class Usage:
+    """CPU time used since the last line, logged per user as the original does after each delivery."""
+
+    def __init__(self) -> None:
+        self._user = 0.0
+        self._system = 0.0
+
+    def log(self, userid: str | None) -> None:
+        if not userid:
+            return
+        now = resource.getrusage(resource.RUSAGE_SELF)
+        user, system = now.ru_utime - self._user, now.ru_stime - self._system
+        self._user, self._system = now.ru_utime, now.ru_stime
+        log.log(NOTICE, "USAGE %s user: %.6f sys: %.6f", userid, user, system)
