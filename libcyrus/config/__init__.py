@@ -76,19 +76,18 @@ class Config:
         path: str | os.PathLike[str] | None,
         ident: str,
         *,
-        prefix: str | None = None,
         need_partitions: bool = False,
     ) -> Config:
         """Read the file at ``path`` (None: /etc/imapd.conf) as the program ``ident``.
 
-        ``prefix`` is the value of CYRUS_PREFIX, under which files are looked for
-        first. With ``need_partitions`` a server that holds mail must name the
-        directory of its default partition, or of any partition.
+        Files are looked for under the variable CYRUS_PREFIX first. With
+        ``need_partitions`` a server that holds mail must name the directory of
+        its default partition, or of any partition.
 
         Raises ``Fatal`` with EX_CONFIG, in the original's words.
         """
         path = DEFAULT_PATH if path is None else os.fspath(path)
-        config = cls(path, ident, settings(path, prefix))
+        config = cls(path, ident, settings(path, os.environ.get("CYRUS_PREFIX")))
         if need_partitions:
             config.check_partitions()
         return config
