@@ -1,0 +1,105 @@
+"""The pool parent: has everything loaded, and forks a worker whenever master asks for one.
+
+It decides nothing. Master says how many, each worker announces its own birth,
+the parent reports its death. When the pair to master ends, by reload or because
+master died, the parent exits at once; its workers finish what they are doing
+and are reaped by master (their reaper, see ``master.main``) or, without one,
+by the system.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import select
+import signal
+import socket
+
+from libcyrus.base.master_protocol import POOL, Pool
+from libcyrus.base.signals import ShutdownRequested, Signals
+from libcyrus.server.program import App
+from libcyrus.server.worker import Worker
+
+log = logging.getLogger(__name__)
+
+
+def run(worker: Worker[App], channel: socket.socket) -> int:
+    """Serve as pool parent until told to stop; its exit code. Children never return from here."""
+    channel.set_inheritable(False)
+    signals = worker.service.signals
+    signals.install()
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    poll.register(signals.wakeup_fd, select.POLLIN)
+    gc.collect()
+    gc.freeze()
+    try:
+        _send(channel, Pool.READY, os.getpid(), 0)
+        while not signals.poll():
+            _bury(channel)
+            if not dict(poll.poll()).get(channel.fileno()):
+                _drain(signals)
+                continue
+            record = channel.recv(POOL.size)
+            if len(record) < POOL.size:
+                break
+            letter, count, _ = POOL.unpack(record)
+            if letter != Pool.FORK:
+                log.error("master sent an unknown order: %r", letter)
+                continue
+            if worker.file_has_changed():
+                break
+            for _ in range(count):
+                _fork(worker, channel)
+    except ShutdownRequested:
+        return os.EX_TEMPFAIL
+    except (BrokenPipeError, ConnectionResetError):
+        return 0
+    _bury(channel)
+    return 0
+
+
+def _fork(worker: Worker[App], channel: socket.socket) -> None:
+    try:
+        pid = os.fork()
+    except OSError as error:
+        log.error("can't fork process to run service %s: %s", worker.service.name, error.strerror)
+        _send(channel, Pool.FAILED, error.errno or 0, 0)
+        return
+    if pid:
+        return
+    try:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        worker.service.signals.renew()
+        _send(channel, Pool.BORN, os.getpid(), 0)
+        channel.close()
+    except BaseException:
+        log.exception("a new worker of %s died", worker.service.name)
+        os._exit(os.EX_SOFTWARE)
+    worker.run()
+
+
+def _bury(channel: socket.socket) -> None:
+    """Report every worker that has ended."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if not pid:
+            return
+        _send(channel, Pool.DIED, pid, status)
+
+
+def _drain(signals: Signals) -> None:
+    """SIGCHLD is not among the noted signals, but it writes to the wakeup descriptor all the same."""
+    try:
+        os.read(signals.wakeup_fd, 512)
+    except BlockingIOError:
+        pass
+
+
+def _send(channel: socket.socket, letter: bytes, first: int, second: int) -> None:
+    channel.send(POOL.pack(letter, first, second))

@@ -1,0 +1,139 @@
+"""What each server process is doing right now: a small file named by its pid.
+
+The files lie in the directory of the option ``proc_path``, else in
+``configdirectory/proc``. One line: service, client, user, mailbox, command,
+separated by TAB. `cyr_info proc`, the limits on logins and the code that ends
+a deleted user's sessions read them.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+
+from libcyrus import options as opt
+from libcyrus.base.xlog import NOTICE
+from libcyrus.config import Config
+from libcyrus.errors import Fatal
+
+_title: Callable[[str], None] | None
+try:
+    _title = import_module("setproctitle").setproctitle
+except ImportError:
+    _title = None
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ProcEntry:
+    pid: int
+    service: str
+    host: str
+    user: str | None
+    mailbox: str | None
+    command: str | None
+
+
+class ProcFile:
+    """This process's own file; created by the first ``register`` after the process began."""
+
+    def __init__(self, directory: str) -> None:
+        self._directory = directory
+        self._written: str | None = None
+        self._path = ""
+
+    def register(
+        self, service: str, host: str, user: str = "", mailbox: str = "", command: str = ""
+    ) -> None:
+        """Say what this process does. Costs nothing when that is what the file says already.
+
+        Raises Fatal when the file cannot be written.
+        """
+        text = f"{service}\t{host}\t{user}\t{mailbox}\t{command}\n"
+        if text == self._written:
+            return
+        self._path = os.path.join(self._directory, str(os.getpid()))
+        try:
+            try:
+                self._replace(text)
+            except FileNotFoundError:
+                self._create_directory()
+                self._replace(text)
+        except OSError as error:
+            log.error("IOERROR: creating %s: %s", self._path, error.strerror)
+            raise Fatal("can't write proc file", os.EX_IOERR) from error
+        self._written = text
+        if _title is not None:
+            _title(f"{service}: {host} {user} {mailbox} {command}")
+
+    def cleanup(self) -> None:
+        """Remove the file, at the end of a connection."""
+        if self._written is None:
+            return
+        self._written = None
+        try:
+            os.unlink(self._path)
+        except OSError:
+            pass
+
+    def _replace(self, text: str) -> None:
+        new = self._path + ".new"
+        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(fd, text.encode("utf-8", "surrogateescape"))
+        finally:
+            os.close(fd)
+        os.rename(new, self._path)
+
+    def _create_directory(self) -> None:
+        try:
+            os.makedirs(self._directory, 0o755, exist_ok=True)
+        except OSError as error:
+            raise Fatal("couldn't create proc directory", os.EX_IOERR) from error
+        log.log(NOTICE, "created proc directory")
+
+
+def directory(config: Config) -> str:
+    """Where the files are. Raises Fatal for a ``proc_path`` that is relative or the root."""
+    path = config[opt.proc_path]
+    if path is None:
+        return os.path.join(config.directory, "proc")
+    if not path.startswith("/"):
+        raise Fatal("proc path must be fully qualified", os.EX_CONFIG)
+    if len(path) < 2:
+        raise Fatal("proc path must not be '/'", os.EX_CONFIG)
+    return path
+
+
+def foreach(path: str) -> Iterator[ProcEntry]:
+    """Every process that has a file in the directory ``path``; files that vanish are passed over."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return
+    for name in names:
+        if name.startswith(".") or name.endswith(".new"):
+            continue
+        if not name.isascii() or not name.isdigit() or not int(name):
+            log.error('IOERROR: bogus filename "%s/%s" in proc_foreach', path, name)
+            continue
+        entry = _read(os.path.join(path, name), int(name))
+        if entry is not None:
+            yield entry
+
+
+def _read(path: str, pid: int) -> ProcEntry | None:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+            line = file.read(65536)
+    except OSError:
+        return None
+    fields = line.split("\r")[0].split("\n")[0].split("\t", 4)
+    if len(fields) < 2:
+        return None
+    more: list[str | None] = [*fields[2:], None, None, None]
+    return ProcEntry(pid, fields[0], fields[1], more[0], more[1], more[2])

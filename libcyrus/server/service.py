@@ -1,0 +1,241 @@
+"""The beginning of every daemon that master starts: options, configuration, then worker or pool.
+
+A daemon's ``main`` is ``service.main(ServiceProgram(...))``. Options every
+daemon has, which must stand apart from their arguments and from each other:
+
+=========== ==================================================================
+-C FILE     another imapd.conf
+-U NUMBER   connections served before a worker ends, default 250
+-T SECONDS  idle time after which a used worker ends, default 60; 0: never
+-D          run the option ``debug_command`` first
+-X          serve one conversation on stdin and stdout, without a master
+=========== ==================================================================
+
+The environment comes from master: CYRUS_SERVICE (name in cyrus.conf, which is
+also the prefix of options and the syslog ident), CYRUS_ID (which of the
+service's addresses), CYRUS_VERBOSE, and CYRUS_POOL_FD from a master that knows
+pools.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+
+from libcyrus import options as opt
+from libcyrus.base.master_protocol import LISTEN_FD, POOL_VARIABLE, STATUS_FD
+from libcyrus.base.privileges import PrivilegeError, become_cyrus
+from libcyrus.base.signals import Signals
+from libcyrus.config import Config
+from libcyrus.errors import Fatal
+from libcyrus.server import log as server_log
+from libcyrus.server import pool, proc, stdio
+from libcyrus.server.connection import Connection
+from libcyrus.server.program import App, Service, ServiceProgram
+from libcyrus.server.worker import Limits, Worker
+
+__all__ = ["Connection", "Service", "ServiceProgram", "main"]
+
+MAX_USE = 250
+REUSE_TIMEOUT = 60
+
+_OWN_OPTIONS = "C:U:T:DX"
+
+log = logging.getLogger(__name__)
+
+
+def main(program: ServiceProgram[App]) -> int:
+    """Run the daemon; the exit code of this process, if it returns at all.
+
+    Workers end in here and leave through ``os._exit``.
+    """
+    server_log.attach(os.environ.get("CYRUS_SERVICE", program.name))
+    try:
+        return _run(program)
+    except Fatal as fatal:
+        log.critical("%s", fatal)
+        return fatal.code
+    except Exception:
+        log.exception("%s: cannot start", program.name)
+        return os.EX_SOFTWARE
+
+
+@dataclass(slots=True)
+class _CommandLine:
+    config_file: str | None = None
+    limits: Limits = field(default_factory=lambda: Limits(MAX_USE, REUSE_TIMEOUT))
+    debugger: bool = False
+    stdio: bool = False
+    rest: list[str] = field(default_factory=list)
+
+
+def _run(program: ServiceProgram[App]) -> int:
+    command_line = _parse(sys.argv[1:])
+    name, number = _from_environment("CYRUS_SERVICE"), _number(_from_environment("CYRUS_ID"))
+    verbose = "CYRUS_VERBOSE" in os.environ
+    if _number(os.environ.get("CYRUS_VERBOSE", "")) > 29:
+        log.debug("waiting 15 seconds for debugger")
+        time.sleep(15)
+    config = Config.load(command_line.config_file, name)
+    if os.geteuid() == 0:
+        try:
+            become_cyrus(config[opt.cyrus_user], config[opt.cyrus_group])
+        except PrivilegeError as error:
+            log.error("%s", error)
+            raise Fatal("must run as the Cyrus user", os.EX_USAGE) from error
+    server_log.configure(config)
+    os.umask(_octal(config[opt.umask]))
+    if command_line.debugger:
+        _run_debugger(config, name)
+    log.debug("executed")
+
+    options, arguments = _split_options(program, command_line.rest)
+    signals = Signals()
+    service = Service(name, config, options, arguments, signals, proc.ProcFile(proc.directory(config)))
+    if command_line.stdio:
+        signals.install()
+        return stdio.serve(program, service)
+
+    listener = _listener()
+    app = program.init(service)
+    worker = Worker(program, service, app, listener, number, command_line.limits, verbose=verbose)
+    channel = os.environ.pop(POOL_VARIABLE, None)
+    if channel is not None and channel.isdigit():
+        return pool.run(worker, socket.socket(fileno=int(channel)))
+    signals.install()
+    return worker.run()
+
+
+def _parse(arguments: list[str]) -> _CommandLine:
+    """Take the service's options out and leave the rest to the program, as the original does."""
+    line = _CommandLine()
+    rest, operands = line.rest, []
+    words = iter(range(len(arguments)))
+    for index in words:
+        word = arguments[index]
+        if word == "--":
+            operands += arguments[index + 1 :]
+            break
+        if not word.startswith("-") or word == "-":
+            operands.append(word)
+            continue
+        if len(word) > 2:
+            raise Fatal("options and arguments MUST be separated by whitespace", os.EX_USAGE)
+        following = arguments[index + 1] if index + 1 < len(arguments) else None
+        takes_value = word[1] + ":" in _OWN_OPTIONS
+        if word[1] not in _OWN_OPTIONS or word[1] == ":":
+            rest.append(word)
+            if following is not None and not following.startswith("-"):
+                rest.append(following)
+                next(words)
+            continue
+        if takes_value and following is None:
+            rest.append(word)
+            continue
+        if takes_value:
+            next(words)
+        _apply(line, word[1], following or "")
+    rest += operands
+    return line
+
+
+def _apply(line: _CommandLine, letter: str, value: str) -> None:
+    if letter == "C":
+        line.config_file = value
+    elif letter == "U":
+        line.limits.uses = max(0, _number(value))
+    elif letter == "T":
+        line.limits.idle = max(0, _number(value))
+    elif letter == "D":
+        line.debugger = True
+    else:
+        line.stdio = True
+
+
+def _split_options(
+    program: ServiceProgram[App], words: list[str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """The program's own options and operands. Letters it does not know are said on stderr and passed over."""
+    options: list[tuple[str, str]] = []
+    operands: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            operands += rest
+            break
+        if not word.startswith("-") or word == "-":
+            operands.append(word)
+            continue
+        letter = word[1]
+        place = program.options.find(letter)
+        if place < 0 or letter == ":":
+            print(f"{program.name}: invalid option -- '{letter}'", file=sys.stderr)
+        elif program.options[place + 1 : place + 2] != ":":
+            options.append((letter, ""))
+        else:
+            value = next(rest, None)
+            if value is None:
+                print(f"{program.name}: option requires an argument -- '{letter}'", file=sys.stderr)
+            else:
+                options.append((letter, value))
+    return options, operands
+
+
+def _from_environment(variable: str) -> str:
+    value = os.environ.get(variable)
+    if value is None:
+        raise Fatal(f"could not getenv({variable}); exiting", os.EX_SOFTWARE)
+    return value
+
+
+def _listener() -> socket.socket:
+    """The listening socket; it and the status pipe must not reach programs that the daemon runs."""
+    try:
+        os.set_inheritable(LISTEN_FD, False)
+        os.set_inheritable(STATUS_FD, False)
+    except OSError as error:
+        raise Fatal(f"unable to set close on exec: {error.strerror}", 1) from error
+    try:
+        listener = socket.socket(fileno=LISTEN_FD)
+    except OSError as error:
+        raise Fatal(f"getsockopt: SOL_SOCKET: failed to get type: {error.strerror}", 1) from error
+    listener.setblocking(False)
+    return listener
+
+
+def _run_debugger(config: Config, name: str) -> None:
+    command = config[opt.debug_command]
+    if command is None:
+        return
+    text = command
+    for value in (sys.argv[0], os.getpid(), name):
+        place = min((at for at in (text.find("%s"), text.find("%d")) if at >= 0), default=-1)
+        if place < 0:
+            break
+        text = f"{text[:place]}{value}{text[place + 2 :]}"
+    log.debug("running external debugger: %s", text)
+    log.debug("debugger returned exit status: %d", os.system(text))
+
+
+def _octal(text: str | None) -> int:
+    """As the original reads it: every octal digit counts, anything else is passed over."""
+    value = 0
+    for digit in text or "":
+        if digit in "01234567":
+            value = value * 8 + int(digit)
+    return value & 0o777
+
+
+def _number(text: str) -> int:
+    """As atoi(3): leading digits, else 0."""
+    text = text.lstrip()
+    sign = -1 if text.startswith("-") else 1
+    digits = text[1:] if text[:1] in ("-", "+") else text
+    end = 0
+    while end < len(digits) and digits[end] in "0123456789":
+        end += 1
+    return sign * int(digits[:end]) if end else 0
