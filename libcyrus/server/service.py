@@ -23,16 +23,16 @@ import logging
 import os
 import socket
 import sys
+import syslog
 import time
 from dataclasses import dataclass, field
 
 from libcyrus import options as opt
+from libcyrus.base import systemlog
 from libcyrus.base.master_protocol import LISTEN_FD, POOL_VARIABLE, STATUS_FD
-from libcyrus.base.privileges import PrivilegeError, become_cyrus
 from libcyrus.base.signals import Signals
-from libcyrus.config import Config
+from libcyrus.config import Config, startup
 from libcyrus.errors import Fatal
-from libcyrus.server import log as server_log
 from libcyrus.server import pool, proc, stdio
 from libcyrus.server.connection import Connection
 from libcyrus.server.program import App, Service, ServiceProgram
@@ -53,11 +53,11 @@ def main(program: ServiceProgram[App]) -> int:
 
     Workers end in here and leave through ``os._exit``.
     """
-    server_log.attach(os.environ.get("CYRUS_SERVICE", program.name))
+    systemlog.open_log(os.environ.get("CYRUS_SERVICE", program.name))
     try:
         return _run(program)
     except Fatal as fatal:
-        log.critical("%s", fatal)
+        systemlog.write(syslog.LOG_ERR, str(fatal))
         return fatal.code
     except Exception:
         log.exception("%s: cannot start", program.name)
@@ -78,17 +78,9 @@ def _run(program: ServiceProgram[App]) -> int:
     name, number = _from_environment("CYRUS_SERVICE"), _number(_from_environment("CYRUS_ID"))
     verbose = "CYRUS_VERBOSE" in os.environ
     if _number(os.environ.get("CYRUS_VERBOSE", "")) > 29:
-        log.debug("waiting 15 seconds for debugger")
+        systemlog.write(syslog.LOG_DEBUG, "waiting 15 seconds for debugger")
         time.sleep(15)
-    config = Config.load(command_line.config_file, name)
-    if os.geteuid() == 0:
-        try:
-            become_cyrus(config[opt.cyrus_user], config[opt.cyrus_group])
-        except PrivilegeError as error:
-            log.error("%s", error)
-            raise Fatal("must run as the Cyrus user", os.EX_USAGE) from error
-    server_log.configure(config)
-    os.umask(_octal(config[opt.umask]))
+    config = startup.begin(command_line.config_file, name)
     if command_line.debugger:
         _run_debugger(config, name)
     log.debug("executed")
@@ -219,15 +211,6 @@ def _run_debugger(config: Config, name: str) -> None:
         text = f"{text[:place]}{value}{text[place + 2 :]}"
     log.debug("running external debugger: %s", text)
     log.debug("debugger returned exit status: %d", os.system(text))
-
-
-def _octal(text: str | None) -> int:
-    """As the original reads it: every octal digit counts, anything else is passed over."""
-    value = 0
-    for digit in text or "":
-        if digit in "01234567":
-            value = value * 8 + int(digit)
-    return value & 0o777
 
 
 def _number(text: str) -> int:
