@@ -7,6 +7,7 @@ import random
 import zlib
 
 CRLF = "\r\n"
+DATE = "Mon, 02 Nov 2026 10:20:30 +0100"
 
 
 def message(subject: str = "A test", body: str = "Hello.", **headers: str) -> bytes:
@@ -15,7 +16,7 @@ def message(subject: str = "A test", body: str = "Hello.", **headers: str) -> by
         "From": "Alice <alice@example.org>",
         "To": "bob@example.org",
         "Subject": subject,
-        "Date": "Mon, 02 Nov 2026 10:20:30 +0100",
+        "Date": DATE,
         "Message-ID": f"<{zlib.crc32((subject + body).encode()):x}@example.org>",
         **{name.replace("_", "-"): value for name, value in headers.items()},
     }
@@ -147,3 +148,11 @@ def _broken(source: random.Random, size: int, depth: int) -> _Part:
         (["Content-Type: text/plain; charset=", "Content-Transfer-Encoding: base64"], b"!!not base64!!\r\n"),
         (["Content-Type: image/", "X-Odd:", " folded only"], body[:40] + b"\r\n"),
     ])
+
+
+def with_attachment(size: int, *, seed: int = 7) -> bytes:
+    """A multipart message whose base64 attachment takes about ``size`` bytes."""
+    source = random.Random(seed + size)
+    fields, body = _multipart(source, "mixed", [_plain(source, 200, 0), _attachment(source, size, 0)])
+    head = ["From: alice@example.org", "To: bob@example.org", f"Subject: {size} bytes", f"Date: {DATE}"]
+    return (CRLF.join(head + fields) + CRLF + CRLF).encode() + body
