@@ -145,6 +145,13 @@ class Config:
         value = self._values[option]
         return self._texts.get(option, None if value is None else _as_text(value))
 
+    def default_text(self, option: Option[Any]) -> str | None:
+        """What ``text`` is while the file leaves the option alone."""
+        default = option.default_text
+        if option.kind is Kind.STRING and default and default.startswith(_CONFIGDIRECTORY):
+            return self.directory + default[len(_CONFIGDIRECTORY) :]
+        return default
+
     def items(self) -> Iterator[tuple[Option[Any], str | None]]:
         """Every declared option with its ``text``, in the order of their modules."""
         for option in opt.BY_NAME.values():
