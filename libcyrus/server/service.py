@@ -29,6 +29,7 @@ from dataclasses import dataclass, field
 
 from libcyrus import options as opt
 from libcyrus.base import systemlog
+from libcyrus.base.getopt import getopt, number
 from libcyrus.base.master_protocol import LISTEN_FD, POOL_VARIABLE, STATUS_FD
 from libcyrus.base.signals import Signals
 from libcyrus.config import Config, startup
@@ -75,9 +76,9 @@ class _CommandLine:
 
 def _run(program: ServiceProgram[App]) -> int:
     command_line = _parse(sys.argv[1:])
-    name, number = _from_environment("CYRUS_SERVICE"), _number(_from_environment("CYRUS_ID"))
+    name, address = _from_environment("CYRUS_SERVICE"), number(_from_environment("CYRUS_ID"))
     verbose = "CYRUS_VERBOSE" in os.environ
-    if _number(os.environ.get("CYRUS_VERBOSE", "")) > 29:
+    if number(os.environ.get("CYRUS_VERBOSE", "")) > 29:
         systemlog.write(syslog.LOG_DEBUG, "waiting 15 seconds for debugger")
         time.sleep(15)
     config = startup.begin(command_line.config_file, name)
@@ -85,7 +86,7 @@ def _run(program: ServiceProgram[App]) -> int:
         _run_debugger(config, name)
     log.debug("executed")
 
-    options, arguments = _split_options(program, command_line.rest)
+    options, arguments, _ = getopt(command_line.rest, program.options, program.name)
     signals = Signals()
     service = Service(name, config, options, arguments, signals, proc.ProcFile(proc.directory(config)))
     if command_line.stdio:
@@ -94,7 +95,7 @@ def _run(program: ServiceProgram[App]) -> int:
 
     listener = _listener()
     app = program.init(service)
-    worker = Worker(program, service, app, listener, number, command_line.limits, verbose=verbose)
+    worker = Worker(program, service, app, listener, address, command_line.limits, verbose=verbose)
     channel = os.environ.pop(POOL_VARIABLE, None)
     if channel is not None and channel.isdigit():
         return pool.run(worker, socket.socket(fileno=int(channel)))
@@ -139,42 +140,13 @@ def _apply(line: _CommandLine, letter: str, value: str) -> None:
     if letter == "C":
         line.config_file = value
     elif letter == "U":
-        line.limits.uses = max(0, _number(value))
+        line.limits.uses = max(0, number(value))
     elif letter == "T":
-        line.limits.idle = max(0, _number(value))
+        line.limits.idle = max(0, number(value))
     elif letter == "D":
         line.debugger = True
     else:
         line.stdio = True
-
-
-def _split_options(
-    program: ServiceProgram[App], words: list[str]
-) -> tuple[list[tuple[str, str]], list[str]]:
-    """The program's own options and operands. Letters it does not know are said on stderr and passed over."""
-    options: list[tuple[str, str]] = []
-    operands: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        if word == "--":
-            operands += rest
-            break
-        if not word.startswith("-") or word == "-":
-            operands.append(word)
-            continue
-        letter = word[1]
-        place = program.options.find(letter)
-        if place < 0 or letter == ":":
-            print(f"{program.name}: invalid option -- '{letter}'", file=sys.stderr)
-        elif program.options[place + 1 : place + 2] != ":":
-            options.append((letter, ""))
-        else:
-            value = next(rest, None)
-            if value is None:
-                print(f"{program.name}: option requires an argument -- '{letter}'", file=sys.stderr)
-            else:
-                options.append((letter, value))
-    return options, operands
 
 
 def _from_environment(variable: str) -> str:
@@ -211,14 +183,3 @@ def _run_debugger(config: Config, name: str) -> None:
         text = f"{text[:place]}{value}{text[place + 2 :]}"
     log.debug("running external debugger: %s", text)
     log.debug("debugger returned exit status: %d", os.system(text))
-
-
-def _number(text: str) -> int:
-    """As atoi(3): leading digits, else 0."""
-    text = text.lstrip()
-    sign = -1 if text.startswith("-") else 1
-    digits = text[1:] if text[:1] in ("-", "+") else text
-    end = 0
-    while end < len(digits) and digits[end] in "0123456789":
-        end += 1
-    return sign * int(digits[:end]) if end else 0
