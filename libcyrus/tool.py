@@ -50,6 +50,8 @@ def main(command: click.Command, *, usage_code: int = os.EX_USAGE) -> Callable[[
 
     def entry() -> None:
         _speak_bytes()
+        # until the log is open nothing must reach the terminal by way of it
+        logging.getLogger().addHandler(logging.NullHandler())
         code = run(command, sys.argv, usage_code)
         sys.exit(_flushed(code))
 
@@ -131,6 +133,8 @@ def _speak_bytes() -> None:
 
 def _flushed(code: int) -> int:
     """Write out what is still buffered, where a failure can yet change the exit code."""
+    if sys.stdout is None:
+        return code
     try:
         sys.stdout.flush()
     except BrokenPipeError:

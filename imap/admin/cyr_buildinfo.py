@@ -14,7 +14,7 @@ import click
 
 from libcyrus import tool
 
-BUILD = {
+BUILD: dict[str, dict[str, bool | str]] = {
     "component": {
         "event_notification": False,
         "gssapi": False,
