@@ -155,4 +155,5 @@ def with_attachment(size: int, *, seed: int = 7) -> bytes:
     source = random.Random(seed + size)
     fields, body = _multipart(source, "mixed", [_plain(source, 200, 0), _attachment(source, size, 0)])
     head = ["From: alice@example.org", "To: bob@example.org", f"Subject: {size} bytes", f"Date: {DATE}"]
+    head.append(f"Message-ID: <{size}@example.org>")
     return (CRLF.join(head + fields) + CRLF + CRLF).encode() + body
