@@ -1,7 +1,7 @@
 """Who a user is when rights are looked up: a userid and the groups it belongs to.
 
 This is the ``unix`` mechanism of ``auth_mech``: groups come from the system's group database, and only
-when ``auth_unix_group_enable`` is on. The identifier ``anyone`` fits everybody, ``group:NAME`` the members
+when ``unix_group_enable`` is on. The identifier ``anyone`` fits everybody, ``group:NAME`` the members
 of NAME, everything else the user of exactly that name.
 """
 
@@ -21,7 +21,7 @@ MAX_IDENTIFIER = 80
 
 # Not allowed: controls, DEL and 8-bit, and what is magic in mutf7 (&), LIST patterns (% *), paths (/),
 # passwd files (:) or shells (?).
-_FORBIDDEN = frozenset(map(chr, range(0x20))) | frozenset("%&*/:?\x7f") | frozenset(map(chr, range(0x80, 0x100)))
+_FORBIDDEN = frozenset(map(chr, (*range(0x20), *range(0x7F, 0x100)))) | frozenset("%&*/:?")
 
 # What AuthState.member_of answers, the original's numbers.
 NOT_MEMBER, EVERYBODY, IN_GROUP, IS_USER = range(4)
@@ -79,7 +79,7 @@ def new_state(config: Config, userid: str) -> AuthState | None:
     canonical = canonify_id(userid, tolower=config[opt.username_tolower])
     if canonical is None or canonical.startswith("group:"):
         return None
-    if not config[opt.auth_unix_group_enable]:
+    if not config[opt.unix_group_enable]:
         return AuthState(canonical)
     return AuthState(canonical, _unix_groups(canonical))
 

@@ -1,8 +1,9 @@
-"""dlists: the lists in which the databases, cyrus.header and the replication protocol write structured values.
+"""dlists: how databases, cyrus.header and the replication protocol write structured values.
 
-A value is an atom, a quoted string, a literal ``{n}CRLF...``, ``NIL``, a list ``(a b)`` or a map ``%(key a key b)``.
-In Python these are ``bytes``, ``None``, ``list`` and ``dict`` (keys ``bytes``; a key that comes twice keeps its first
-value, as the original's look-up does). Printing also takes ``str`` and ``int``.
+A value is an atom, a quoted string, a literal ``{n}CRLF...``, ``NIL``, a list ``(a b)`` or a map
+``%(key a key b)``. In Python these are ``bytes``, ``None``, ``list`` and ``dict`` (keys ``bytes``; a key
+that comes twice keeps its first value, as the original's look-up does). Printing also takes ``str`` and
+``int``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from .name import (
 )
 from .namespace import Category, Namespace
 from .paths import (
-    hash_letter,
     id_path,
     legacy_state_path,
     lock_path,
@@ -34,7 +33,6 @@ __all__ = [
     "NameRules",
     "Namespace",
     "check",
-    "hash_letter",
     "hex_prefix",
     "id_path",
     "is_prefix",

@@ -179,7 +179,7 @@ class Namespace:
     # external -> internal
 
     def from_external(self, external: str, userid: str | None) -> MboxName | None:
-        """The mailbox a user means; None for a name that cannot be one (``/`` or ``^`` where they may not be).
+        """The mailbox a user means; None where a ``/`` or ``^`` stands that no name may have.
 
         Names starting with a backslash (special uses) are not handled here; see records.mboxlist.
         """

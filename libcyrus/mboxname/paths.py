@@ -1,4 +1,4 @@
-"""Directory and file names computed from mailbox names: hash letters, the two layouts, lock files.
+"""Directory and file names computed from mailbox names: the two layouts, lock files.
 
 New mailboxes and users live in directories named after a unique id, ``uuid/A/B/ID`` with the first two
 characters of the id. Mailboxes made by older versions (the legacy flag) live below their name, spread over
@@ -7,26 +7,11 @@ directories by one hash letter.
 
 from __future__ import annotations
 
-import os
+from libcyrus.base.dirhash import hash_letter
 
 from .name import DOT, MboxName, NameRules
 
 SHARED_FILE = "shared"
-
-
-def hash_letter(name: str, *, full: bool = False) -> str:
-    """The directory letter of a userid, domain or top-level mailbox.
-
-    Usually the first character in lower case, ``q`` if that is no letter; with ``fulldirhash`` a hash over
-    everything before the first dot, ``A`` to ``W``.
-    """
-    if not full:
-        first = name[:1].lower() if "A" <= name[:1] <= "Z" else name[:1]
-        return first if "a" <= first <= "z" else "q"
-    n = 0
-    for byte in os.fsencode(name.partition(".")[0]):
-        n = ((n << 3) ^ (n >> 5) ^ byte) & 0xFFFFFFFF
-    return chr(ord("A") + n % 23)
 
 
 def id_path(uniqueid: str) -> str:
@@ -80,7 +65,7 @@ def legacy_state_path(configdirectory: str, name: MboxName, suffix: str | None) 
 
 
 def state_path(configdirectory: str, uniqueid: str, suffix: str | None) -> str:
-    """The file ``suffix.db`` in the state directory of the user whose INBOX is ``uniqueid``, or that directory."""
+    """The file ``suffix.db``, or the directory, of the state of the user whose INBOX is ``uniqueid``."""
     path = f"{configdirectory}/user/{id_path(uniqueid)}"
     return f"{path}/{suffix}.db" if suffix is not None else path
 

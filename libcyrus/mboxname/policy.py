@@ -44,7 +44,7 @@ def check(name: str, rules: NameRules) -> None:
 
 
 def _without_utf7(name: str) -> str:
-    """``name`` without its modified UTF-7 sequences, each of which must be the only way to say what it says."""
+    """``name`` without its modified UTF-7; raises unless that is the only way to say what it says."""
     if "&" not in name:
         return name
     plain = []
