@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from libcyrus.errors import Fatal
+from libcyrus.prot import LineTooLong
 
 _WORD = re.compile(rb'[^\s()"]*')
+_LAST_WORD = re.compile(rb'[^\s()"]+\Z')
 _QUOTED = re.compile(rb'"((?:[^"\\\r\n]|\\[^\r\n])*)"', re.DOTALL)
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _LITERAL = re.compile(rb"(~?)\{([0-9]{1,20})(\+?)\}\r?\n\Z")
@@ -84,6 +86,8 @@ class LineSource(Protocol):
 
     def readline(self, limit: int) -> bytes: ...
     def read(self, n: int) -> bytes: ...
+    def read_some(self, size: int) -> bytes: ...
+    def unread(self, data: bytes) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ class Parser:
 
     def next_line(self) -> None:
         """Read the line that starts a command. Raises what the stream raises."""
-        self.line = self._source.readline(self.limits.line)
+        self.line = self._readline()
         self.pos = 0
         self._consumed = 0
 
@@ -136,7 +140,7 @@ class Parser:
                 break
             while size > 0:
                 size -= len(self._source.read(min(size, 65536)))
-            self.line = self._source.readline(self.limits.line)
+            self.line = self._readline()
             self.pos = 0
         self.pos = len(self.line)
 
@@ -267,8 +271,23 @@ class Parser:
     def resume(self) -> None:
         """Go on with the line after a message literal whose octets the caller has read."""
         self._consumed += len(self.line)
-        self.line = self._source.readline(self.limits.line)
+        self.line = self._readline()
         self.pos = 0
+
+    def _readline(self) -> bytes:
+        """One line. A word that is too long is noticed before its line has ended."""
+        limits = self.limits
+        longest = max(limits.word, limits.quoted)
+        limit = min(limits.line, 2 * longest) if longest else limits.line
+        while True:
+            try:
+                return self._source.readline(limit)
+            except LineTooLong:
+                beginning = self._source.read_some(limit)
+                self._source.unread(beginning)
+                if limit >= limits.line or _LAST_WORD.match(beginning, len(beginning) - longest - 1):
+                    raise Fatal("[TOOBIG] Word too long", _EX_PROTOCOL) from None
+                limit = min(2 * limit, limits.line)
 
     def _quoted(self) -> bytes:
         found = _QUOTED.match(self.line, self.pos)
@@ -307,7 +326,7 @@ class Parser:
             self._go_ahead()
         value = self._read(size)
         self._consumed += len(self.line) + size
-        self.line = self._source.readline(limits.line)
+        self.line = self._readline()
         self.pos = 0
         self.check_arguments()
         if not binary and b"\0" in value:
@@ -346,3 +365,16 @@ def is_atom(word: bytes) -> bool:
 def is_sequence(word: bytes) -> bool:
     """Whether the word has the form of a sequence-set; what its numbers mean is not looked at."""
     return _SEQUENCE.match(word) is not None
+
+
+def no_arguments(parser: Parser) -> None:
+    """The parse() of a command without arguments."""
+    parser.eol()
+
+
+def one_mailbox(parser: Parser) -> str:
+    """The parse() of a command whose one argument is a mailbox name."""
+    parser.sp()
+    name = parser.mailbox()
+    parser.eol()
+    return name

@@ -1,0 +1,62 @@
+"""What this server can do, in the original's order; nothing is listed that is not there.
+
+The greeting shows the short list, CAPABILITY always the whole one, logged in or not.
+"""
+
+from __future__ import annotations
+
+from imap.imapd.session import Session
+
+_GREETING = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE")
+_BASE = (
+    "ACL",
+    "CHILDREN",
+    "ESEARCH",
+    "MOVE",
+    "MULTIAPPEND",
+    "NAMESPACE",
+    "QUOTA",
+    "RIGHTS=kxten",
+    "STATUS=SIZE",
+    "UIDPLUS",
+    "UNSELECT",
+    "WITHIN",
+)
+_QUOTA_RESOURCES = ("STORAGE", "MESSAGE", "X-ANNOTATION-STORAGE", "X-NUM-FOLDERS")
+
+
+def greeting(session: Session) -> list[str]:
+    """What the greeting announces."""
+    return _visible(session, _GREETING) + _security(session)
+
+
+def full(session: Session) -> list[str]:
+    """What CAPABILITY and a successful login announce."""
+    settings = session.settings
+    names = _visible(session, _GREETING + _BASE) + _security(session)
+    names += [f"X-QUOTA={name}" for name in _QUOTA_RESOURCES]
+    if settings.idle_poll:
+        names.append("IDLE")
+    names.append(f"APPENDLIMIT={settings.max_message_size}")
+    return names
+
+
+def _visible(session: Session, names: tuple[str, ...]) -> list[str]:
+    suppressed = session.settings.suppressed
+    return [name for name in names if name not in suppressed] if suppressed else list(names)
+
+
+def _security(session: Session) -> list[str]:
+    """STARTTLS, LOGINDISABLED and the mechanisms, as the state of the connection has them."""
+    names = []
+    logged_in = session.userid is not None
+    if session.process.tls_enabled and not session.tls_active and not logged_in:
+        names.append("STARTTLS")
+    if session.tls_missing or logged_in or not session.plaintext_allowed:
+        names.append("LOGINDISABLED")
+    if not session.tls_missing and not logged_in:
+        mechanisms = session.sasl.mechanisms()
+        if mechanisms:
+            names += [f"AUTH={name}" for name in mechanisms]
+            names.append("SASL-IR")
+    return names

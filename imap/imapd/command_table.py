@@ -1,0 +1,131 @@
+"""Every IMAP command, one entry each: grammar, handler, the states it is legal in, what it may tell.
+
+A name that is not here is answered as Cyrus answers an unknown command. An entry's ``tell`` says when the
+loop reports news of the selected mailbox (RFC 3501 section 5.5):
+
+* ``NOTHING``: never, or the handler does it, because only the handler knows the place;
+* ``BEFORE``: without expunges, before the handler runs;
+* ``AFTER``: without expunges, between the handler and the tagged line: the command used message numbers,
+  or simply does not renumber in the original;
+* ``AFTER_WITH_EXPUNGES``: the same, and message numbers may change.
+
+``by_uid`` adds the UID to the FETCH responses told. ``writes`` commands are refused under ``readonly: yes``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from imap.imapd.commands import (
+    acl,
+    append,
+    authenticate,
+    capability,
+    close,
+    create,
+    delete,
+    enable,
+    id,
+    idle,
+    list,
+    login,
+    logout,
+    namespace,
+    noop,
+    quota,
+    rename,
+    select,
+    starttls,
+    status,
+    subscribe,
+)
+from imap.imapd.parse import Parser, no_arguments, one_mailbox
+from imap.imapd.response import Outcome
+from imap.imapd.session import Session
+
+
+class State(enum.Flag):
+    """RFC 3501 section 3; AUTHENTICATED includes SELECTED."""
+
+    NOT_AUTHENTICATED = enum.auto()
+    AUTHENTICATED = enum.auto()
+    SELECTED = enum.auto()
+    ANY = NOT_AUTHENTICATED | AUTHENTICATED | SELECTED
+    LOGGED_IN = AUTHENTICATED | SELECTED
+
+
+class Tell(enum.Enum):
+    NOTHING = enum.auto()
+    BEFORE = enum.auto()
+    AFTER = enum.auto()
+    AFTER_WITH_EXPUNGES = enum.auto()
+
+
+def _always(_session: Session) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. ``run`` gets what ``parse`` made; ``available`` hides it where it is not offered."""
+
+    parse: Callable[[Parser], Any]
+    run: Callable[[Session, Any], Outcome]
+    states: State
+    tell: Tell = Tell.NOTHING
+    by_uid: bool = False
+    writes: bool = False
+    available: Callable[[Session], bool] = _always
+
+
+def _uid(_session: Session, _args: object) -> Outcome:
+    """Never reached: the loop goes on to the entry of the command behind UID."""
+    raise AssertionError("UID alone is no command")
+
+
+COMMANDS: dict[str, Command] = {
+    # any state
+    "CAPABILITY": Command(no_arguments, capability.run, State.ANY, Tell.BEFORE),
+    "NOOP": Command(no_arguments, noop.run, State.ANY, Tell.AFTER_WITH_EXPUNGES),
+    "LOGOUT": Command(no_arguments, logout.run, State.ANY),
+    "ID": Command(id.parse, id.run, State.ANY),
+    "STARTTLS": Command(no_arguments, starttls.run, State.ANY, available=starttls.available),
+    "AUTHENTICATE": Command(authenticate.parse, authenticate.run, State.ANY),
+    "LOGIN": Command(login.parse, login.run, State.ANY),
+    # authenticated
+    "ENABLE": Command(enable.parse, enable.run, State.LOGGED_IN),
+    "SELECT": Command(select.parse, partial(select.run, examine=False), State.LOGGED_IN),
+    "EXAMINE": Command(select.parse, partial(select.run, examine=True), State.LOGGED_IN),
+    "CREATE": Command(create.parse, create.run, State.LOGGED_IN, Tell.AFTER, writes=True),
+    "DELETE": Command(one_mailbox, delete.run, State.LOGGED_IN, Tell.AFTER, writes=True),
+    "RENAME": Command(rename.parse, rename.run, State.LOGGED_IN, Tell.AFTER, writes=True),
+    "SUBSCRIBE": Command(
+        subscribe.parse, partial(subscribe.run, add=True), State.LOGGED_IN, Tell.AFTER, writes=True
+    ),
+    "UNSUBSCRIBE": Command(
+        subscribe.parse, partial(subscribe.run, add=False), State.LOGGED_IN, Tell.AFTER, writes=True
+    ),
+    "LIST": Command(list.parse_list, list.run_list, State.LOGGED_IN, Tell.NOTHING),
+    "LSUB": Command(list.parse_lsub, list.run_lsub, State.LOGGED_IN, Tell.NOTHING),
+    "NAMESPACE": Command(no_arguments, namespace.run, State.LOGGED_IN, Tell.AFTER),
+    "STATUS": Command(status.parse, status.run, State.LOGGED_IN),
+    "APPEND": Command(append.parse, append.run, State.LOGGED_IN, writes=True),
+    "IDLE": Command(no_arguments, idle.run, State.LOGGED_IN, available=idle.available),
+    "SETACL": Command(acl.parse_setacl, acl.setacl, State.LOGGED_IN, Tell.AFTER, writes=True),
+    "DELETEACL": Command(acl.parse_identifier, acl.setacl, State.LOGGED_IN, Tell.AFTER, writes=True),
+    "GETACL": Command(one_mailbox, acl.getacl, State.LOGGED_IN, Tell.BEFORE),
+    "LISTRIGHTS": Command(acl.parse_listrights, acl.listrights, State.LOGGED_IN, Tell.BEFORE),
+    "MYRIGHTS": Command(one_mailbox, acl.myrights, State.LOGGED_IN, Tell.AFTER),
+    "GETQUOTA": Command(one_mailbox, quota.getquota, State.LOGGED_IN, Tell.BEFORE),
+    "GETQUOTAROOT": Command(one_mailbox, quota.getquotaroot, State.LOGGED_IN, Tell.AFTER),
+    "SETQUOTA": Command(quota.parse_setquota, quota.setquota, State.LOGGED_IN, Tell.AFTER, writes=True),
+    # selected
+    "CHECK": Command(no_arguments, noop.run, State.SELECTED, Tell.AFTER_WITH_EXPUNGES),
+    "CLOSE": Command(no_arguments, partial(close.run, expunge=True), State.SELECTED),
+    "UNSELECT": Command(no_arguments, partial(close.run, expunge=False), State.SELECTED),
+    "UID": Command(no_arguments, _uid, State.SELECTED),
+}

@@ -1,0 +1,11 @@
+"""CLOSE and UNSELECT (RFC 3501 section 6.4.2, RFC 3691). Neither tells what it expunged."""
+
+from __future__ import annotations
+
+from imap.imapd.response import Ok
+from imap.imapd.session import Session
+
+
+def run(session: Session, _args: None, *, expunge: bool) -> Ok:
+    session.leave_mailbox(expunge=expunge)
+    return Ok()

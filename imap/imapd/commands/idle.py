@@ -1,0 +1,66 @@
+"""IDLE (RFC 2177): tell changes of the selected mailbox as they happen, until the client says DONE.
+
+A watch on the mailbox's index wakes us at once; every ``imapidlepoll`` seconds we look anyway, also for the
+administrator's shutdown notice. A client that idles longer than ``imapidletimeout`` is disconnected.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from imap.imapd.response import Bad, Ok, Outcome, Silent
+from imap.imapd.session import Session
+from libcyrus.events.watch import Watch, open_watch
+
+log = logging.getLogger(__name__)
+
+
+def available(session: Session) -> bool:
+    return session.settings.idle_poll > 0
+
+
+def run(session: Session, _args: None) -> Outcome:
+    session.out.continuation(b"idling")
+    session.register("Idle")
+    watch = open_watch(session.index.watch_path) if session.index is not None else None
+    try:
+        interrupted = _wait(session, watch)
+    finally:
+        if watch is not None:
+            watch.close()
+    if not interrupted:
+        session.closing = True
+        return Silent()
+    parser = session.parser
+    parser.next_line()
+    session.register()
+    session.tell(expunges=True)
+    if parser.word().lower() == b"done" and parser.at_eol():
+        return Ok()
+    parser.skip_line()
+    return Bad("Invalid Idle continuation")
+
+
+def _wait(session: Session, watch: Watch | None) -> bool:
+    """Tell news until the client writes something; False if the session has to end."""
+    settings = session.settings
+    deadline = time.monotonic() + settings.idle_timeout if settings.idle_timeout > 0 else None
+    own = session.stream.fileno()
+    extra = () if watch is None else (watch.fileno(),)
+    while True:
+        session.tell(expunges=True)
+        if session.index is not None:
+            session.index.release()
+        left = settings.idle_poll if deadline is None else min(settings.idle_poll, deadline - time.monotonic())
+        ready = session.stream.wait_readable(extra, max(left, 0))
+        if own in ready:
+            return True
+        if deadline is not None and time.monotonic() >= deadline:
+            log.debug("timeout for user '%s' while idling", session.userid)
+            return False
+        if watch is not None and ready:
+            watch.drain()
+        session.process.check_shutdown(session)
+        if session.closing:
+            return False

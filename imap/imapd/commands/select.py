@@ -1,0 +1,111 @@
+"""SELECT and EXAMINE (RFC 3501 sections 6.3.1 and 6.3.2).
+
+A mailbox that was selected is closed first and this is told (CLOSED, RFC 7162 section 3.2.11), whether or
+not the new one can be opened.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from imap.imapd.parse import LPAREN, SP, ParseError, Parser
+from imap.imapd.response import Ok
+from imap.imapd.session import Session
+from libcyrus import acl
+from libcyrus import options as opt
+from libcyrus.errors import CyrusError, MailboxNonexistent, PermissionDenied
+from libcyrus.index.updates import SelectedView
+from libcyrus.index.view import IndexView
+
+log = logging.getLogger(__name__)
+
+QUOTA_WARNING_INTERVAL = 600
+
+
+def parse(parser: Parser) -> str:
+    parser.sp()
+    mailbox = parser.mailbox()
+    if parser.accept(SP):
+        _refuse_modifiers(parser)
+    parser.eol()
+    return mailbox
+
+
+def _refuse_modifiers(parser: Parser) -> None:
+    """The modifiers of RFC 4466 have the right form but none is known."""
+    if not parser.accept(LPAREN):
+        raise ParseError("Invalid modifier list in {command}")
+    word = parser.word()
+    if not word:
+        raise ParseError("Invalid modifier list in {command}")
+    raise ParseError("Invalid {command} modifier " + word.upper().decode("latin-1"))
+
+
+def run(session: Session, mailbox: str, *, examine: bool) -> Ok:
+    settings = session.settings
+    if session.index is not None:
+        session.leave_mailbox()
+        session.out.ok("Ok", code="CLOSED")
+    name = session.internal_name(mailbox)
+    try:
+        view = _open(session, name, readonly=examine or settings.readonly)
+    except CyrusError:
+        session.register()
+        raise
+    session.index = view
+    session.register()
+    if view.rights & acl.EXPUNGE:
+        _warn_about_quota(session, view.quotaroot)
+    _describe(session, view)
+    log.debug("open: user %s opened %s", session.userid, mailbox)
+    return Ok(code="READ-WRITE" if view.rights & acl.READ_WRITE else "READ-ONLY")
+
+
+def _open(session: Session, name: str, *, readonly: bool) -> SelectedView:
+    if (
+        not session.is_admin
+        and not session.settings.allowdeleted
+        and session.namespace.rules.from_internal(name).deleted
+    ):
+        raise MailboxNonexistent
+    view = IndexView.open(session.process.store, name, session.user(), session.auth, readonly=readonly)
+    if not view.rights & acl.READ:
+        seen = session.is_admin or view.rights & acl.LOOKUP
+        view.close()
+        raise PermissionDenied if seen else MailboxNonexistent
+    return view
+
+
+def _describe(session: Session, view: SelectedView) -> None:
+    out = session.out
+    out.exists(view.exists, view.recent)
+    out.flags(view)
+    if view.first_unseen:
+        out.ok("Ok", code=f"UNSEEN {view.first_unseen}")
+    out.ok("Ok", code=f"UIDVALIDITY {view.uidvalidity}")
+    out.ok("Ok", code=f"UIDNEXT {view.uidnext}")
+    out.ok("Ok", code=f"HIGHESTMODSEQ {view.highestmodseq}")
+    out.ok("Ok", code=f"MAILBOXID ({view.uniqueid})")
+
+
+def _warn_about_quota(session: Session, root: str | None) -> None:
+    """Alert whoever can do something about a nearly full quota root, at most every ten minutes."""
+    if not root:
+        return
+    now = time.monotonic()
+    last, next_warning = session.quota_warned
+    if root == last and now < next_warning:
+        return
+    session.quota_warned = (root, now + QUOTA_WARNING_INTERVAL)
+    config = session.process.config
+    percentage = config[opt.quotawarn]
+    floor = {
+        "STORAGE": config[opt.quotawarnkb],
+        "MESSAGE": config[opt.quotawarnmsg],
+        "X-ANNOTATION-STORAGE": config[opt.quotawarnkb],
+    }
+    try:
+        quota = session.process.store.quota.read(root)
+    except CyrusError:
+        return

@@ -1,0 +1,122 @@
+"""imapd(8): the IMAP daemon."""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from imap.imapd import loop
+from imap.imapd.commands.starttls import negotiate
+from imap.imapd.parse import Parser
+from imap.imapd.process import Process
+from imap.imapd.response import Responses
+from imap.imapd.session import Session
+from imap.imapd.settings import Settings, Switches
+from libcyrus import options as opt
+from libcyrus.base.xlog import NOTICE
+from libcyrus.errors import Fatal
+from libcyrus.prot import ProtStream
+from libcyrus.sasl import SaslServer
+from libcyrus.server import clienthost, service
+from libcyrus.server import starttls as tls
+from libcyrus.server.connection import Connection
+from libcyrus.server.login import LoginPolicy
+from libcyrus.server.program import Service, ServiceProgram
+from libcyrus.server.session_id import SessionId
+
+log = logging.getLogger(__name__)
+
+
+def init(surroundings: Service) -> Process:
+    """In the pool parent: everything that workers can share."""
+    switches = _switches(surroundings.options)
+    if switches.imaps and not tls.enabled(surroundings.config):
+        log.error("imaps: required OpenSSL options not present")
+        raise Fatal("imaps: required OpenSSL options not present", os.EX_CONFIG)
+    return Process(surroundings, Settings.from_config(surroundings.config, switches))
+
+
+def serve(process: Process, connection: Connection) -> None:
+    """One client, from the greeting to the end."""
+    settings, config = process.settings, process.config
+    stream = ProtStream(
+        connection.sock,
+        timeout=settings.timeout,
+        before_wait=process.signals.check,
+        wakeup_fd=process.signals.wakeup_fd,
+    )
+    out = Responses(stream)
+    policy = LoginPolicy(
+        config,
+        denied=lambda userid, _service: process.denied(userid),
+        inbox_admin=process.inbox_admin,
+        local_domain=lambda: clienthost.domain_of(connection.sock),
+        magic_plus=settings.magicplus,
+    )
+    session = Session(
+        process=process,
+        settings=settings,
+        stream=stream,
+        parser=Parser(stream, out.continuation, settings.limits),
+        out=out,
+        session_id=SessionId(config),
+        policy=policy,
+        sasl=SaslServer(process.sasl, policy),
+        namespace=process.admin_namespace,
+    )
+    session.sasl.bits = settings.switches.external_ssf
+    try:
+        _converse(session, connection)
+    finally:
+        if session.telemetry_fd is not None:
+            os.close(session.telemetry_fd)
+        process.unregister()
+        stream.close()
+        if config[opt.auditlog]:
+            log.log(
+                NOTICE,
+                "auditlog: traffic sessionid=<%s> bytes_in=<%d> bytes_out=<%d>",
+                session.session_id,
+                stream.bytes_in,
+                stream.bytes_out,
+            )
+
+
+def _converse(session: Session, connection: Connection) -> None:
+    if session.settings.switches.imaps:
+        session.client_host = connection.client_host
+        negotiate(session)
+        if session.closing:
+            return
+        loop.greet(session)
+    else:
+        # the name of the client may take its time, the greeting need not
+        loop.greet(session)
+        session.stream.flush()
+        session.client_host = connection.client_host
+    session.register()
+    loop.converse(session)
+
+
+def _switches(options: list[tuple[str, str]]) -> Switches:
+    given = dict(options)
+    external = given.get("p", "0")
+    return Switches(
+        imaps="s" in given,
+        external_ssf=int(external) if external.isdigit() else 0,
+        skip_password_check="N" in given,
+        ignore_quota="q" in given,
+    )
+
+
+PROGRAM: ServiceProgram[Process] = ServiceProgram(
+    name="imapd",
+    options="Np:sq",
+    init=init,
+    serve=serve,
+    close=Process.close,
+)
+
+
+def main() -> int:
+    return service.main(PROGRAM)

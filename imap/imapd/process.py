@@ -1,0 +1,120 @@
+"""What all connections of one worker share, built once.
+
+The first half is made in the pool parent, before workers are forked: settings, the TLS context, namespaces,
+everything that only costs time. What locks or shares a file position (databases) is opened by the worker, at
+first use.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import TYPE_CHECKING
+
+from imap.imapd.settings import Settings
+from libcyrus import acl, mboxops
+from libcyrus import options as opt
+from libcyrus.auth import AuthState
+from libcyrus.base.signals import Signals
+from libcyrus.errors import CyrusError, MailboxNonexistent
+from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.mboxname import Namespace
+from libcyrus.sasl import SaslSettings
+from libcyrus.server import shutdown_file, starttls
+from libcyrus.server.program import Service
+
+if TYPE_CHECKING:
+    from imap.imapd.session import Session
+
+log = logging.getLogger(__name__)
+
+_LONGEST_MOTD = 1024
+
+
+class Process:
+    """One worker, or the pool parent that it is forked from."""
+
+    def __init__(self, service: Service, settings: Settings) -> None:
+        config = service.config
+        self.config = config
+        self.settings = settings
+        self.admins = config[opt.admins]
+        self.tls_enabled = starttls.enabled(config)
+        self.tls = starttls.build_context(config, "imap")
+        self.sasl = SaslSettings.from_config(config, "imap")
+        self.user_namespace = Namespace.from_config(config)
+        self.admin_namespace = Namespace.from_config(config, admin=True)
+        self.store = MailStore(config)
+        self._service = service
+        self._messages = os.path.join(config.directory, "msg")
+        self._messages_state = -1
+        self._shutdown: str | None = None
+
+    @property
+    def signals(self) -> Signals:
+        """Of this process: a forked worker has its own."""
+        return self._service.signals
+
+    def register(self, host: str, userid: str, mailbox: str, command: str) -> None:
+        self._service.proc.register(self._service.name, host, userid, mailbox, command)
+
+    def unregister(self) -> None:
+        self._service.proc.cleanup()
+
+    def close(self) -> None:
+        self.store.close()
+
+    def motd(self) -> str | None:
+        """The first line of the message of the day, without what would make it a response code."""
+        try:
+            with open(os.path.join(self._messages, "motd"), "rb") as file:
+                line = file.readline(_LONGEST_MOTD)
+        except OSError:
+            return None
+        return line.split(b"\r")[0].split(b"\n")[0].decode("utf-8", "surrogateescape").lstrip("[")
+
+    def check_shutdown(self, session: Session) -> None:
+        """Say goodbye to a user if the administrator closed the service, or the service to this user."""
+        if session.userid is None or session.is_admin:
+            return
+        text = self.shutdown_notice() or self.denied(session.userid)
+        if text is not None:
+            session.out.bye(text.lstrip("["), code="ALERT")
+            session.closing = True
+
+    def shutdown_notice(self) -> str | None:
+        """The shutdown notice; costs one look at the directory's time stamp while nothing changes there.
+
+        A notice is never remembered, so that a rewritten one is told as it is now.
+        """
+        try:
+            state = os.stat(self._messages).st_mtime_ns
+        except OSError:
+            return None
+        if state != self._messages_state or self._shutdown is not None:
+            self._shutdown = shutdown_file.message(self.config)
+            self._messages_state = state
+        return self._shutdown
+
+    def denied(self, userid: str) -> str | None:
+        """Why user_deny.db keeps this user out of the service, None if it does not."""
+        return self.store.userdeny.message(userid, self.config.ident)
+
+    def inbox_admin(self, userid: str, auth: AuthState) -> bool:
+        """Whether the INBOX of ``userid`` gives ``auth`` the right to act as its owner (``loginuseacl``)."""
+        mailboxes = self.store.mboxlist
+        try:
+            return bool(mailboxes.acl.myrights(auth, mailboxes.inbox(userid).acl) & acl.ADMIN)
+        except CyrusError:
+            return False
+
+    def autocreate_inbox(self, session: Session) -> None:
+        """Make the INBOX of a user who has none yet, if the configuration says so."""
+        if session.privileged or session.userid is None or self.config[opt.autocreate_quota] < 0:
+            return
+        try:
+            self.store.mboxlist.inbox(session.userid)
+        except MailboxNonexistent:
+            mboxops.autocreate_inbox(self.store, session.userid, session.auth)
+        except CyrusError:
+            return

@@ -1,0 +1,106 @@
+"""What imapd reads from the configuration and its command line, once per process.
+
+Nothing is looked up again while a command runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imap.imapd.parse import MAX_UINT32, Limits
+from libcyrus import options as opt
+from libcyrus import version
+from libcyrus.config import Config
+
+MINIMUM_TIMEOUT = 30 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """imapd's own command line."""
+
+    imaps: bool = False
+    external_ssf: int = 0
+    skip_password_check: bool = False
+    ignore_quota: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Sizes in octets, times in seconds; ``idle_poll`` 0 switches IDLE off."""
+
+    switches: Switches
+    limits: Limits
+    max_message_size: int
+    timeout: int
+    idle_timeout: int
+    idle_poll: int
+    readonly: bool
+    tls_required: bool
+    allowplaintext: bool
+    allowanonymous: bool
+    magicplus: bool
+    virtdomains: bool
+    autoexpunge: bool
+    allowdeleted: bool
+    chatty: bool
+    command_min_timer: float | None
+    disconnect_on_vanished: bool
+    failed_login_pause: int
+    plaintext_login_pause: int
+    plaintext_login_alert: str | None
+    id_response: bool
+    serverinfo: str
+    servername: str
+    version: str
+    suppressed: frozenset[str]
+
+    @classmethod
+    def from_config(cls, config: Config, switches: Switches) -> Settings:
+        timeout = max(config[opt.timeout], MINIMUM_TIMEOUT)
+        minimum = config[opt.commandmintimer]
+        arguments = config[opt.maxargssize]
+        return cls(
+            switches=switches,
+            limits=Limits(
+                word=config[opt.maxword],
+                quoted=config[opt.maxquoted],
+                literal=config[opt.maxliteral],
+                arguments=max(arguments, 0),
+                literal_minus=config[opt.literalminus],
+            ),
+            max_message_size=config[opt.maxmessagesize] or MAX_UINT32,
+            timeout=timeout,
+            idle_timeout=config[opt.imapidletimeout] or config[opt.timeout],
+            idle_poll=max(config[opt.imapidlepoll], 0),
+            readonly=config[opt.readonly],
+            tls_required=config[opt.tls_required],
+            allowplaintext=config[opt.allowplaintext],
+            allowanonymous=config[opt.allowanonymouslogin],
+            magicplus=config[opt.imapmagicplus],
+            virtdomains=config[opt.virtdomains] != "off",
+            autoexpunge=config[opt.autoexpunge],
+            allowdeleted=config[opt.allowdeleted],
+            chatty=config[opt.chatty],
+            command_min_timer=_leading_float(minimum) if minimum else None,
+            disconnect_on_vanished=config[opt.disconnect_on_vanished_mailbox],
+            failed_login_pause=config[opt.failedloginpause],
+            plaintext_login_pause=config[opt.plaintextloginpause],
+            plaintext_login_alert=config[opt.plaintextloginalert],
+            id_response=config[opt.imapidresponse],
+            serverinfo=config[opt.serverinfo],
+            servername=config.servername,
+            version=version.VERSION,
+            suppressed=frozenset((config[opt.suppress_capabilities] or "").split()),
+        )
+
+
+def _leading_float(text: str) -> float:
+    """The number at the start of the text, 0 if there is none, as C's atof reads it."""
+    end = len(text)
+    while end:
+        try:
+            return float(text[:end])
+        except ValueError:
+            end -= 1
+    return 0.0
