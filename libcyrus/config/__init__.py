@@ -196,7 +196,9 @@ class Config:
         default = self[opt.defaultpartition]
         if default is not None:
             found = self.partition_dir(default) is not None
-        elif self[opt.mupdate_config] == "standard" and self[opt.proxyservers] is None:
+        elif self[opt.proxyservers] is None and (
+            self[opt.mupdate_server] is None or self[opt.mupdate_config] == "standard"
+        ):
             # a frontend holds no mail
             found = True
         else:

@@ -39,9 +39,5 @@ unix_group_enable = switch("unix_group_enable", True, since="2.3.17", doc="Look 
 force_sasl_client_mech = string(
     "force_sasl_client_mech", None, since="2.3.17", doc="Mechanism preferred for outgoing connections."
 )
-sasl_maximum_layer = integer(
-    "sasl_maximum_layer", 256, unit="SSF", since="2.3.17", doc="Highest SSF negotiable."
-)
-sasl_minimum_layer = integer(
-    "sasl_minimum_layer", 0, unit="SSF", since="2.3.17", doc="Lowest SSF; >1 forbids plaintext."
-)
+sasl_maximum_layer = integer("sasl_maximum_layer", 256, since="2.3.17", doc="Highest SSF negotiable.")
+sasl_minimum_layer = integer("sasl_minimum_layer", 0, since="2.3.17", doc="Lowest SSF; >1 forbids plaintext.")

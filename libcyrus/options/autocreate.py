@@ -82,7 +82,7 @@ autocreate_inbox_folders = string(
     "autocreate_inbox_folders",
     None,
     since="2.5.0",
-    doc="'|'-separated subfolders made together with a new INBOX.",
+    doc="Subfolders, separated by |, that are made together with a new INBOX.",
 )
 autocreate_post = switch(
     "autocreate_post", False, since="2.5.0", doc="lmtpd creates missing INBOX on delivery."
@@ -92,7 +92,7 @@ autocreate_quota = integer(
     -1,
     unit="KiB",
     since="2.5.0",
-    doc=">=0 enables INBOX autocreate; >0 sets storage quota.",
+    doc="Creates a missing INBOX at login when 0 or more; more than 0 is also its storage quota.",
 )
 autocreate_quota_messages = integer(
     "autocreate_quota_messages",
@@ -105,7 +105,7 @@ autocreate_sieve_folders = string(
     "autocreate_sieve_folders",
     None,
     since="2.5.0",
-    doc="'|'-separated folders fileinto may create on demand.",
+    doc="Folders, separated by |, that fileinto may create on demand.",
 )
 autocreate_sieve_script = string(
     "autocreate_sieve_script", None, since="2.5.0", doc="Script file installed as new user's default."
@@ -126,13 +126,13 @@ autocreate_subscribe_folders = string(
     "autocreate_subscribe_folders",
     None,
     since="2.5.0",
-    doc="'|'-separated own folders auto-subscribed at INBOX creation.",
+    doc="Own folders, separated by |, that a new user is subscribed to.",
 )
 autocreate_subscribe_sharedfolders = string(
     "autocreate_subscribe_sharedfolders",
     None,
     since="2.5.0",
-    doc="'|'-separated shared folders auto-subscribed at INBOX creation.",
+    doc="Shared folders, separated by |, that a new user is subscribed to.",
 )
 autocreate_subscribe_sharedfolders_all = switch(
     "autocreate_subscribe_sharedfolders_all",

@@ -174,7 +174,6 @@ ldap_uri = string("ldap_uri", None, since="2.3.17", doc="LDAP server URLs.")
 ldap_version = integer(
     "ldap_version",
     3,
-    unit="protocol version",
     since="2.3.17",
     doc="LDAP protocol version; forced 3 with TLS/SASL (2|3).",
 )

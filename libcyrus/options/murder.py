@@ -21,7 +21,7 @@ mupdate_connections_max = integer(
     doc="Max connections per mupdate process.",
 )
 mupdate_password = string("mupdate_password", None, since="2.3.17", doc="SASL password towards mupdate.")
-mupdate_port = integer("mupdate_port", 3905, unit="TCP port", since="2.3.17", doc="Mupdate port.")
+mupdate_port = integer("mupdate_port", 3905, since="2.3.17", doc="Mupdate port.")
 mupdate_realm = string("mupdate_realm", None, since="2.3.17", doc="SASL realm towards mupdate.")
 mupdate_retry_delay = integer(
     "mupdate_retry_delay", 20, unit="seconds", since="2.3.17", doc="Base delay between reconnects."

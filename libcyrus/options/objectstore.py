@@ -26,4 +26,4 @@ openio_verbosity = string(
     doc="OpenIO log verbosity: warning, notice, info, debug, trace, quiet.",
 )
 caringo_hostname = string("caringo_hostname", None, since="3.0.0", doc="Caringo host.")
-caringo_port = integer("caringo_port", 80, unit="TCP port", since="3.0.0", doc="Caringo port.")
+caringo_port = integer("caringo_port", 80, since="3.0.0", doc="Caringo port.")

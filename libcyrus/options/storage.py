@@ -54,7 +54,7 @@ fulldirhash = switch(
 )
 hashimapspool = switch("hashimapspool", False, since="2.3.17", doc="Hash spool partition directories too.")
 mailbox_default_options = integer(
-    "mailbox_default_options", 0, unit="bitmask", since="2.3.17", doc="Options bits for new mailboxes."
+    "mailbox_default_options", 0, since="2.3.17", doc="Options bits for new mailboxes."
 )
 mailbox_initial_flags = string(
     "mailbox_initial_flags", None, since="2.5.0", doc="User flags predefined in new mailboxes."

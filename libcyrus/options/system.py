@@ -18,11 +18,15 @@ serverinfo = enum(
     doc="How much identity greeting/capability reveal.",
 )
 temp_path = string("temp_path", "/tmp", since="3.3.0", doc="Directory for temporary files.")
-umask = string("umask", "077", unit="octal", since="2.3.17", doc="Octal umask of programs.")
+umask = string("umask", "077", since="2.3.17", doc="Octal umask of programs.")
 auditlog = switch("auditlog", False, since="2.4.0", doc="Log every message-file and mailbox-list change.")
 chatty = switch("chatty", False, since="2.5.0", doc="Syslog each command/mailbox touched.")
 commandmintimer = string(
-    "commandmintimer", None, unit="seconds (float)", since="2.4.0", doc="Log IMAP commands slower than this."
+    "commandmintimer",
+    None,
+    unit="seconds, with a fraction if wanted",
+    since="2.4.0",
+    doc="Log IMAP commands slower than this.",
 )
 debug = switch("debug", False, since="2.5.0", doc="Pass LOG_DEBUG messages.")
 iolog = switch("iolog", False, since="2.5.0", doc="Log per-command I/O counters.")
@@ -44,7 +48,11 @@ debug_writefail_guid = string(
     "debug_writefail_guid", None, since="3.6.0", doc="Simulate disk-full for message with this GUID."
 )
 lock_debugtime = string(
-    "lock_debugtime", None, unit="seconds (float)", since="3.1.4", doc="Log lock waits longer than this."
+    "lock_debugtime",
+    None,
+    unit="seconds, with a fraction if wanted",
+    since="3.1.4",
+    doc="Log lock waits longer than this.",
 )
 master_bind_errors_fatal = switch(
     "master_bind_errors_fatal", False, since="3.3.0", doc="Startup bind failure stops master."
