@@ -29,6 +29,7 @@ DEADLINE = 30.0
 """Seconds within which a server starts, answers and stops."""
 
 _SERVICES = {
+    # A digit behind the name makes another service of the kind: imap2, lmtp2.
     "imap": ("imapd",),
     "imaps": ("imapd", "-s"),
     "lmtp": ("lmtpd", "-a"),
@@ -108,7 +109,7 @@ class Instance:
         lines += ["  " + line for line in self.start_lines]
         lines += ["}", "SERVICES {"]
         for name in self.services:
-            command = self.command(self.programs[name], *_SERVICES[name])
+            command = self.command(self.programs[name], *_SERVICES[name.rstrip("0123456789")])
             listen = str(self.lmtp_socket) if name == "lmtpunix" else f"127.0.0.1:{self.ports[name]}"
             lines.append(f'  {name} cmd="{command}" listen="{listen}" prefork={self.prefork}')
         lines += ["}", "EVENTS {", "}", ""]
@@ -116,6 +117,12 @@ class Instance:
 
     def command(self, kind: str, name: str, *arguments: str) -> str:
         return " ".join([program(kind, name), "-C", str(self.config), *arguments])
+
+    def use(self, *, master: str, programs: str) -> None:
+        """From the next start on, run ``master`` and all services of these kinds."""
+        self.master = master
+        self.programs = dict.fromkeys(self.services, programs)
+        self.write_configuration()
 
     # life
 
@@ -236,8 +243,8 @@ class Instance:
             client.ok(f"LOGIN {user} secret")
         return client
 
-    def lmtp(self) -> LmtpClient:
-        return LmtpClient(("127.0.0.1", self.ports["lmtp"]))
+    def lmtp(self, *, service: str = "lmtp") -> LmtpClient:
+        return LmtpClient(("127.0.0.1", self.ports[service]))
 
     def create_user(self, name: str, *folders: str) -> None:
         """Make the user's INBOX, and folders under it, as the administrator."""
