@@ -107,10 +107,12 @@ def replace(
     mode: int = 0o600,
     temporary: str | None = None,
     sync: bool = True,
+    sync_name: bool | None = None,
 ) -> None:
     """Give ``path`` new content at once, by way of ``temporary`` (default: ``path`` + ``.NEW``).
 
-    With ``sync`` both content and name survive a power cut on return. On any
+    With ``sync`` content and name survive a power cut on return; without
+    ``sync_name`` (default: as ``sync``) the old file may come back, whole. On any
     error the old file stays, the temporary one is removed, and ``OSError`` is
     raised. Callers that race for one temporary name must hold a lock.
     """
@@ -131,7 +133,7 @@ def replace(
     except OSError:
         remove(new)
         raise
-    if sync:
+    if sync if sync_name is None else sync_name:
         fsync_dir(os.path.dirname(name) or ".")
 
 

@@ -1,0 +1,112 @@
+"""Databases of keys and values, in the file formats of the original.
+
+``open_db`` opens one with the backend that configuration names. A file made
+by another backend is recognised where its format can be, and used as it is,
+or converted first if the caller says so.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+from libcyrus.base import xlog
+from libcyrus.errors import DatabaseCorrupt, Fatal, IoError
+
+from .convert import convert_file
+from .flat import FlatDatabase
+from .interface import Database, Records, Transaction
+from .quotalegacy import QuotaLegacyDatabase
+from .twoskip import Sync, TwoskipDatabase
+
+__all__ = ["BACKENDS", "Database", "Records", "Sync", "Transaction", "convert_file", "detect", "open_db"]
+
+BACKENDS = ("flat", "skiplist", "quotalegacy", "sql", "twoskip", "zeroskip")
+"""The names that configuration may give; ``open_db`` refuses those that are not built."""
+
+_MAGIC = {
+    b"\xa1\x02\x8b\x0dskiplist fil": "skiplist",
+    b"\xa1\x02\x8b\x0dtwoskip file": "twoskip",
+}
+
+log = logging.getLogger(__name__)
+
+
+def open_db(
+    backend: str,
+    path: str | os.PathLike[str],
+    *,
+    create: bool = False,
+    convert: bool = False,
+    mboxsort: bool = False,
+    sync: Sync = Sync.FULL,
+    fulldirhash: bool = False,
+    virtdomains: bool = False,
+) -> Database:
+    """Open the database at ``path``.
+
+    ``create`` makes it when missing, with the directories above it; otherwise
+    that raises ``NotFound``. A file of another known backend is opened with
+    that one, or turned into ``backend`` with ``convert``. ``mboxsort`` (the
+    option ``improved_mboxlist_sort``) selects mailbox order where the backend
+    leaves a choice. ``sync`` is heeded by ``twoskip``: less than full is for what
+    can be made again. ``fulldirhash`` and ``virtdomains`` concern ``quotalegacy``
+    alone.
+
+    Raises ``Fatal`` (EX_CONFIG) for a backend that is unknown or not built,
+    ``DatabaseCorrupt``, ``IoError``.
+    """
+    name = os.fspath(path)
+    actual = backend
+    if backend != "quotalegacy":
+        found = detect(name)
+        if found is not None and found != backend:
+            _refuse_missing(backend)
+            actual = _other_backend(name, found, backend, convert=convert, mboxsort=mboxsort)
+    _refuse_missing(actual)
+    if actual == "flat":
+        return FlatDatabase(name, create=create)
+    if actual == "quotalegacy":
+        return QuotaLegacyDatabase(
+            name, create=create, mboxsort=mboxsort, fulldirhash=fulldirhash, virtdomains=virtdomains
+        )
+    return TwoskipDatabase(name, create=create, mboxsort=mboxsort, sync=sync)
+
+
+def detect(path: str | os.PathLike[str]) -> str | None:
+    """The backend whose mark a file carries; None for flat files, which have none, and for no file."""
+    try:
+        with open(path, "rb") as stream:
+            start = stream.read(32)
+    except OSError:
+        return None
+    return _MAGIC.get(start[:16]) if len(start) == 32 else None
+
+
+def _other_backend(path: str, found: str, wanted: str, *, convert: bool, mboxsort: bool) -> str:
+    if not convert:
+        log.log(
+            xlog.NOTICE, "cyrusdb: opening %s with backend %s (requested %s)", path, found, wanted
+        )
+        return found
+    _refuse_missing(found)
+    try:
+        with open_db(found, path, mboxsort=mboxsort) as source:
+            convert_file(source, path, lambda new: open_db(wanted, new, create=True, mboxsort=mboxsort))
+    except (IoError, DatabaseCorrupt):
+        xlog.xsyslog(
+            log,
+            logging.ERROR,
+            "DBERROR: failed to convert, maybe someone beat us",
+            fname=path,
+            from_=found,
+            to=wanted,
+        )
+        raise
+    log.log(xlog.NOTICE, "cyrusdb: converted %s from %s to %s", path, found, wanted)
+    return wanted
+
+
+def _refuse_missing(backend: str) -> None:
+    if backend not in ("flat", "quotalegacy", "twoskip"):
+        raise Fatal(f"cyrusdb backend {backend} not supported", os.EX_CONFIG)

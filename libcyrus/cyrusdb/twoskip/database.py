@@ -1,0 +1,233 @@
+"""The twoskip backend: an append-only skiplist file with checksums. ``layout`` draws it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from libcyrus.errors import CyrusError, DatabaseCorrupt, InternalError
+
+from . import search
+from .describe import describe
+from .file import Sync, TwoskipFile, log
+from .recovery import recover
+from .repack import check, outgrown, repack
+from .transaction import TwoskipTransaction
+
+_FIRST_BATCH = 16
+_LARGEST_BATCH = 1024
+_BATCH_BYTES = 1 << 20
+
+
+class TwoskipDatabase:
+    """See ``interface.Database``.
+
+    After a commit that left the file outgrown, ``maintain`` or ``close`` repacks
+    it. Should nobody call them, the commit does so itself when the file has
+    doubled once more.
+    """
+
+    backend = "twoskip"
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = False,
+        mboxsort: bool = False,
+        sync: Sync = Sync.FULL,
+    ) -> None:
+        self.path = os.fspath(path)
+        self._file = TwoskipFile(self.path, mboxsort=mboxsort, sync=sync)
+        self._transaction: TwoskipTransaction | None = None
+        self._commits = 0
+        self._outgrown = False
+        self._file.open(create=create)
+        try:
+            self._lock_shared()
+        except BaseException:
+            self._file.close()
+            raise
+        self._file.unlock()
+
+    def fetch(self, key: bytes) -> bytes | None:
+        if self._transaction is not None:
+            return self._transaction.fetch(key)
+        file = self._lock_shared()
+        try:
+            return search.fetch(file.map, file.size, file.rank, not file.mboxsort, key)
+        except DatabaseCorrupt as error:
+            raise file.corrupt(error) from None
+        finally:
+            file.unlock()
+
+    def fetchnext(self, key: bytes) -> tuple[bytes, bytes] | None:
+        if self._transaction is not None:
+            return self._transaction.fetchnext(key)
+        return next(self._walk(key, b"", inclusive=False, batch=1), None)
+
+    def foreach(self, prefix: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        if self._transaction is not None:
+            return self._transaction.foreach(prefix)
+        return self._walk(prefix, prefix, inclusive=True, batch=_FIRST_BATCH)
+
+    def store(self, key: bytes, data: bytes) -> None:
+        with self.transaction() as changes:
+            changes.store(key, data)
+
+    def create(self, key: bytes, data: bytes) -> None:
+        with self.transaction() as changes:
+            changes.create(key, data)
+
+    def delete(self, key: bytes, *, force: bool = True) -> None:
+        with self.transaction() as changes:
+            changes.delete(key, force=force)
+
+    def transaction(self, *, shared: bool = False) -> TwoskipTransaction:
+        if self._transaction is not None:
+            raise InternalError("a transaction is open on this database")
+        if shared:
+            self._lock_shared()
+        else:
+            self._lock_exclusive()
+        self._transaction = TwoskipTransaction(self._file, shared=shared, ended=self._ended)
+        return self._transaction
+
+    def compare_key(self, key: bytes) -> bytes:
+        return self._file.rank(key)
+
+    def consistent(self) -> None:
+        file = self._lock_shared()
+        try:
+            check(file)
+        except DatabaseCorrupt as error:
+            raise file.corrupt(error) from None
+        finally:
+            file.unlock()
+
+    def repack(self) -> None:
+        if self._transaction is not None:
+            raise InternalError("a transaction is open on this database")
+        file = self._lock_exclusive()
+        try:
+            repack(file)
+        except DatabaseCorrupt as error:
+            raise file.corrupt(error) from None
+        except OSError as error:
+            raise file.failure(error) from error
+        finally:
+            file.unlock()
+        self._outgrown = False
+
+    def maintain(self) -> None:
+        if not self._outgrown or self._transaction is not None:
+            return
+        self._outgrown = False
+        try:
+            file = self._lock_exclusive()
+        except CyrusError:
+            return  # logged; what was committed is safe, and there may be no file any more
+        try:
+            if outgrown(file.header):
+                repack(file)
+        except DatabaseCorrupt as error:
+            file.corrupt(error)
+            log.error("db %s, inconsistent pre-checkpoint, bailing out", self.path)
+        except OSError as error:
+            file.failure(error)
+        finally:
+            file.unlock()
+
+    def dump(self, detail: int = 1) -> Iterator[str]:
+        file = self._lock_shared()
+        try:
+            yield from describe(file, detail)
+        finally:
+            file.unlock()
+
+    def close(self) -> None:
+        if self._transaction is not None:
+            self._transaction.abort()
+        if self._file.fd >= 0:
+            self.maintain()
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _walk(
+        self, key: bytes, prefix: bytes, *, inclusive: bool, batch: int
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Records in order, fetched in growing batches, each under a lock of its own.
+
+        The rest of a batch is dropped when this process changes the database
+        meanwhile, so that it sees its own changes. A place in the file stays
+        good while generation and size do; otherwise the last key leads back.
+        """
+        place = state = None
+        while True:
+            if self._transaction is not None:
+                yield from self._transaction.walk(key, prefix, inclusive=inclusive)
+                return
+            commits = self._commits
+            file = self._lock_shared()
+            try:
+                base, end, header = file.map, file.size, file.header
+                if state != (header.generation, header.current_size):
+                    exact, behind = search.locate(base, end, file.rank, not file.mboxsort, key)
+                    place = exact if exact and inclusive else behind
+                    state = (header.generation, header.current_size)
+                found, place = search.collect(base, end, place or 0, prefix, batch, _BATCH_BYTES)
+            except DatabaseCorrupt as error:
+                raise file.corrupt(error) from None
+            finally:
+                file.unlock()
+            inclusive = False
+            for record in found:
+                key = record[0]
+                yield record
+                if commits != self._commits or self._transaction is not None:
+                    state = None
+                    break
+            else:
+                if not place:
+                    return
+            batch = min(batch * 4, _LARGEST_BATCH)
+
+    def _lock_shared(self) -> TwoskipFile:
+        file = self._file
+        while not file.lock_shared():
+            self._lock_exclusive()
+            file.unlock()
+        return file
+
+    def _lock_exclusive(self) -> TwoskipFile:
+        file = self._file
+        file.lock_exclusive()
+        if not file.is_clean():
+            try:
+                recover(file)
+            except DatabaseCorrupt as error:
+                file.unlock()
+                raise file.corrupt(error) from None
+            except OSError as error:
+                file.unlock()
+                raise file.failure(error) from error
+        return file
+
+    def _ended(self, changed: bool) -> None:
+        """The transaction is over and the lock is gone."""
+        self._transaction = None
+        if changed:
+            self._commits += 1
+            if outgrown(self._file.header):
+                self._outgrown = True
+                if outgrown(self._file.header, factor=4):
+                    self.maintain()
