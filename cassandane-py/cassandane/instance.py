@@ -59,6 +59,8 @@ class Instance:
         self.prefork = prefork
         self.start_lines = tuple(start)
         self.allowed_log: list[str] = []
+        self.wrapper: tuple[str, ...] = ()
+        """A command that runs the master given behind it, in a place of its own."""
         self.log = directory / "log"
         self.config = directory / "imapd.conf"
         self.cyrus_conf = directory / "cyrus.conf"
@@ -129,7 +131,7 @@ class Instance:
     def start(self) -> Instance:
         """Start master in the foreground and wait until each service accepts."""
         arguments = [
-            program(self.master, "master"), "-D", "-C", str(self.config), "-M", str(self.cyrus_conf),
+            *self.wrapper, program(self.master, "master"), "-D", "-C", str(self.config), "-M", str(self.cyrus_conf),
             "-p", str(self.pidfile), "-l", "256",
         ]
         with open(self.directory / "master.out", "ab") as out:

@@ -1,0 +1,120 @@
+"""kill -9 at random moments: what was acknowledged is there, and the mailbox needs no repair."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+
+import psutil
+import pytest
+
+from cassandane.clients import ImapClient, LmtpClient
+from cassandane.instance import Instance, wait_for
+from cassandane.messages import message
+
+pytestmark = [pytest.mark.reference, pytest.mark.timeout(900)]
+
+_GONE = (EOFError, ConnectionError, AssertionError)
+
+
+class Writer(threading.Thread):
+    """Delivers or appends until told to stop, connecting anew whenever its server dies."""
+
+    def __init__(self, server: Instance, way: str) -> None:
+        super().__init__()
+        self._server, self._way = server, way
+        self._count = 0
+        self.acknowledged: list[str] = []
+        self.enough = threading.Event()
+
+    def run(self) -> None:
+        while not self.enough.is_set():
+            try:
+                self._connected()
+            except _GONE:
+                continue
+
+    def _connected(self) -> None:
+        if self._way == "lmtp":
+            with self._server.lmtp() as lmtp:
+                self._until_dead(lambda text: self._deliver(lmtp, text))
+        else:
+            with self._server.imap("alice") as client:
+                self._until_dead(lambda text: client.append("INBOX", text))
+
+    @staticmethod
+    def _deliver(lmtp: LmtpClient, text: bytes) -> None:
+        (reply,) = lmtp.deliver(text, "alice")
+        assert reply.startswith("250"), reply
+
+    def _until_dead(self, store: object) -> None:
+        assert callable(store)
+        while not self.enough.is_set():
+            self._count += 1
+            name = f"{self._way}-{self._count}"
+            store(message(name, name * 50))
+            self.acknowledged.append(name)
+
+
+def kill_at_random(server: Instance, writer: Writer, times: int, seed: int) -> None:
+    source = random.Random(seed)
+    program = "lmtpd" if writer._way == "lmtp" else "imapd"
+    for _ in range(times):
+        before = len(writer.acknowledged)
+        wait_for(lambda at=before: len(writer.acknowledged) > at, "no progress", detail=server.describe)
+        threading.Event().wait(source.uniform(0, 0.02))
+        victims = [process for process in server.processes() if program in " ".join(process.cmdline())]
+        try:
+            source.choice(victims).kill()
+        except (psutil.NoSuchProcess, IndexError):
+            pass
+
+
+def check(server: Instance, acknowledged: list[str]) -> None:
+    with server.imap("alice") as client:
+        found = subjects(client)
+    missing = set(acknowledged) - set(found)
+    assert not missing, f"{len(missing)} of {len(acknowledged)} acknowledged messages are lost"
+    done = server.run("reconstruct", "-n", "user/alice", kind="reference")
+    assert (done.stdout.split(), done.stderr) == ([b"user/alice"], b"")
+
+
+def subjects(client: ImapClient) -> list[str]:
+    client.ok("EXAMINE INBOX")
+    lines = client.ok("FETCH 1:* (UID BODY.PEEK[HEADER.FIELDS (SUBJECT)])").untagged
+    return [match[1] for line in lines if (match := re.search(r"Subject: (\S+)", line))]
+
+
+def kill_test(way: str, times: int, seed: int) -> None:
+    server = Instance(prefork=1, imapd_conf={"duplicatesuppression": "no"})
+    server.start()
+    try:
+        server.create_user("alice")
+        writer = Writer(server, way)
+        writer.start()
+        try:
+            kill_at_random(server, writer, times, seed)
+        finally:
+            writer.enough.set()
+            writer.join()
+        check(server, writer.acknowledged)
+        server.stop(check=False)
+        server.start()
+        check(server, writer.acknowledged)
+    except BaseException:
+        server.stop(check=False)
+        raise
+    server.stop(check=False)
+    server.remove()
+
+
+@pytest.mark.parametrize("way", ["lmtp", "imap"])
+def test_a_dozen_kills_lose_nothing(way: str) -> None:
+    kill_test(way, 12, seed=1)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("way", ["lmtp", "imap"])
+def test_two_hundred_kills_lose_nothing(way: str) -> None:
+    kill_test(way, 200, seed=2)
