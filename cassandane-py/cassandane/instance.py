@@ -131,8 +131,8 @@ class Instance:
     def start(self) -> Instance:
         """Start master in the foreground and wait until each service accepts."""
         arguments = [
-            *self.wrapper, program(self.master, "master"), "-D", "-C", str(self.config), "-M", str(self.cyrus_conf),
-            "-p", str(self.pidfile), "-l", "256",
+            *self.wrapper, program(self.master, "master"), "-D", "-C", str(self.config),
+            "-M", str(self.cyrus_conf), "-p", str(self.pidfile), "-l", "256",
         ]
         with open(self.directory / "master.out", "ab") as out:
             self._process = subprocess.Popen(
