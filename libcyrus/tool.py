@@ -65,7 +65,7 @@ def run(command: click.Command, argv: list[str], usage_code: int) -> int:
         result = command.main(args=argv[1:], prog_name=program, standalone_mode=False)
         return result if isinstance(result, int) else os.EX_OK
     except click.UsageError as error:
-        return _usage(command, program, error, usage_code)
+        return _usage(command, argv[0], error, usage_code)
     except click.Abort:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
@@ -100,11 +100,12 @@ def usage_error(text: str = "") -> click.UsageError:
     return click.UsageError(text)
 
 
-def _usage(command: click.Command, program: str, error: click.UsageError, code: int) -> int:
+def _usage(command: click.Command, path: str, error: click.UsageError, code: int) -> int:
+    program = os.path.basename(path)
     if isinstance(error, click.NoSuchOption):
-        _say(f"{program}: invalid option -- '{error.option_name.removeprefix('-')[:1]}'")
+        _say(f"{path}: invalid option -- '{error.option_name.removeprefix('-')[:1]}'")
     elif isinstance(error, click.BadOptionUsage):
-        _say(f"{program}: option requires an argument -- '{error.option_name.lstrip('-')}'")
+        _say(f"{path}: option requires an argument -- '{error.option_name.lstrip('-')}'")
     elif error.format_message():
         _say(f"{program}: {error.format_message()}")
     with click.Context(command, info_name=program) as context:

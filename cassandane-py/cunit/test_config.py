@@ -66,6 +66,8 @@ def test_a_join_at_the_end_of_the_file_loses_the_line(load: Any) -> None:
         ("admins : a", "invalid option name on line 2 of configuration file {path}"),
         ("ad.mins: a", "invalid option name on line 2 of configuration file {path}"),
         ("\u00e9: a", "invalid option name on line 2 of configuration file {path}"),
+        (": a", "invalid option name on line 2 of configuration file {path}"),
+        ("@: a", "invalid directive on line 2 of configuration file {path}"),
         ("admins:", "empty option value on line 2 of configuration file"),
         ("\n\nadmins: \t\n", "empty option value on line 4 of configuration file"),
         ("foo\\\n:\\\n \n", "empty option value on line 4 of configuration file"),

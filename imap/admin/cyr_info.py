@@ -7,7 +7,6 @@ out the settings it does not know, and the way it prints bit fields.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -16,7 +15,6 @@ import click
 from libcyrus import options as opt
 from libcyrus import tool, version
 from libcyrus.config import Config
-from libcyrus.errors import Fatal
 from libcyrus.options import patterned
 from libcyrus.options.declare import Kind, Option
 from libcyrus.options.order import names
@@ -138,12 +136,7 @@ def unknown(config: Config, services: Iterable[str]) -> Iterator[str]:
 
 def service_names(path: str) -> list[str]:
     """The services that cyrus.conf names. Raises ``Fatal`` (EX_CONFIG)."""
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read()
-    except OSError as error:
-        raise Fatal(f"can't open configuration file {path}: {error.strerror}", os.EX_CONFIG) from None
-    return [entry.name for entry in master_conf.parse(text, path) if entry.section == "SERVICES"]
+    return [entry.name for entry in master_conf.section(master_conf.read(path), "SERVICES", path)]
 
 
 def processes(config: Config) -> Iterator[str]:

@@ -21,7 +21,7 @@ from libcyrus.errors import Fatal
 
 WHITESPACE = " \t\n\v\f\r"
 
-_NAME = re.compile(r"@?[A-Za-z0-9_-]*", re.ASCII)
+_NAMED = re.compile(r"(@[A-Za-z0-9_-]*|[A-Za-z0-9_-]+):")
 
 
 class Setting(NamedTuple):
@@ -51,12 +51,11 @@ def _read(path: str, prefix: str | None, included: set[str]) -> Iterator[Setting
         line = line.lstrip(WHITESPACE)
         if not line or line.startswith("#"):
             continue
-        match = _NAME.match(line)
-        end = match.end() if match else 0
-        if line[end : end + 1] != ":":
+        match = _NAMED.match(line)
+        if match is None:
             raise Fatal(f"invalid option name on line {number} of configuration file {path}", os.EX_CONFIG)
-        name = line[:end].lower()
-        value = line[end + 1 :].strip(WHITESPACE)
+        name = match[1].lower()
+        value = line[match.end() :].strip(WHITESPACE)
         if not value:
             raise Fatal(f"empty option value on line {number} of configuration file", os.EX_CONFIG)
         if name == "@include":
