@@ -62,11 +62,12 @@ def run(command: click.Command, argv: list[str], usage_code: int) -> int:
     """Run ``command`` and return its exit code; messages go to standard error."""
     program = os.path.basename(argv[0])
     try:
-        result = command.main(args=argv[1:], prog_name=program, standalone_mode=False)
+        with command.make_context(program, argv[1:]) as context:
+            result = command.invoke(context)
         return result if isinstance(result, int) else os.EX_OK
     except click.UsageError as error:
         return _usage(command, argv[0], error, usage_code)
-    except click.Abort:
+    except (KeyboardInterrupt, click.Abort):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
         return 128 + signal.SIGINT
