@@ -1,0 +1,30 @@
+"""Mailboxes on disk: ``cyrus.header``, ``cyrus.index``, ``cyrus.cache`` and the message files.
+
+This docstring is the only home of the **lock order**. The original takes the
+same locks in the same order, so both servers may work on one mailbox at once.
+Take from the top down, and never a lock above one that you hold:
+
+1. *User namespace lock*, the file ``lock/.../*U*USERID.lock`` (dots of the
+   userid written ``^``; no userid for shared mailboxes). Exclusive to change
+   anything of the user or to open one of the user's mailboxes for writing,
+   shared to open one for reading. Held while the index is locked, given up
+   with the index lock.
+2. *Mailbox name lock*, the file ``lock/.../UNIQUEID.lock`` (the mailbox name
+   for legacy directories). Shared as long as a mailbox is open, exclusive
+   to create it, to remove its files and to repack it, so whoever holds it
+   shared may rely on ``cyrus.index`` and ``cyrus.cache`` being only extended,
+   never replaced. Given up by ``Mailbox.release``.
+3. *Index lock*: the whole of ``cyrus.index``, shared to read, exclusive to
+   change index, header, cache, annotations or message files.
+4. *Databases*: annotations (global and per mailbox), then ``quotas.db`` and
+   then ``mailboxes.db`` and the others, each for one transaction only.
+   ``$QUOTACHANGE.lock`` (a name lock) is taken by those who recompute or move quota
+   roots, before 1 and never by a delivery.
+
+A second mailbox may be opened while a first is (COPY, RENAME). To stay clear
+of deadlock the caller either holds both users' namespace locks in order of
+userid, or holds the first mailbox without its index lock and namespace lock.
+
+The locks are in ``namelock`` (1, 2) and ``mailbox`` (3); both count repeated
+use within one process, since a process would otherwise wait for itself.
+"""

@@ -1,0 +1,89 @@
+"""``cyrus.annotations``: the annotations of single messages, a database beside the index.
+
+Here is what the mailbox itself needs of them: their share of quota and CRCs, copying along
+with a message, removal with it. The owner of a record is the UID as text; see ``records.annotate``
+for keys and values. A mailbox without annotations needs no file; the original often makes an empty one.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from libcyrus.config import Config
+from libcyrus.mailbox import synccrc
+from libcyrus.records.annotate import OWNER, Annotation, AnnotationDb
+
+
+class MessageAnnotations:
+    """The database of one mailbox; changes wait in memory for ``commit``. Needs the index lock."""
+
+    __slots__ = ("_db", "_owner", "_removed", "_written")
+
+    def __init__(self, config: Config, path: str, owner: str | None) -> None:
+        self._db = AnnotationDb(config, path)
+        self._owner = owner or ""
+        self._written: list[tuple[int, Annotation]] = []
+        self._removed: list[int] = []
+
+    def of(self, uid: int) -> Iterator[Annotation]:
+        """A message's annotations, as they are in the database."""
+        if os.path.exists(self._db.path):
+            yield from self._db.find(str(uid))
+
+    def crc_and_size(self, uid: int, version: int) -> tuple[int, int]:
+        """One message's share of the annotation CRC and of the annotation quota."""
+        crc = size = 0
+        for annotation in self.of(uid):
+            crc ^= self.crc(uid, annotation, version)
+            size += len(annotation.value)
+        return crc, size
+
+    def crcs_and_sizes(self, version: int) -> dict[int, tuple[int, int]]:
+        """``crc_and_size`` of every message that has annotations."""
+        found: dict[int, tuple[int, int]] = {}
+        if not os.path.exists(self._db.path):
+            return found
+        for annotation in self._db.all():
+            if annotation.owner.isdigit():
+                uid = int(annotation.owner)
+                crc, size = found.get(uid, (0, 0))
+                found[uid] = (crc ^ self.crc(uid, annotation, version), size + len(annotation.value))
+        return found
+
+    def crc(self, uid: int, annotation: Annotation, version: int) -> int:
+        """The share of one annotation in an index of this version."""
+        if synccrc.is_virtual(annotation.entry, version):
+            return 0
+        userid = self._owner if annotation.userid == OWNER else annotation.userid
+        return synccrc.annotation(uid, annotation.entry, userid, annotation.value)
+
+    def write(self, uid: int, annotation: Annotation) -> None:
+        """Store a value for this message at the next commit. Counting it is the caller's."""
+        self._written.append((uid, annotation))
+
+    def remove(self, uid: int) -> None:
+        """Remove a message's annotations at the next commit, leaving no trace."""
+        if os.path.exists(self._db.path):
+            self._removed.append(uid)
+
+    def commit(self) -> None:
+        """Write what waits, in one transaction. Raises IoError."""
+        if not (self._written or self._removed):
+            return
+        with self._db.transaction() as change:
+            for uid, new in self._written:
+                change.write(
+                    str(uid), new.entry, new.userid, new.value, modseq=new.modseq, keep_tombstone=True
+                )
+            for uid in self._removed:
+                change.delete_owner(str(uid))
+        self.abort()
+
+    def abort(self) -> None:
+        """Forget what waits."""
+        self._written.clear()
+        self._removed.clear()
+
+    def close(self) -> None:
+        self._db.close()

@@ -1,0 +1,107 @@
+"""Removing messages, in the three steps of the original.
+
+*Expunge* marks records; clients no longer see the message. *Unlink* marks what is due for removal: at once
+with ``expunge_mode`` immediate or semidelayed, else when ``expunge_stale`` (cyr_expire) finds it old
+enough. *Clean-up* removes files, and a repack the records; it needs the name lock exclusively, so it waits
+until nobody has the mailbox open, and happens after the reply (``MailStore.run_cleanup``).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from libcyrus.base import xlog
+from libcyrus.errors import CyrusError
+from libcyrus.mailbox import index_header, remove
+from libcyrus.mailbox.index_record import (
+    DELETED,
+    EXPUNGED,
+    NEEDS_CLEANUP,
+    UNLINKED,
+    IndexRecord,
+)
+from libcyrus.mailbox.mailbox import Mailbox
+from libcyrus.mailbox.repack import repack
+
+if TYPE_CHECKING:
+    from libcyrus.mailbox.mailstore import MailStore
+
+log = logging.getLogger(__name__)
+
+Decision = Callable[[IndexRecord], bool]
+
+
+def is_deleted(record: IndexRecord) -> bool:
+    """The decision of EXPUNGE: the message is marked \\Deleted."""
+    return bool(record.system_flags & DELETED)
+
+
+def expunge(mailbox: Mailbox, decide: Decision = is_deleted) -> list[IndexRecord]:
+    """Mark the living messages that ``decide`` picks as expunged and return their new records.
+
+    Needs the exclusive index lock; the caller commits. Raises IoError.
+    """
+    expunged = []
+    for record in mailbox.records(expunged=False):
+        if decide(record):
+            record.internal_flags |= EXPUNGED
+            mailbox.rewrite(record)
+            expunged.append(record)
+    if expunged:
+        log.log(xlog.NOTICE, "Expunged %d messages from %s", len(expunged), mailbox.name)
+    return expunged
+
+
+def expunge_stale(mailbox: Mailbox, before: int) -> int:
+    """Mark messages expunged at ``before`` (seconds) or earlier for removal; returns how many."""
+    found = due = 0
+    first_expunged = 0
+    for record in mailbox.records():
+        if record.unlinked:
+            due += 1
+        elif record.expunged:
+            if record.last_updated > before:
+                first_expunged = min(first_expunged or record.last_updated, record.last_updated)
+                continue
+            record.internal_flags |= UNLINKED
+            mailbox.rewrite(record, silent=True)
+            found += 1
+    if found or due:
+        mailbox.dirty()
+        mailbox.i.options |= index_header.NEEDS_REPACK
+        mailbox.i.first_expunged = first_expunged
+    return found
+
+
+def cleanup(store: MailStore, name: str) -> None:
+    """Do what the options of a mailbox say is due, unless somebody has it open; failures are logged."""
+    try:
+        with store.open(name, write=True, exclusive=True, nonblock=True) as mailbox:
+            options = mailbox.i.options
+            if options & index_header.NEEDS_REPACK:
+                repack(mailbox)
+            elif options & index_header.NEEDS_UNLINK:
+                unlink_files(mailbox)
+    except CyrusError as error:
+        log.debug("clean-up of %s put off: %s", name, error)
+
+
+def unlink_files(mailbox: Mailbox) -> None:
+    """Remove the files of unlinked records and the stale copies of archived ones, and commit.
+
+    Needs the name lock exclusively.
+    """
+    log.info("Unlinking files in mailbox %s", mailbox.name)
+    for record in mailbox.records():
+        if record.internal_flags & (NEEDS_CLEANUP | UNLINKED):
+            remove.record_files(mailbox, record)
+            if record.internal_flags & NEEDS_CLEANUP:
+                record.internal_flags &= ~NEEDS_CLEANUP
+                mailbox.rewrite(record, silent=True)
+    mailbox.dirty()
+    mailbox.i.options &= ~index_header.NEEDS_UNLINK
+    mailbox.commit()
+
+

@@ -1,0 +1,114 @@
+"""``cyrus.header``: the slowly changing facts of a mailbox, and its copy of what mailboxes.db says.
+
+Three lines of magic, then one line with a dlist::
+
+    %(T e N user.joe I UNIQUEID Q user.joe A %(joe lrswipkxtecdan) U (Work $Label1))
+
+T type letters, N internal name, I unique id, Q quota root (if any), A access
+control list (if any), U names of user flags (if any; ``NIL`` for a number no
+longer in use). The CRC-32 of the whole file is kept in the index header.
+
+Before 3.6 three lines followed the magic instead: ``quotaroot TAB uniqueid``,
+flag names separated by spaces, the ACL. They are read, and never written.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Final
+from zlib import crc32
+
+from libcyrus import dlist
+from libcyrus.errors import MailboxBadFormat
+from libcyrus.mailbox.index_record import MAX_USER_FLAGS
+
+MAGIC: Final = (
+    b"\xa1\x02\x8b\x0dCyrus mailbox header\n"
+    b'"The best thing about this system was that it had lots of goals."\n'
+    b"\t--Jim Morris on Andrew\n"
+)
+
+
+@dataclass(slots=True)
+class MailboxHeader:
+    """``flags[n]`` is the name of user flag n, None where that is free; ``acl`` is tab-separated text."""
+
+    name: str | None = None
+    uniqueid: str | None = None
+    mbtype: str = "e"
+    quotaroot: str | None = None
+    acl: str | None = None
+    flags: list[str | None] = field(default_factory=list)
+
+
+def pack(header: MailboxHeader) -> bytes:
+    """The whole file."""
+    items: dict[str, dlist.Printable] = {"T": header.mbtype, "N": header.name, "I": header.uniqueid}
+    if header.quotaroot is not None:
+        items["Q"] = header.quotaroot
+    if header.acl is not None:
+        words = header.acl.split("\t")
+        items["A"] = dict(zip(words[0::2], words[1::2], strict=False))
+    flags = header.flags[:]
+    while flags and flags[-1] is None:
+        flags.pop()
+    if flags:
+        items["U"] = flags
+    return MAGIC + dlist.dump(items) + b"\n"
+
+
+def unpack(data: bytes) -> MailboxHeader:
+    """Read the whole file, new or old form. Raises MailboxBadFormat."""
+    if not data.startswith(MAGIC):
+        raise MailboxBadFormat
+    lines = data[len(MAGIC) :].split(b"\n")
+    if len(lines) < 2:
+        raise MailboxBadFormat
+    if lines[0].startswith(b"%"):
+        return _from_dlist(lines[0])
+    if len(lines) < 4:
+        raise MailboxBadFormat
+    return _from_lines(*(os.fsdecode(line) for line in lines[:3]))
+
+
+def crc(data: bytes) -> int:
+    """The CRC of the whole file, as the index header keeps it."""
+    return crc32(data)
+
+
+def _from_dlist(line: bytes) -> MailboxHeader:
+    try:
+        items = dlist.parse(line)
+    except dlist.DlistError:
+        raise MailboxBadFormat from None
+    if not isinstance(items, dict):
+        raise MailboxBadFormat
+    header = MailboxHeader(
+        name=_text(items.get(b"N")),
+        uniqueid=_text(items.get(b"I")),
+        mbtype=_text(items.get(b"T")) or "e",
+        quotaroot=_text(items.get(b"Q")),
+    )
+    acl = items.get(b"A")
+    if isinstance(acl, dict):
+        header.acl = "".join(f"{os.fsdecode(who)}\t{_text(rights) or ''}\t" for who, rights in acl.items())
+    flags = items.get(b"U")
+    if isinstance(flags, list):
+        header.flags = [_text(flag) for flag in flags[:MAX_USER_FLAGS]]
+    return header
+
+
+def _from_lines(quota: str, flags: str, acl: str) -> MailboxHeader:
+    quotaroot, _, rest = quota.partition("\t")
+    uniqueid = rest.partition("\t")[0]
+    return MailboxHeader(
+        uniqueid=uniqueid or None,
+        quotaroot=quotaroot or None,
+        acl=acl,
+        flags=[flag or None for flag in flags.split(" ")][:MAX_USER_FLAGS] if flags else [],
+    )
+
+
+def _text(value: dlist.Value) -> str | None:
+    return os.fsdecode(value) if isinstance(value, bytes) else None

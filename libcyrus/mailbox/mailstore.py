@@ -1,0 +1,251 @@
+"""The door to all mailboxes of a server, for one process.
+
+``MailStore`` holds the configuration, the databases (opened when first used), the name locks and the
+mailboxes that are open. It is made once, after fork, and passed to everything above.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from functools import cached_property
+
+from libcyrus import options as opt
+from libcyrus.acl import AclRules
+from libcyrus.config import Config
+from libcyrus.errors import (
+    CyrusError,
+    Fatal,
+    MailboxLocked,
+    MailboxMoved,
+    MailboxNonexistent,
+)
+from libcyrus.mailbox import index_header
+from libcyrus.mailbox.mailbox import Lock, Mailbox
+from libcyrus.mailbox.namelock import NameLocks
+from libcyrus.mboxname import NameRules
+from libcyrus.message import ParseOptions
+from libcyrus.records import mbtype as mbtypes
+from libcyrus.records.annotate import AnnotationDb
+from libcyrus.records.counters import Counters
+from libcyrus.records.mbentry import MboxEntry
+from libcyrus.records.mboxlist import Mboxlist
+from libcyrus.records.quota import QuotaDb
+from libcyrus.records.statuscache import IndexStatus, StatusCache
+from libcyrus.records.userstate import UserState
+
+log = logging.getLogger(__name__)
+
+ChangeListener = Callable[[Mailbox], None]
+
+
+class MailStore:
+    """See the module. Not to be shared by processes: make it after fork, ``close`` it at the end."""
+
+    def __init__(self, config: Config) -> None:
+        """Raises Fatal (EX_CONFIG) for a configuration whose mailboxes we would damage."""
+        if config[opt.conversations]:
+            raise Fatal("conversations: not supported yet", os.EX_CONFIG)
+        if config[opt.annotation_callout]:
+            raise Fatal("annotation_callout: not supported yet", os.EX_CONFIG)
+        if config[opt.object_storage_enabled]:
+            raise Fatal("object_storage_enabled: not supported", os.EX_CONFIG)
+        self.config = config
+        self.rules = NameRules.from_config(config)
+        self.locks = NameLocks(config, self.rules)
+        self.session_id = ""
+        mode = config[opt.expunge_mode]
+        self.expunge_at_once = mode in ("immediate", "semidelayed")
+        self.repack_at_once = mode == "immediate"
+        self.auditlog: bool = config[opt.auditlog]
+        self.initial_flags = frozenset((config[opt.mailbox_initial_flags] or "").lower().split())
+        self.parse_options = ParseOptions(
+            max_header_lines=config[opt.maxheaderlines],
+            boundary_limit=config[opt.boundary_limit],
+            strict_boundaries=config[opt.rfc2046_strict],
+            utf8_headers=config[opt.rfc2047_utf8],
+        )
+        self.acl_rules = AclRules.from_config(config)
+        self._limits = {
+            mbtypes.EMAIL: config[opt.mailbox_maxmessages_email],
+            mbtypes.CALENDAR: config[opt.mailbox_maxmessages_calendar],
+            mbtypes.ADDRESSBOOK: config[opt.mailbox_maxmessages_addressbook],
+        }
+        self._statuscache_on: bool = config[opt.statuscache]
+        self._open: dict[str, Mailbox] = {}
+        self._listeners: list[ChangeListener] = []
+        self._cleanup: dict[str, None] = {}
+
+    @cached_property
+    def mboxlist(self) -> Mboxlist:
+        return Mboxlist(self.config)
+
+    @cached_property
+    def userstate(self) -> UserState:
+        return UserState(self.config, self.mboxlist)
+
+    @cached_property
+    def counters(self) -> Counters:
+        return Counters(self.config, self.userstate)
+
+    @cached_property
+    def quota(self) -> QuotaDb:
+        return QuotaDb(self.config, self.counters)
+
+    @cached_property
+    def annotations(self) -> AnnotationDb:
+        """The annotations of mailboxes and of the server; those of messages are with their mailbox."""
+        return AnnotationDb(self.config)
+
+    @cached_property
+    def statuscache(self) -> StatusCache:
+        return StatusCache(self.config)
+
+    # opening
+
+    def open(
+        self, name: str | MboxEntry, *, write: bool, exclusive: bool = False, nonblock: bool = False
+    ) -> Mailbox:
+        """Open a mailbox by internal name or entry, its index locked: shared, or exclusively to ``write``.
+
+        ``exclusive`` (with ``write``) takes the name lock exclusively too, for replacing and removing files;
+        ``nonblock`` then raises MailboxLocked instead of waiting. A mailbox already open in this process
+        is the same object, counted. Raises MailboxNonexistent, MailboxMoved, MailboxReserved, MailboxLocked
+        (its index is locked here already), PartitionUnknown, and what ``Mailbox.lock_index`` raises.
+        """
+        text = name if isinstance(name, str) else name.name
+        mailbox = self._open.get(text)
+        if mailbox is not None:
+            if exclusive or mailbox.name_locked_exclusively or mailbox.locked is not Lock.NONE:
+                raise MailboxLocked
+            mailbox.reacquire(write=write)
+            mailbox.opened += 1
+            return mailbox
+        userid = self.rules.from_internal(text).userid
+        held = self.locks.holds_user(userid)
+        if held is None:
+            user_lock = self.locks.acquire_user(userid, exclusive=write)
+        elif write and not held.exclusive:
+            raise MailboxLocked
+        else:
+            user_lock = None
+        try:
+            entry = self.lookup(text) if isinstance(name, str) else usable(name)
+            mailbox = Mailbox(self, entry)
+            mailbox.adopt_user_lock(user_lock)
+            user_lock = None
+            try:
+                mailbox.open_locked(exclusive_name=exclusive, write=write, nonblock=nonblock)
+            except BaseException:
+                mailbox.drop()
+                raise
+        finally:
+            if user_lock is not None:
+                user_lock.release()
+        self._open[text] = mailbox
+        return mailbox
+
+    def lookup(self, name: str) -> MboxEntry:
+        """The entry of a mailbox that can be opened here. Raises as ``open``."""
+        return usable(self.mboxlist.lookup_all(name))
+
+    def is_open(self, name: str) -> Mailbox | None:
+        return self._open.get(name)
+
+    def adopt(self, mailbox: Mailbox) -> None:
+        """Count a mailbox that was just created as open."""
+        self._open[mailbox.name] = mailbox
+
+    def close_mailbox(self, mailbox: Mailbox) -> None:
+        """What ``Mailbox.close`` does: commit and unlock; the last user closes the files."""
+        if not mailbox.opened:
+            return
+        try:
+            mailbox.unlock_index()
+        finally:
+            mailbox.opened -= 1
+            if not mailbox.opened:
+                self._open.pop(mailbox.name, None)
+                if mailbox.i.options & index_header.CLEANUP_MASK:
+                    self._cleanup[mailbox.name] = None
+                mailbox.drop()
+
+    @contextmanager
+    def lock_users(self, *userids: str | None) -> Iterator[None]:
+        """Hold the namespace locks of several users exclusively, taken in an order that cannot deadlock."""
+        with ExitStack() as stack:
+            for userid in sorted(set(userids), key=lambda userid: userid or ""):
+                stack.enter_context(self.locks.user(userid))
+            yield
+
+    def message_limit(self, kind: int) -> int:
+        """How many messages a mailbox of this kind (``mbtype.kind``) may hold; 0 for no limit."""
+        return max(0, self._limits.get(kind, 0))
+
+    # what follows from changes
+
+    def on_change(self, listener: ChangeListener) -> None:
+        """Call ``listener`` with every mailbox that was changed, still locked, when it is unlocked.
+
+        For idle notification, statuscache, sync log. It must be quick, and nothing it raises is caught.
+        """
+        self._listeners.append(listener)
+
+    def changed(self, mailbox: Mailbox) -> None:
+        """Called by a mailbox when it is unlocked after a change."""
+        if self._statuscache_on:
+            i = mailbox.i
+            status = IndexStatus(
+                i.exists, i.last_uid + 1, i.uidvalidity, i.options, i.quota_mailbox_used,
+                i.createdmodseq, i.highestmodseq,
+            )  # fmt: skip
+            self.statuscache.store(mailbox.name, status)
+        for listener in self._listeners:
+            listener(mailbox)
+
+    def use_quota(self, root: str, differences: Sequence[int], mailbox: Mailbox) -> None:
+        """Add to what a quota root uses. A failure is in the log only, for the mail is stored already."""
+        with suppress(CyrusError):
+            self.quota.update_used(root, differences, mailbox=mailbox.name, silent=mailbox.silent)
+
+    def annotation_size(self, uniqueid: str) -> int:
+        """Bytes of all annotations of a mailbox itself, which count for its quota."""
+        return sum(len(annotation.value) for annotation in self.annotations.find(uniqueid))
+
+    def run_cleanup(self) -> None:
+        """Do what closed mailboxes need: remove files of expunged messages, repack, remove deleted mailboxes.
+
+        Meant for after the reply to a command, and done by ``close``. A mailbox that is in use is left for
+        its next user.
+        """
+        from libcyrus.mailbox import expunge
+
+        while self._cleanup:
+            name, _ = self._cleanup.popitem()
+            expunge.cleanup(self, name)
+
+    def close(self) -> None:
+        """Close everything. Mailboxes still open lose what they had not committed."""
+        for mailbox in list(self._open.values()):
+            if mailbox.locked is Lock.EXCLUSIVE:
+                mailbox.abort()
+            mailbox.opened = 1
+            mailbox.close()
+        self.run_cleanup()
+        for name in ("statuscache", "annotations", "quota", "mboxlist"):
+            database = self.__dict__.pop(name, None)
+            if database is not None:
+                database.close()
+
+
+def usable(entry: MboxEntry) -> MboxEntry:
+    """The entry, if it is that of a mailbox with files here. Raises MailboxNonexistent or MailboxMoved."""
+    if entry.mbtype & (mbtypes.DELETED | mbtypes.INTERMEDIATE):
+        raise MailboxNonexistent
+    if entry.mbtype & (mbtypes.MOVING | mbtypes.REMOTE):
+        raise MailboxMoved
+    if not entry.partition:
+        raise MailboxNonexistent
+    return entry

@@ -1,0 +1,124 @@
+"""Name locks: empty files below ``lock/`` that serialise work on a mailbox or on a user.
+
+The file of a mailbox is ``UNIQUEID.lock`` (``user/joe/lists.lock`` for legacy
+directories), that of a user's namespace ``*U*USERID.lock`` with the dots of
+the userid written ``^``, that of quota changes ``$QUOTACHANGE.lock``. They lie
+below ``mboxname_lockpath`` or else ``CONFIGDIRECTORY/lock``, and are never removed:
+their content says nothing, the ``fcntl`` lock on them everything.
+
+A process that asks twice gets the lock it has, counted; asking for the other
+kind of lock raises MailboxLocked, since waiting would be for ever.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from libcyrus import options as opt
+from libcyrus.base import files, lock, xlog
+from libcyrus.config import Config
+from libcyrus.errors import IoError, MailboxLocked
+from libcyrus.mboxname import NameRules, lock_path, user_lock_name
+
+log = logging.getLogger(__name__)
+
+QUOTA_CHANGE = "$QUOTACHANGE"
+
+
+class NameLock:
+    """One held lock; hand it back with ``release`` as often as it was acquired."""
+
+    __slots__ = ("_fd", "_locks", "count", "exclusive", "name")
+
+    def __init__(self, locks: NameLocks, name: str, fd: int, *, exclusive: bool) -> None:
+        self._locks = locks
+        self.name = name
+        self._fd = fd
+        self.exclusive = exclusive
+        self.count = 1
+
+    def release(self) -> None:
+        self.count -= 1
+        if not self.count:
+            self._locks.forget(self.name)
+            os.close(self._fd)
+
+
+class NameLocks:
+    """The name locks this process holds."""
+
+    def __init__(self, config: Config, rules: NameRules) -> None:
+        self._root = config[opt.mboxname_lockpath] or f"{config.directory}/lock"
+        self._rules = rules
+        self._held: dict[str, NameLock] = {}
+
+    def acquire(self, name: str, *, exclusive: bool, nonblock: bool = False) -> NameLock:
+        """Lock a name, waiting for others unless ``nonblock``.
+
+        Raises MailboxLocked when it cannot be had without waiting, or is held
+        here in the other kind; IoError.
+        """
+        held = self._held.get(name)
+        if held is not None:
+            if held.exclusive != exclusive:
+                raise MailboxLocked
+            held.count += 1
+            return held
+        path = lock_path(self._root, name, self._rules)
+        try:
+            fd = files.open_making_dirs(path, os.O_CREAT | os.O_RDWR)
+        except OSError as error:
+            if error.errno == errno.EMFILE:
+                raise
+            xlog.ioerror(log, "lock failed", error, filename=path)
+            raise IoError from error
+        try:
+            if not lock.acquire(fd, exclusively=exclusive, nonblock=nonblock):
+                raise MailboxLocked
+        except OSError as error:
+            os.close(fd)
+            xlog.ioerror(log, "lock failed", error, filename=path)
+            raise IoError from error
+        except BaseException:
+            os.close(fd)
+            raise
+        held = NameLock(self, name, fd, exclusive=exclusive)
+        self._held[name] = held
+        return held
+
+    def holds(self, name: str) -> NameLock | None:
+        """The lock of this name, when this process has it."""
+        return self._held.get(name)
+
+    def forget(self, name: str) -> None:
+        """Called by the last ``NameLock.release``."""
+        del self._held[name]
+
+    def holds_user(self, userid: str | None) -> NameLock | None:
+        return self._held.get(user_lock_name(userid))
+
+    def acquire_user(self, userid: str | None, *, exclusive: bool) -> NameLock:
+        """Lock a user's namespace (None: that of all shared mailboxes)."""
+        return self.acquire(user_lock_name(userid), exclusive=exclusive)
+
+    @contextmanager
+    def user(self, userid: str | None, *, exclusive: bool = True) -> Iterator[NameLock]:
+        """Hold a user's namespace lock for a block: what creating, renaming, deleting and copying need."""
+        held = self.acquire_user(userid, exclusive=exclusive)
+        try:
+            yield held
+        finally:
+            held.release()
+
+    @contextmanager
+    def quota_change(self) -> Iterator[None]:
+        """Hold the lock under which quota roots are made, moved and recomputed."""
+        held = self.acquire(QUOTA_CHANGE, exclusive=True)
+        try:
+            yield
+        finally:
+            held.release()

@@ -1,0 +1,79 @@
+"""Where the files of one mailbox are: message files on its partition, metadata where the options put it.
+
+Message files are ``UID.`` (a number and a dot) in the mailbox's directory: ``PARTITION/uuid/A/B/UNIQUEID``,
+or below the mailbox's name for the legacy layout.
+"""
+
+from __future__ import annotations
+
+from libcyrus.config import Config
+from libcyrus.errors import PartitionUnknown
+from libcyrus.mboxname import NameRules, id_path, name_path
+from libcyrus.records.mbentry import MboxEntry
+
+#: metadata kind (as ``metapartition_files`` calls it) and file name
+META_FILES = {
+    "header": "cyrus.header",
+    "index": "cyrus.index",
+    "cache": "cyrus.cache",
+    "squat": "cyrus.squat",
+    "annotations": "cyrus.annotations",
+    "archivecache": "cyrus.cache",
+    "dav": "cyrus.dav",
+}
+
+
+class MailboxPaths:
+    """Paths of one mailbox. Raises PartitionUnknown when the configuration does not name its partition."""
+
+    __slots__ = ("_config", "_entry", "_rules", "archive", "cache", "data", "header", "index", "partition")
+
+    def __init__(self, config: Config, rules: NameRules, entry: MboxEntry) -> None:
+        self._config = config
+        self._rules = rules
+        self._entry = entry
+        self.partition = entry.partition or ""
+        root = config.partition_dir(self.partition) if self.partition else None
+        if root is None:
+            raise PartitionUnknown
+        self.data = self._below(root)
+        archive = config.archive_dir(self.partition)
+        self.archive = self._below(archive) if archive is not None else self.data
+        self.header = self.meta("header")
+        self.index = self.meta("index")
+        self.cache = self.meta("cache")
+
+    def meta(self, kind: str) -> str:
+        """The metadata file of this kind; its replacement is written to the same path with ``.NEW``."""
+        return f"{self.meta_dir(kind)}/{META_FILES[kind]}"
+
+    def meta_dir(self, kind: str) -> str:
+        root = self._config.metapartition_dir(self.partition, kind)
+        if root is None:
+            return self.archive if kind == "archivecache" else self.data
+        return self._below(root)
+
+    def message(self, uid: int, *, archived: bool = False) -> str:
+        return f"{self.archive if archived else self.data}/{uid}."
+
+    def directories(self) -> list[str]:
+        """Every directory that may hold files of the mailbox, each once."""
+        found = [self.data, self.archive]
+        found += [self.meta_dir(kind) for kind in META_FILES]
+        return list(dict.fromkeys(found))
+
+    def _below(self, root: str) -> str:
+        uniqueid = self._entry.path_id
+        if uniqueid is not None:
+            return f"{root}/{id_path(uniqueid)}"
+        return name_path(root, self._rules.from_internal(self._entry.name))
+
+
+def parse_message_name(name: str) -> int | None:
+    """The UID of a message file's name; None for any other name, and for what is no UID (``0.``, ``01.``)."""
+    digits = name[:-1]
+    if name[-1:] == "." and digits.isascii() and digits.isdigit() and digits[0] != "0" and len(digits) <= 10:
+        uid = int(digits)
+        if uid <= 0xFFFFFFFF:
+            return uid
+    return None
