@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import syslog
+import traceback
 
 from libcyrus import options as opt
 from libcyrus.base import privileges, systemlog
@@ -24,8 +25,12 @@ class SyslogHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            for line in self.format(record).splitlines():
-                systemlog.write(_priority(record.levelno), line)
+            priority = _priority(record.levelno)
+            systemlog.write(priority, record.getMessage())
+            if record.exc_info:
+                for part in traceback.format_exception(*record.exc_info):
+                    for line in part.rstrip().split("\n"):
+                        systemlog.write(priority, line)
         except Exception:
             self.handleError(record)
 
