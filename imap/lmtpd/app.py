@@ -1,0 +1,184 @@
+"""What all conversations of one lmtpd process share: options, names, the mailstore."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+from imap.lmtpd.errors import Wording
+from libcyrus import mboxops
+from libcyrus import options as opt
+from libcyrus.auth import ANONYMOUS, new_state
+from libcyrus.config import Config
+from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.mboxname import MboxName, Namespace, sieve_path
+from libcyrus.prot.tls import TlsContext
+from libcyrus.records.duplicate import DuplicateDb
+from libcyrus.records.userdeny import UserDeny
+from libcyrus.sasl import SaslSettings
+from libcyrus.server import starttls
+from libcyrus.server.program import Service
+from libcyrus.server.telemetry import Usage
+from libcyrus.version import VERSION
+
+TIMEOUT = 360.0
+X_SIEVE = "CMU Sieve 3.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options of delivery, read once. Sizes in bytes, ``maxmessagesize`` 0 for no limit."""
+
+    maxmessagesize: int
+    strict_rfc2821: bool
+    strict_quota: bool
+    fuzzy: bool
+    downcase: bool
+    catchall: str | None
+    postuser: str
+    excluded_specialuse: frozenset[str]
+    soft_noauth: bool
+    duplicates: bool
+    single_instance: bool
+    reject8bit: bool
+    munge8bit: bool
+    autocreate: bool
+    chatty: bool
+    auditlog: bool
+    notifier: str | None
+    closed_folders: frozenset[str]
+    """First parts of folder names that hold something else than mail."""
+    banner: str
+    received_by: str
+
+    @classmethod
+    def from_config(cls, config: Config) -> Settings:
+        verbose = config[opt.serverinfo] == "on"
+        return cls(
+            maxmessagesize=max(0, config[opt.maxmessagesize]),
+            strict_rfc2821=config[opt.lmtp_strict_rfc2821],
+            strict_quota=config[opt.lmtp_strict_quota],
+            fuzzy=config[opt.lmtp_fuzzy_mailbox_match],
+            downcase=config[opt.lmtp_downcase_rcpt],
+            catchall=config[opt.lmtp_catchall_mailbox],
+            postuser=config[opt.postuser] or "",
+            excluded_specialuse=frozenset(
+                word.lower() for word in (config[opt.lmtp_exclude_specialuse] or "").split()
+            ),
+            soft_noauth=config[opt.soft_noauth],
+            duplicates=config[opt.duplicatesuppression],
+            single_instance=config[opt.singleinstancestore],
+            reject8bit=config[opt.reject8bit],
+            munge8bit=config[opt.munge8bit],
+            autocreate=config[opt.autocreate_post] and config[opt.autocreate_quota] >= 0,
+            chatty=config[opt.chatty],
+            auditlog=config[opt.auditlog],
+            notifier=config[opt.mailnotifier],
+            closed_folders=frozenset(
+                name
+                for name in (
+                    config[opt.calendarprefix],
+                    config[opt.addressbookprefix],
+                    config[opt.davdriveprefix],
+                    config[opt.davnotificationsprefix],
+                    config[opt.jmapsubmissionfolder],
+                    config[opt.jmappushsubscriptionfolder],
+                    config[opt.jmapuploadfolder],
+                    config[opt.sieve_folder],
+                    config[opt.notesmailbox],
+                )
+                if name
+            ),
+            banner=f" Cyrus LMTP {VERSION}" if verbose else "",
+            received_by=f"{config.servername} (Cyrus {VERSION})" if verbose else config.servername,
+        )
+
+
+@dataclass(slots=True)
+class Lmtpd:
+    """One process. The descriptors behind ``tls`` and the names are shared by all workers."""
+
+    service: Service
+    config: Config
+    settings: Settings
+    wording: Wording
+    namespace: Namespace
+    sasl: SaslSettings
+    tls: TlsContext | None
+    tls_enabled: bool
+    preauthorized: bool
+    usage: Usage = field(default_factory=Usage)
+    messages_without_id: int = 0
+    _store: MailStore | None = None
+    _duplicates: DuplicateDb | None = None
+    _userdeny: UserDeny | None = None
+
+    def open(self) -> None:
+        """Open the databases, in each worker for itself. Raises Fatal."""
+        self._store = MailStore(self.config)
+        self._userdeny = UserDeny(self.config)
+        if self.settings.duplicates:
+            self._duplicates = DuplicateDb(self.config)
+        # the list of mailboxes is needed at once; what keeps it from opening should end this worker now
+        self._store.mboxlist.has_racl  # noqa: B018
+
+    def close(self) -> None:
+        for database in (self._duplicates, self._userdeny, self._store):
+            if database is not None:
+                database.close()
+        self._store = self._duplicates = self._userdeny = None
+
+    @property
+    def store(self) -> MailStore:
+        assert self._store is not None, "open() comes first"
+        return self._store
+
+    @property
+    def duplicates(self) -> DuplicateDb | None:
+        """deliver.db; None without ``duplicatesuppression``."""
+        return self._duplicates
+
+    def denied(self, userid: str, service: str) -> str | None:
+        """Why user_deny.db keeps a user from a service, None if it does not."""
+        return self._userdeny.message(userid, service) if self._userdeny is not None else None
+
+    def autocreate(self, userid: str) -> bool:
+        """Make the INBOX of a user without one, if ``autocreate_post`` allows that; whether it is there now."""
+        if not self.settings.autocreate or userid == ANONYMOUS:
+            return False
+        auth = new_state(self.config, userid)
+        if auth is None:
+            return False
+        mboxops.autocreate_inbox(self.store, userid, auth)
+        return True
+
+    def sieve_script(self, inbox: MboxName, uniqueid: str | None) -> str | None:
+        """The path of a user's active Sieve script, None if there is none."""
+        if self.config[opt.sieveusehomedir]:
+            if inbox.userid is None:
+                return None
+            home = os.path.expanduser(f"~{inbox.userid}")
+            path = os.path.join(home, ".sieve") if home.startswith("/") else None
+        else:
+            folder = sieve_path(self.config[opt.sievedir] or "", inbox, uniqueid)
+            path = os.path.join(folder, "defaultbc")
+        return path if path is not None and os.path.lexists(path) else None
+
+
+def build(service: Service) -> Lmtpd:
+    """Read the options and load the certificates. ``-a`` trusts every client."""
+    config = service.config
+    return Lmtpd(
+        service=service,
+        config=config,
+        settings=Settings.from_config(config),
+        wording=Wording(
+            postmaster=config[opt.postmaster] or "",
+            over_quota_is_permanent=config[opt.lmtp_over_quota_perm_failure],
+        ),
+        namespace=Namespace.from_config(config),
+        sasl=SaslSettings.from_config(config, "lmtp"),
+        tls=starttls.build_context(config, "lmtp"),
+        tls_enabled=starttls.enabled(config),
+        preauthorized=any(letter == "a" for letter, _ in service.options),
+    )

@@ -1,0 +1,92 @@
+"""lmtpd(8): takes mail by LMTP and puts it into mailboxes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+from imap.lmtpd import loop
+from imap.lmtpd.app import TIMEOUT, Lmtpd, build
+from imap.lmtpd.response import Response
+from imap.lmtpd.session import POSTMAN, Session, Trust
+from libcyrus.base.signals import ShutdownRequested
+from libcyrus.errors import Fatal
+from libcyrus.prot import ProtError, ProtStream
+from libcyrus.sasl import SaslServer
+from libcyrus.server import clienthost, service
+from libcyrus.server.connection import Connection
+from libcyrus.server.login import LoginPolicy
+from libcyrus.server.program import ServiceProgram
+from libcyrus.server.session_id import SessionId
+from libcyrus.server.telemetry import open_log
+
+# what a trusted local socket is worth, in bits
+LOCAL_STRENGTH = 2
+
+
+def serve(app: Lmtpd, connection: Connection) -> None:
+    """One conversation."""
+    surroundings = app.service
+    signals = surroundings.signals
+    stream = ProtStream(
+        connection.sock, timeout=TIMEOUT, before_wait=signals.check, wakeup_fd=signals.wakeup_fd
+    )
+    out = Response(stream)
+    with contextlib.ExitStack() as stack:
+        session = _session(app, connection, stream, out, stack)
+        surroundings.proc.register(surroundings.name, session.client.host)
+        stack.callback(surroundings.proc.cleanup)
+        try:
+            loop.run(session)
+        except ShutdownRequested:
+            with contextlib.suppress(ProtError):
+                stream.flush()
+            raise
+        except Fatal as error:
+            out.line(f"421 4.3.0 lmtpd: {error}")
+            with contextlib.suppress(ProtError):
+                stream.flush()
+            raise
+        finally:
+            with contextlib.suppress(ProtError):
+                stream.flush()
+            if stream.tls is not None:
+                stream.tls.shutdown()
+            app.store.run_cleanup()
+
+
+def _session(
+    app: Lmtpd, connection: Connection, stream: ProtStream, out: Response, stack: contextlib.ExitStack
+) -> Session:
+    client = connection.client
+    session_id = SessionId(app.config)
+
+    def start_telemetry(userid: str) -> None:
+        fd = open_log(app.config, userid, session_id)
+        if fd is not None:
+            stack.callback(os.close, fd)
+            stream.telemetry(fd)
+
+    policy = LoginPolicy(
+        app.config, admins_only=True, local_domain=lambda: clienthost.domain_of(connection.sock)
+    )
+    session = Session(app, stream, out, client, SaslServer(app.sasl, policy), session_id, start_telemetry)
+    if app.preauthorized or client.is_local:
+        session.trust = Trust.EXTERNAL
+        session.sasl.bits = LOCAL_STRENGTH
+        start_telemetry(POSTMAN)
+    return session
+
+
+PROGRAM: ServiceProgram[Lmtpd] = ServiceProgram(
+    name="lmtpd",
+    options="a",
+    init=build,
+    serve=serve,
+    started=Lmtpd.open,
+    close=Lmtpd.close,
+)
+
+
+def main() -> int:
+    return service.main(PROGRAM)
