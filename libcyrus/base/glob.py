@@ -1,109 +1,69 @@
-"""Patterns of IMAP LIST: ``*`` stands for anything, ``%`` for anything within one level of the hierarchy.
+"""The patterns of IMAP LIST (RFC 3501 section 6.3.8): ``*`` matches anything, ``%`` all but the separator.
 
-A pattern also matches a name of which it describes only the upper levels (``a/%`` and ``a/b/c``); what a
-match is asked for is how much of the name it covers. Matching takes time linear in the name whatever the
-pattern.
+A pattern comes from a client, so matching may not explode: it is turned into a
+regular expression in which no wildcard is tried again once a later one can
+make up for it. The time is at most quadratic in the length of the name.
 """
 
 from __future__ import annotations
 
 import re
 
-_FEW_WILDCARDS = 2
+_STARS = re.compile(r"%*\*[*%]*")
+_PERCENTS = re.compile(r"%+")
 
 
 class Glob:
-    """A compiled pattern. ``separator`` is one character."""
+    """A pattern, to be tried on many names."""
 
-    def __init__(self, pattern: str, separator: str) -> None:
+    __slots__ = ("_match", "_separator")
+
+    def __init__(self, pattern: str, separator: str, *, ignore_case: bool = False) -> None:
+        """``separator`` is one character: ``.`` or ``/``."""
         self._separator = separator
-        tokens = _tokens(pattern)
-        wild = sum(1 for token in tokens if token in ("*", "%"))
-        self._regex: re.Pattern[str] | None = None
-        self._literal = "".join(token[1:] for token in tokens) if not wild else None
-        if 0 < wild <= _FEW_WILDCARDS:
-            within = f"[^{re.escape(separator)}]*"
-            parts = {"*": ".*", "%": within}
-            text = "".join(parts.get(token) or re.escape(token[1:]) for token in tokens)
-            self._regex = re.compile(text, re.DOTALL)
-        elif wild:
-            self._automaton = _Automaton(tokens, separator)
+        flags = re.DOTALL | (re.IGNORECASE if ignore_case else 0)
+        self._match = re.compile(_expression(pattern, separator), flags).fullmatch
 
-    def match(self, name: str) -> int:
-        """How many characters of ``name`` the pattern covers: all of them, or up to a separator; -1 for none.
+    def matches(self, name: str) -> bool:
+        """Whether the pattern covers the whole name."""
+        return self._match(name) is not None
+
+    def test(self, name: str) -> int:
+        """How much of ``name`` matches: its length, or the length of a parent's name, or -1.
+
+        A parent ends before a separator; the longest that matches is given.
         """
-        if self._literal is not None:
-            end = len(self._literal)
-            if name.startswith(self._literal) and name[end : end + 1] in ("", self._separator):
-                return end
-            return -1
-        if self._regex is None:
-            return self._automaton.match(name)
+        match, separator = self._match, self._separator
         end = len(name)
         while end >= 0:
-            if self._regex.fullmatch(name, 0, end):
+            if match(name, 0, end):
                 return end
-            end = name.rfind(self._separator, 0, end)
+            end = name.rfind(separator, 0, end)
         return -1
 
 
-def _tokens(pattern: str) -> list[str]:
-    """Wildcards as ``*`` and ``%``, other characters with a dot before them; runs of wildcards made one.
+def _expression(pattern: str, separator: str) -> str:
+    """Between two stars lies a segment, between two percent signs a piece of one.
 
-    A ``%`` that ends the pattern stays one even behind a ``*``.
+    A piece behind ``%`` is best found as early as possible when more wildcards
+    follow, so that search is atomic; so is that for a segment before a star.
+    The pieces of the last segment must end with the name.
     """
-    tokens: list[str] = []
-    at = 0
-    while at < len(pattern):
-        if pattern[at] not in "*%":
-            tokens.append("." + pattern[at])
-            at += 1
-            continue
-        while at < len(pattern) and pattern[at] == "%":
-            at += 1
-        if at < len(pattern) and pattern[at] == "*":
-            while at < len(pattern) and (pattern[at] == "*" or (pattern[at] == "%" and at + 1 < len(pattern))):
-                at += 1
-            tokens.append("*")
-        else:
-            tokens.append("%")
-    return tokens
+    some = f"[^{re.escape(separator)}]*"
+    segments = _STARS.split(pattern)
+    parts = [
+        f"(?>{'.*?' if index else ''}{_early(segment, some)})"
+        for index, segment in enumerate(segments[:-1])
+    ]
+    pieces = _PERCENTS.split(segments[-1])
+    lead = ".*?" if parts else ""
+    if len(pieces) == 1:
+        last = (".*" if parts else "") + re.escape(pieces[0])
+    else:
+        last = lead + _early("%".join(pieces[:-1]), some) + some + re.escape(pieces[-1])
+    return "".join(parts) + last
 
 
-class _Automaton:
-    """The pattern as a set of positions, one bit each, moved along the name together."""
-
-    def __init__(self, tokens: list[str], separator: str) -> None:
-        self._separator = separator
-        self._end = 1 << len(tokens)
-        self._star = self._within = 0
-        self._characters: dict[str, int] = {}
-        for position, token in enumerate(tokens):
-            bit = 1 << position
-            if token == "*":
-                self._star |= bit
-            elif token == "%":
-                self._within |= bit
-            else:
-                self._characters[token[1:]] = self._characters.get(token[1:], 0) | bit
-
-    def match(self, name: str) -> int:
-        separator, end, star = self._separator, self._end, self._star
-        wild = star | self._within
-        positions = self._skip(1, wild)
-        covered = -1
-        for at, character in enumerate(name):
-            if character == separator and positions & end:
-                covered = at
-            stay = star if character == separator else wild
-            positions = (positions & self._characters.get(character, 0)) << 1 | positions & stay
-            if not positions:
-                return covered
-            positions = self._skip(positions, wild)
-        return len(name) if positions & end else covered
-
-    @staticmethod
-    def _skip(positions: int, wild: int) -> int:
-        """A wildcard may stand for nothing; no more than two of them are neighbours."""
-        positions |= (positions & wild) << 1
-        return positions | (positions & wild) << 1
+def _early(segment: str, some: str) -> str:
+    first, *rest = _PERCENTS.split(segment)
+    return re.escape(first) + "".join(f"(?>{some}?{re.escape(piece)})" for piece in rest)
