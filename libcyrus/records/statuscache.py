@@ -100,7 +100,7 @@ class StatusCache:
     def _open(self) -> Database | None:
         if self._db is None and self.enabled:
             try:
-                self._db = cyrusdb.open_db(self._backend, self._path, create=True, durable=False)
+                self._db = cyrusdb.open_db(self._backend, self._path, create=True)
             except CyrusError as error:
                 log.error("DBERROR: opening %s: %s", self._path, error)
                 log.error("statuscache in degraded mode")

@@ -45,7 +45,7 @@ class Denial:
 
     def applies_to(self, service: str) -> bool:
         for pattern in self.patterns.split(","):
-            if pattern and wildmat.match(service, pattern.removeprefix("!")):
+            if pattern and wildmat.matches(service, pattern.removeprefix("!")):
                 return not pattern.startswith("!")
         return False
 
