@@ -107,7 +107,7 @@ class Config:
             raise TypeError(f"no such options: {', '.join(sorted(unknown))}")
         options.setdefault("configdirectory", "/var/lib/cyrus")
         texts = {name: _as_text(value) for name, value in options.items() if value is not None}
-        lines = [Setting(name, text, 0) for name, text in (texts | dict(extra or {})).items()]
+        lines = [(name, text, 0) for name, text in (texts | dict(extra or {})).items()]
         return cls("imapd.conf", ident, lines)
 
     def __getitem__(self, option: Option[T]) -> T:

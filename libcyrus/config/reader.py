@@ -13,23 +13,17 @@ does in the original.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from libcyrus.errors import Fatal
 
 WHITESPACE = " \t\n\v\f\r"
 
-_NAMED = re.compile(r"(@[A-Za-z0-9_-]*|[A-Za-z0-9_-]+):")
+_NAME_CHARACTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 
-class Setting(NamedTuple):
-    """One ``name: value``; the name is in lower case, the value not empty."""
-
-    name: str
-    value: str
-    line: int
+# One ``name: value`` and the number of its line; the name is in lower case, the value not empty.
+Setting = tuple[str, str, int]
 
 
 def settings(path: str, prefix: str | None = None) -> Iterator[Setting]:
@@ -51,11 +45,11 @@ def _read(path: str, prefix: str | None, included: set[str]) -> Iterator[Setting
         line = line.lstrip(WHITESPACE)
         if not line or line.startswith("#"):
             continue
-        match = _NAMED.match(line)
-        if match is None:
+        name, colon, value = line.partition(":")
+        if not colon or not name or name.removeprefix("@").strip(_NAME_CHARACTERS):
             raise Fatal(f"invalid option name on line {number} of configuration file {path}", os.EX_CONFIG)
-        name = match[1].lower()
-        value = line[match.end() :].strip(WHITESPACE)
+        name = name.lower()
+        value = value.strip(WHITESPACE)
         if not value:
             raise Fatal(f"empty option value on line {number} of configuration file", os.EX_CONFIG)
         if name == "@include":
@@ -63,7 +57,7 @@ def _read(path: str, prefix: str | None, included: set[str]) -> Iterator[Setting
         elif name.startswith("@"):
             raise Fatal(f"invalid directive on line {number} of configuration file {path}", os.EX_CONFIG)
         else:
-            yield Setting(name, value, number)
+            yield name, value, number
 
 
 def _content(path: str, prefix: str | None) -> str:

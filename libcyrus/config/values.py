@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from typing import Any
 
 from libcyrus.options.declare import Kind, Option
@@ -11,7 +10,7 @@ from libcyrus.options.durations import parse_duration
 
 log = logging.getLogger(__name__)
 
-_NUMBER = re.compile(r"([+-]?)(?:0[xX]([0-9a-fA-F]+)|(0[0-7]*)|([1-9][0-9]*))", re.ASCII)
+_DIGITS = {8: frozenset("01234567"), 10: frozenset("0123456789"), 16: frozenset("0123456789abcdef")}
 
 # ENUM values that mean on and off, besides those two words
 _ENUM_SWITCH = dict.fromkeys(("1", "yes", "t", "true"), "on") | dict.fromkeys(
@@ -62,17 +61,17 @@ def parse_switch(text: str) -> bool | None:
 
 def parse_number(text: str) -> int | None:
     """A decimal, 0octal or 0xhexadecimal number within 64 bits, as strtol(3) reads it."""
-    match = _NUMBER.fullmatch(text)
-    if match is None:
+    digits = text[1:] if text.startswith(("-", "+")) else text
+    base = 10
+    if digits.startswith(("0x", "0X")):
+        base, digits = 16, digits[2:].lower()
+    elif digits.startswith("0"):
+        base = 8
+    if not digits or not _DIGITS[base].issuperset(digits):
         return None
-    sign, hexadecimal, octal, decimal = match.groups()
-    if hexadecimal:
-        number = int(hexadecimal, 16)
-    elif octal:
-        number = int(octal, 8)
-    else:
-        number = int(decimal[:20])
-    return max(-(2**63), -number) if sign == "-" else min(number, 2**63 - 1)
+    # int() refuses very long texts; 23 digits of any base fill 64 bits
+    number = int(digits.lstrip("0")[:23] or "0", base)
+    return max(-(2**63), -number) if text.startswith("-") else min(number, 2**63 - 1)
 
 
 def _one_of(option: Option[Any], text: str) -> str:
