@@ -143,7 +143,7 @@ class Lmtpd:
         return self._userdeny.message(userid, service) if self._userdeny is not None else None
 
     def autocreate(self, userid: str) -> bool:
-        """Make the INBOX of a user without one, if ``autocreate_post`` allows that; whether it is there now."""
+        """Make the INBOX of a user without one, if ``autocreate_post`` allows it; whether it is there now."""
         if not self.settings.autocreate or userid == ANONYMOUS:
             return False
         auth = new_state(self.config, userid)

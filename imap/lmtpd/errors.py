@@ -42,7 +42,7 @@ class Wording:
     over_quota_is_permanent: bool
 
     def accepted(self, session_id: str) -> tuple[str, ...]:
-        return (f"250 2.1.5 Ok SESSIONID=<{session_id}>",)
+        return (f"250 2.1.5 Success SESSIONID=<{session_id}>",)
 
     def refusal(self, error: errors.CyrusError, session_id: str) -> tuple[str, ...]:
         """The lines of the reply to one recipient, without line ends."""

@@ -34,8 +34,6 @@ def serve(app: Lmtpd, connection: Connection) -> None:
     out = Response(stream)
     with contextlib.ExitStack() as stack:
         session = _session(app, connection, stream, out, stack)
-        surroundings.proc.register(surroundings.name, session.client.host)
-        stack.callback(surroundings.proc.cleanup)
         try:
             loop.run(session)
         except ShutdownRequested:

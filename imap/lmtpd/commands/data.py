@@ -11,6 +11,7 @@ from imap.lmtpd import deliver, received
 from imap.lmtpd.app import X_SIEVE, Lmtpd
 from imap.lmtpd.session import Session, Transaction, Trust
 from libcyrus.append import Stage
+from libcyrus.base import times
 from libcyrus.errors import (
     CyrusError,
     MessageBadHeader,
@@ -173,7 +174,7 @@ def _trace(session: Session, transaction: Transaction, now: int) -> bytes:
     if session.stream.tls is not None:
         parts.append(f" ({session.stream.tls.received_info()})")
     parts[-1] += ";"
-    parts.append(" " + rfc5322_date(now))
+    parts.append(" " + times.to_rfc5322(now))
     lines = [
         f"Return-Path: <{path}>",
         "Received: " + "\r\n\t".join(parts),
@@ -196,13 +197,9 @@ def _identify(app: Lmtpd, header: received.Header, top: list[bytes], now: int) -
         raise MessageBadHeader
     date = header.first(b"date")
     if date is None:
-        date = rfc5322_date(now).encode()
+        date = times.to_rfc5322(now).encode()
         top.append(b"Date: %b\r\n" % date)
     return message_id, date
-
-
-def rfc5322_date(when: int) -> str:
-    return time.strftime("%a, %d %b %Y %H:%M:%S %z", time.localtime(when))
 
 
 def _detail(error: CyrusError) -> str:
