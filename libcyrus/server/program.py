@@ -55,3 +55,5 @@ class ServiceProgram(Generic[App]):
     serve: Callable[[App, Connection], None]
     started: Callable[[App], None] | None = None
     close: Callable[[App], None] | None = None
+    need_partitions: bool = True
+    """Whether it serves mailboxes, and so refuses a configuration without a partition for them."""

@@ -81,7 +81,7 @@ def _run(program: ServiceProgram[App]) -> int:
     if number(os.environ.get("CYRUS_VERBOSE", "")) > 29:
         systemlog.write(syslog.LOG_DEBUG, "waiting 15 seconds for debugger")
         time.sleep(15)
-    config = startup.begin(command_line.config_file, name)
+    config = startup.begin(command_line.config_file, name, need_partitions=program.need_partitions)
     if command_line.debugger:
         _run_debugger(config, name)
     log.debug("executed")

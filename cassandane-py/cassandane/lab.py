@@ -1,0 +1,101 @@
+"""A small daemon for tests of master and of the service: it answers about itself and dies on demand.
+
+Run as ``python lab.py -C imapd.conf``. Each line of a client is one command::
+
+    pid                 its pid
+    parent              its parent's pid
+    uses                connections it has served, this one included
+    environment NAME    a variable of its environment, or ``-``
+    limit               its limit of open descriptors
+    option              its ``-o`` arguments
+    host                who the client is
+    exit CODE           end the process
+    kill SIGNAL         raise a signal
+    bug                 raise an exception
+    fatal               raise Fatal
+    quit                end the conversation
+
+With ``-f CODE`` it refuses to start at all.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from dataclasses import dataclass, field
+
+from libcyrus.base.signals import ShutdownRequested
+from libcyrus.errors import Fatal
+from libcyrus.prot.stream import ProtError, ProtStream
+from libcyrus.server import service
+
+
+@dataclass
+class Lab:
+    surroundings: service.Service
+    uses: int = 0
+    options: list[str] = field(default_factory=list)
+
+
+def init(surroundings: service.Service) -> Lab:
+    lab = Lab(surroundings)
+    for letter, value in surroundings.options:
+        if letter == "f":
+            raise Fatal("asked to fail", int(value))
+        lab.options.append(value)
+    return lab
+
+
+def serve(lab: Lab, connection: service.Connection) -> None:
+    signals = lab.surroundings.signals
+    stream = ProtStream(connection.sock, before_wait=signals.check, wakeup_fd=signals.wakeup_fd)
+    lab.uses += 1
+    lab.surroundings.proc.register(lab.surroundings.name, "client", "somebody", "INBOX", "Idle")
+    stream.write(b"hello %d\r\n" % os.getpid())
+    try:
+        while True:
+            words = stream.readline(1000).decode().split()
+            if words == ["quit"]:
+                break
+            stream.write(answer(lab, connection, words).encode() + b"\r\n")
+    except ShutdownRequested:
+        stream.write(b"bye\r\n")
+        raise
+    except ProtError:
+        return
+    finally:
+        stream.flush()
+
+
+def answer(lab: Lab, connection: service.Connection, words: list[str]) -> str:
+    match words:
+        case ["pid"]:
+            return str(os.getpid())
+        case ["parent"]:
+            return str(os.getppid())
+        case ["uses"]:
+            return str(lab.uses)
+        case ["environment", name]:
+            return os.environ.get(name, "-")
+        case ["limit"]:
+            return str(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+        case ["option"]:
+            return " ".join(lab.options)
+        case ["host"]:
+            return connection.client.host
+        case ["exit", code]:
+            sys.exit(int(code))
+        case ["kill", number]:
+            os.kill(os.getpid(), int(number))
+        case ["bug"]:
+            raise ZeroDivisionError("a bug for the log")
+        case ["fatal"]:
+            raise Fatal("told to", os.EX_DATAERR)
+    return "what?"
+
+
+PROGRAM = service.ServiceProgram("lab", "o:f:", init, serve)
+
+if __name__ == "__main__":
+    sys.exit(service.main(PROGRAM))

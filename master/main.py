@@ -1,0 +1,153 @@
+"""master(8): starts the services of cyrus.conf and looks after them.
+
+The order of things at start: command line, imapd.conf, standard descriptors,
+background and pidfile, the Cyrus user, cyrus.conf, START commands, sockets,
+daemons that are waited for. Then the process that waits with ``-d`` is told
+that all is well, and the loop begins.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import syslog
+from dataclasses import dataclass
+
+from libcyrus import options as opt
+from libcyrus.base import privileges, systemlog
+from libcyrus.base.getopt import getopt, number
+from libcyrus.base.master_protocol import LISTEN_FD, POOL_FD, STATUS_FD
+from libcyrus.config import Config
+from libcyrus.errors import Fatal
+from libcyrus.version import PACKAGE, VERSION
+from master import conf, pidfile, services
+from master.listen import How, type_of_service
+from master.loop import Master, Settings
+from master.pidfile import Starter
+
+_IDENT = "master"
+
+
+@dataclass(slots=True)
+class _CommandLine:
+    config_file: str | None = None
+    conf_path: str = conf.DEFAULT_PATH
+    pidfile: str = pidfile.DEFAULT_PATH
+    backlog: int = 32
+    janitor_frequency: int = 1
+    error_log: str | None = None
+    daemon: bool = False
+    debug: bool = False
+    verbose: int = 0
+    version: bool = False
+
+
+def main() -> int:
+    """Run master; its exit code."""
+    # an interrupt before the loop has its own handlers ends us as it ends any program
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    systemlog.open_log(_IDENT)
+    waiting = [Starter()]
+    try:
+        return _run(_parse(sys.argv), waiting)
+    except Fatal as fatal:
+        systemlog.write(syslog.LOG_CRIT, str(fatal))
+        systemlog.write(syslog.LOG_NOTICE, "exiting")
+        print(f"master: {fatal}", file=sys.stderr)
+        waiting[-1].report(fatal.code)
+        return fatal.code
+
+
+def _run(line: _CommandLine, waiting: list[Starter]) -> int:
+    if line.version:
+        print(f"{PACKAGE} {VERSION}")
+        return os.EX_OK
+    _reserve_descriptors()
+    config = Config.load(line.config_file, _IDENT)
+    systemlog.open_log(_IDENT, prefix=config[opt.syslog_prefix])
+    if not config[opt.debug]:
+        systemlog.drop_debug()
+    if not line.debug or line.error_log is not None:
+        _replace_standard_descriptors(line.error_log)
+    if line.daemon:
+        waiting.append(pidfile.daemonize(line.pidfile, config.directory))
+    lock = pidfile.take(line.pidfile)
+    systemlog.write(syslog.LOG_DEBUG, "process started")
+    _become_cyrus(config)
+    how = How(line.backlog, type_of_service(config[opt.qosmarking]), config[opt.master_bind_errors_fatal])
+    master = Master(Settings(config, line.conf_path, how, line.verbose, line.janitor_frequency))
+    master.boot(services.read(line.conf_path, strict=True))
+    waiting[-1].report(os.EX_OK)
+    master.run()
+    os.close(lock)
+    return os.EX_OK
+
+
+def _parse(argv: list[str]) -> _CommandLine:
+    line = _CommandLine()
+    if "CYRUS_VERBOSE" in os.environ:
+        line.verbose = number(os.environ["CYRUS_VERBOSE"]) + 1
+    for letter, value in getopt(argv[1:], "C:L:M:p:l:Ddj:vV", argv[0])[0]:
+        if letter == "C":
+            line.config_file = value
+        elif letter == "M":
+            line.conf_path = value
+        elif letter == "l":
+            line.backlog = number(value)
+        elif letter == "p":
+            line.pidfile = value
+        elif letter == "d":
+            line.daemon = True
+        elif letter == "D":
+            line.debug = True
+        elif letter == "L":
+            line.error_log = value
+        elif letter == "j":
+            line.janitor_frequency = number(value)
+            if line.janitor_frequency < 1:
+                raise Fatal("The janitor period must be at least 1 second", os.EX_CONFIG)
+        elif letter == "v":
+            line.verbose += 1
+        else:
+            line.version = True
+            return line
+    if line.daemon and line.debug:
+        raise Fatal("Unable to be both debug and daemon mode", os.EX_CONFIG)
+    return line
+
+
+def _reserve_descriptors() -> None:
+    """Keep the numbers that services will find their descriptors on from being used for anything else."""
+    for fd in (STATUS_FD, LISTEN_FD, POOL_FD):
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+        try:
+            os.dup2(0, fd, inheritable=False)
+        except OSError as error:
+            raise Fatal(f"couldn't dup fd 0: {error.strerror}", 2) from error
+
+
+def _replace_standard_descriptors(error_log: str | None) -> None:
+    """Put /dev/null, or the log for output, in place of the descriptors that master was given."""
+    for target in range(3):
+        path, flags = os.devnull, os.O_WRONLY if target else os.O_RDWR
+        if error_log is not None and target:
+            path, flags = error_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        try:
+            fd = os.open(path, flags, 0o666)
+        except OSError as error:
+            raise Fatal(f"couldn't open {path}: {error.strerror}", 2) from error
+        os.dup2(fd, target)
+        if fd != target:
+            os.close(fd)
+
+
+def _become_cyrus(config: Config) -> None:
+    try:
+        privileges.become_cyrus(config[opt.cyrus_user], config[opt.cyrus_group], keep_bind=True)
+    except privileges.PrivilegeError as error:
+        systemlog.write(syslog.LOG_ERR, str(error))
+        raise Fatal("can't change to the cyrus user", 1) from error

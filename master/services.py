@@ -1,0 +1,148 @@
+"""Brings the table of services into line with cyrus.conf, at start and on every reload."""
+
+from __future__ import annotations
+
+import os
+import socket
+import syslog
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from libcyrus.base.systemlog import write
+from libcyrus.errors import Fatal
+from master import conf, listen, spawn
+from master.conf import ConfError, Entry, EventSpec, ServiceSpec, StartSpec
+from master.listen import How, ListenError
+from master.table import Pooling, Service, Table
+
+Spec = TypeVar("Spec")
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the file asks for."""
+
+    start: list[StartSpec] = field(default_factory=list)
+    services: list[ServiceSpec] = field(default_factory=list)
+    events: list[EventSpec] = field(default_factory=list)
+    daemons: list[ServiceSpec] = field(default_factory=list)
+
+
+def read(path: str, *, strict: bool) -> Wanted:
+    """Read the whole file. A senseless entry is Fatal if ``strict``, else left out with a warning."""
+    content = conf.read(path)
+
+    def parsed(section: str, parse: Callable[[Entry], Spec]) -> list[Spec]:
+        specs = []
+        for entry in conf.section(content, section, path):
+            try:
+                specs.append(parse(entry))
+            except ConfError as error:
+                _complain(str(error), strict=strict)
+        return specs
+
+    return Wanted(
+        parsed("START", conf.start),
+        parsed("SERVICES", conf.service),
+        parsed("EVENTS", conf.event),
+        parsed("DAEMON", conf.daemon),
+    )
+
+
+def merge(table: Table, wanted: Wanted, *, strict: bool) -> None:
+    """Enable what is wanted, reusing what runs already on the same address; all else is disabled."""
+    for service in table.everything():
+        service.enabled = False
+    for spec in (*wanted.services, *wanted.daemons):
+        try:
+            _merge_one(table, spec)
+        except ConfError as error:
+            _complain(str(error), strict=strict)
+
+
+def open_listeners(table: Table, service: Service, how: How) -> None:
+    """Give an enabled service its socket, and further addresses services of their own. May disable it."""
+    try:
+        opened = listen.open_all(service.spec, how)
+    except ListenError as error:
+        write(error.priority, str(error))
+        service.enabled = False
+        return
+    for address, (family, sock) in enumerate(opened):
+        if address:
+            service = _another_address(table, service, address)
+        service.family = family
+        _attach(service, sock)
+
+
+def stop_listening(service: Service) -> None:
+    """Close a disabled service's socket; shutting it down first wakes workers that wait on it."""
+    if service.listener is None:
+        return
+    try:
+        service.listener.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # a datagram socket is not connected
+    service.listener.close()
+    service.listener = None
+
+
+def remove(table: Table, service: Service) -> None:
+    """Forget a disabled service that has no processes any more."""
+    for fd in (service.status_read, service.status_write):
+        if fd >= 0:
+            os.close(fd)
+    if service.listener is not None:
+        service.listener.close()
+    (table.waitdaemons if service in table.waitdaemons else table.services).remove(service)
+
+
+def _merge_one(table: Table, spec: ServiceSpec) -> None:
+    own, other = table.services, table.waitdaemons
+    kind = "service"
+    if spec.waits:
+        own, other, kind = other, own, "waitdaemon"
+    primaries = [service for service in own if not service.address]
+    if any(service.enabled and service.spec.name == spec.name for service in (*primaries, *other)):
+        raise ConfError(f"multiple entries for {kind} '{spec.name}'")
+    path = spawn.executable(spec.command)
+    if not spawn.is_runnable(path):
+        word = "daemon" if spec.is_daemon and not spec.waits else kind
+        raise ConfError(f"cannot find executable for {word} '{spec.name}'")
+    pooling = Pooling.NEVER
+    if not spec.is_daemon and spec.proto.startswith("tcp") and spawn.may_pool(path):
+        pooling = Pooling.UNKNOWN
+    same = [service for service in own if _is_same(service.spec, spec)]
+    if not same:
+        same = [Service(spec, family="daemon" if spec.is_daemon else "")]
+        same[0].rate.since = time.monotonic()
+        own += same
+    for service in same:
+        service.configure(spec, path, pooling)
+
+
+def _is_same(old: ServiceSpec, new: ServiceSpec) -> bool:
+    return (old.name, old.listen, old.proto) == (new.name, new.listen, new.proto)
+
+
+def _another_address(table: Table, primary: Service, address: int) -> Service:
+    service = Service(primary.spec, address=address)
+    service.configure(primary.spec, primary.path, primary.pooling)
+    service.rate.since = time.monotonic()
+    table.services.append(service)
+    return service
+
+
+def _attach(service: Service, sock: socket.socket) -> None:
+    service.listener = sock
+    service.status_read, service.status_write = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(service.status_read, False)
+
+
+def _complain(text: str, *, strict: bool) -> None:
+    if strict:
+        raise Fatal(text, os.EX_CONFIG)
+    write(syslog.LOG_WARNING, f"WARNING: {text} -- ignored")
+

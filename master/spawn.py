@@ -1,0 +1,164 @@
+"""Starts processes: descriptors, environment, limits, exec.
+
+A service's process finds the status pipe on descriptor 3 and its socket on 4
+(``libcyrus.base.master_protocol``), and CYRUS_SERVICE and CYRUS_ID in its
+environment; a daemon has CYRUS_ISDAEMON instead of the descriptors. Everything
+else of master's environment passes through.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import sys
+import syslog
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from libcyrus.base.master_protocol import LISTEN_FD, POOL_FD, POOL_VARIABLE, STATUS_FD
+from libcyrus.base.systemlog import write
+from master.table import Child, Pooling, PoolParent, Service
+
+POOL_PATIENCE = 5.0
+"""Seconds a script has to announce itself as pool parent before it is taken for an ordinary program."""
+
+_RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+
+_PLACES = ("/usr/lib/cyrus/bin", "/usr/sbin")
+
+
+def executable(command: tuple[str, ...]) -> str:
+    """The path of a command: absolute, or beside master, or where the original's programs are."""
+    if command[0].startswith("/"):
+        return command[0]
+    beside = os.path.dirname(os.path.realpath(sys.argv[0]))
+    candidates = [os.path.join(place, command[0]) for place in (beside, *_PLACES)]
+    return next((path for path in candidates if os.path.exists(path)), candidates[0])
+
+
+def is_runnable(path: str) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)
+
+
+def may_pool(path: str) -> bool:
+    """Whether the program could be one of ours: they are scripts, and a binary is surely not."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(2) == b"#!"
+    except OSError:
+        return False
+
+
+def start_command(kind: str, name: str, command: tuple[str, ...]) -> Child:
+    """Run a command of START or EVENTS. Raises OSError if there is no process for it."""
+    path = executable(command)
+    pid = os.fork()
+    if not pid:
+        with _child(path):
+            _execute(path, command, {})
+    return Child(pid, kind, name, path)
+
+
+def start_worker(service: Service) -> Child | None:
+    """Start one process of a service or daemon, and count it; None, logged, if the system has none left.
+
+    The first process of a script becomes its pool parent, if it says so later.
+    """
+    ours = theirs = None
+    if service.pooling is Pooling.UNKNOWN:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    try:
+        pid = os.fork()
+    except OSError as error:
+        write(
+            syslog.LOG_ERR, f"can't fork process to run service {service.label}: {error.strerror}"
+        )
+        service.suspended_until = time.monotonic() + 1
+        return None
+    if not pid:
+        with _child(service.path):
+            _become(service, theirs)
+    service.count_forks(1)
+    child = Child(
+        pid, "DAEMON" if service.spec.is_daemon else "SERVICE", service.spec.name, service.path, service
+    )
+    if ours is not None and theirs is not None:
+        theirs.close()
+        ours.setblocking(False)
+        service.pooling = Pooling.STARTING
+        service.pool = PoolParent(pid, ours, time.monotonic() + POOL_PATIENCE)
+    return child
+
+
+def start_waitdaemon(service: Service, group: int, ready_fd: int | None) -> Child:
+    """Start a daemon that others wait for, in process group ``group`` (0: one of its own).
+
+    With ``ready_fd`` it has that descriptor as its 3, to say ``ok`` there. Raises OSError.
+    """
+    pid = os.fork()
+    if not pid:
+        with _child(service.path):
+            os.setpgid(0, group)
+            if ready_fd is not None:
+                os.dup2(ready_fd, STATUS_FD)
+            _become(service, None)
+    try:
+        os.setpgid(pid, group)
+    except OSError:
+        pass  # it did so itself, and runs already
+    service.count_forks(1)
+    return Child(pid, "DAEMON", service.spec.name, service.path, service)
+
+
+def _become(service: Service, channel: socket.socket | None) -> None:
+    environment = {"CYRUS_SERVICE": service.spec.name, "CYRUS_ID": str(service.address)}
+    if service.spec.is_daemon:
+        environment["CYRUS_ISDAEMON"] = "1"
+    elif service.listener is not None:
+        os.dup2(service.status_write, STATUS_FD)
+        os.dup2(service.listener.fileno(), LISTEN_FD)
+    if channel is not None:
+        os.dup2(channel.fileno(), POOL_FD)
+        environment[POOL_VARIABLE] = str(POOL_FD)
+    if service.spec.maxfds:
+        _limit_descriptors(service.spec.maxfds)
+    _execute(service.path, service.spec.command, environment)
+
+
+@contextmanager
+def _child(path: str) -> Iterator[None]:
+    """The life of a new process until ``exec``: it leaves by that, or by exit, whatever happens."""
+    try:
+        signal.set_wakeup_fd(-1)
+        # ignored signals stay ignored across exec, and the interpreter ignores some
+        for number in _RESET:
+            signal.signal(number, signal.SIG_DFL)
+        yield
+    except OSError as error:
+        write(syslog.LOG_ERR, f"couldn't exec {path}: {error.strerror}")
+    except Exception as error:
+        write(syslog.LOG_ERR, f"couldn't exec {path}: {error!r}")
+    finally:
+        os._exit(os.EX_OSERR)
+
+
+def _execute(path: str, command: tuple[str, ...], more: Mapping[str, str]) -> None:
+    write(syslog.LOG_DEBUG, f"about to exec {path}")
+    os.execve(path, command, {**os.environ, **more})
+
+
+def _limit_descriptors(wanted: int) -> None:
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    soft = wanted
+    if hard != resource.RLIM_INFINITY and wanted > hard:
+        write(syslog.LOG_WARNING, f"limit_fds: requested {wanted}, but capped to {hard}")
+        soft = hard
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    except (OSError, ValueError) as error:
+        write(
+            syslog.LOG_ERR, f"setrlimit: Unable to set file descriptors limit to {soft}: {error}"
+        )
