@@ -122,6 +122,7 @@ class Finder:
     def find(self, patterns: list[str]) -> Iterator[Found | None]:
         """What exists and may be seen. Patterns are external names with wildcards."""
         self._subscribed_only = False
+        self._db, self._to_key, self._to_dbname = self._mailboxes.db, _name_key, _name_of_key
         return self._walk(patterns)
 
     def find_subscribed(self, patterns: list[str], subscriptions: Subscriptions) -> Iterator[Found | None]:

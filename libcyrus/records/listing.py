@@ -241,7 +241,8 @@ class Listing:
                 break
             if last is not None and (last.extname == extname or self._below(last.extname, extname)):
                 break
-            entry = self._mailboxes.get_all(name.internal)
+            # the original looks the external name up as if it were internal
+            entry = self._mailboxes.get_all(extname)
             if entry is not None:
                 missing.append(Listed(extname, Attribute.NONEXISTENT, entry))
         return missing[::-1]
@@ -282,8 +283,10 @@ class Listing:
         if space.alt and line.extname == "INBOX":
             # what is below the INBOX in the tree stands beside it in this view
             return Attribute.HASNOCHILDREN
-        has = self._mailboxes.has_children(self._internal(line))
-        return Attribute.HASCHILDREN if has else Attribute.HASNOCHILDREN
+        if not self._mailboxes.has_children(self._internal(line)):
+            return Attribute.HASNOCHILDREN
+        self.calls += 1
+        return Attribute.HASCHILDREN
 
 
 def canonical_pattern(reference: str, pattern: str, space: Namespace, ignore_reference: bool) -> str:
