@@ -589,6 +589,23 @@ class Mailbox:
         )
         self.lock_index(exclusive=write)
 
+    def begin(self, new_header: MailboxHeader, index: IndexHeader) -> None:
+        """Write the files of a new mailbox, locked. The directories are there. Raises OSError, IoError."""
+        self._name_lock = self.store.locks.acquire(self._lock_name(), exclusive=True)
+        self._fd = os.open(self.paths.index, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        status = os.fstat(self._fd)
+        self._index_id = (status.st_dev, status.st_ino)
+        lock.exclusive(self._fd)
+        self.locked = Lock.EXCLUSIVE
+        self._lock_time = time.monotonic()
+        self.header = new_header
+        self.i = index
+        self._usage = (0, 0, 0, 0)
+        self._header_dirty = self._dirty = True
+        # the directory of the index may be another than that of the header
+        self._new_names.add(os.path.dirname(self.paths.index))
+        self.commit()
+
     def adopt_user_lock(self, held: NameLock | None) -> None:
         """Make a user namespace lock this mailbox's own, to be given up with the index lock."""
         self._user_lock = held

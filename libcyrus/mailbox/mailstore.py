@@ -22,7 +22,7 @@ from libcyrus.errors import (
     MailboxMoved,
     MailboxNonexistent,
 )
-from libcyrus.mailbox import index_header
+from libcyrus.mailbox import expunge, index_header, lifecycle
 from libcyrus.mailbox.mailbox import Lock, Mailbox
 from libcyrus.mailbox.namelock import NameLocks
 from libcyrus.mboxname import NameRules
@@ -167,10 +167,19 @@ class MailStore:
         finally:
             mailbox.opened -= 1
             if not mailbox.opened:
-                self._open.pop(mailbox.name, None)
-                if mailbox.i.options & index_header.CLEANUP_MASK:
-                    self._cleanup[mailbox.name] = None
-                mailbox.drop()
+                self._close_last(mailbox)
+
+    def _close_last(self, mailbox: Mailbox) -> None:
+        if self._open.get(mailbox.name) is mailbox:
+            del self._open[mailbox.name]
+        options = mailbox.i.options
+        try:
+            if options & index_header.MAILBOX_DELETED:
+                lifecycle.remove_deleted(mailbox)
+            elif options & index_header.CLEANUP_MASK:
+                self._cleanup[mailbox.name] = None
+        finally:
+            mailbox.drop()
 
     @contextmanager
     def lock_users(self, *userids: str | None) -> Iterator[None]:
@@ -220,8 +229,6 @@ class MailStore:
         Meant for after the reply to a command, and done by ``close``. A mailbox that is in use is left for
         its next user.
         """
-        from libcyrus.mailbox import expunge
-
         while self._cleanup:
             name, _ = self._cleanup.popitem()
             expunge.cleanup(self, name)

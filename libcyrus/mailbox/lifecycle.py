@@ -1,0 +1,230 @@
+"""The birth, renaming and end of a mailbox's files. mailboxes.db is the caller's (``mboxops``).
+
+All of it needs the exclusive namespace lock of the owner; a mailbox comes into being under its name lock
+held exclusively, and its files go under that lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from libcyrus.base import files, xlog
+from libcyrus.errors import CyrusError, IoError, MailboxLocked
+from libcyrus.mailbox import audit, index_header
+from libcyrus.mailbox.header import MailboxHeader
+from libcyrus.mailbox.index_header import IndexHeader
+from libcyrus.mailbox.mailbox import Mailbox
+from libcyrus.mailbox.paths import MailboxPaths
+from libcyrus.mboxname import is_prefix
+from libcyrus.records import mbtype as mbtypes
+from libcyrus.records.mbentry import MboxEntry
+
+if TYPE_CHECKING:
+    from libcyrus.mailbox.mailstore import MailStore
+
+log = logging.getLogger(__name__)
+
+
+def create(
+    store: MailStore,
+    entry: MboxEntry,
+    *,
+    options: int = 0,
+    uidvalidity: int = 0,
+    createdmodseq: int = 0,
+    highestmodseq: int = 0,
+) -> Mailbox:
+    """Make the directories and files of a new mailbox; returns it open, name and index locked exclusively.
+
+    ``entry`` names it, with unique id, partition, ACL and type. What is 0 is taken from the owner's
+    counters; the mailbox's ``entry`` and ``i`` have what was chosen. An ``highestmodseq`` that is given stays
+    as it is (replication). Everything is on disk on return. Raises MailboxLocked when it is open here or the
+    user's namespace is not locked, PartitionUnknown, NoSpace, IoError.
+    """
+    if store.is_open(entry.name) is not None:
+        raise MailboxLocked
+    mailbox = Mailbox(store, entry)
+    held = store.locks.holds_user(mailbox.userid)
+    if mailbox.userid is not None and (held is None or not held.exclusive):
+        raise MailboxLocked
+    counters, kind = store.counters, entry.mbtype
+    if uidvalidity:
+        counters.set_uidvalidity(entry.name, uidvalidity)
+    else:
+        uidvalidity = counters.next_uidvalidity(entry.name, int(time.time()))
+    mailbox.silent = bool(highestmodseq)
+    if highestmodseq:
+        counters.set_modseq(entry.name, highestmodseq, kind, folder=True)
+    else:
+        highestmodseq = counters.next_modseq(entry.name, 0, kind, folder=True)
+    if not createdmodseq or createdmodseq > highestmodseq:
+        createdmodseq = highestmodseq
+    mailbox.entry = replace(entry, uidvalidity=uidvalidity)
+    header = MailboxHeader(
+        name=entry.name,
+        uniqueid=entry.uniqueid,
+        mbtype=mbtypes.format(entry.mbtype),
+        quotaroot=store.quota.find_root(entry.name),
+        acl=entry.acl or "",
+    )
+    index = IndexHeader(
+        options=options,
+        uidvalidity=uidvalidity,
+        createdmodseq=createdmodseq,
+        highestmodseq=highestmodseq,
+        changes_epoch=int(time.time()),
+    )
+    try:
+        made = _make_directories(mailbox.paths)
+        mailbox.begin(header, index)
+        for directory in made:
+            files.fsync_dir(directory)
+    except OSError as error:
+        mailbox.drop()
+        xlog.ioerror(log, "creating mailbox failed", error, mailbox=entry.name)
+        raise IoError from error
+    except BaseException:
+        mailbox.drop()
+        raise
+    store.adopt(mailbox)
+    if store.auditlog:
+        audit.mailbox_event(mailbox, "create", f" uidvalidity=<{uidvalidity}>")
+    return mailbox
+
+
+def delete(mailbox: Mailbox, *, keep_annotations: bool = False) -> None:
+    """Mark a mailbox deleted and close it, which removes its files once nobody has it open.
+
+    Needs the exclusive index lock. ``keep_annotations`` (a rename to another directory) leaves
+    its records of annotations.db. Raises IoError.
+    """
+    mailbox.quota_dirty()
+    mailbox.dirty()
+    mailbox.i.options |= index_header.MAILBOX_DELETED
+    mailbox.commit()
+    store = mailbox.store
+    if not keep_annotations:
+        with store.annotations.transaction() as change:
+            change.delete_owner(mailbox.uniqueid)
+    log.log(xlog.NOTICE, "Deleted mailbox %s", mailbox.name)
+    if store.auditlog:
+        audit.mailbox_event(mailbox, "delete")
+    mailbox.close()
+
+
+def rename_in_place(mailbox: Mailbox, new_name: str, *, silent: bool = False) -> None:
+    """Give a mailbox whose directory goes by its unique id another name: header and quota; commits.
+
+    Needs the exclusive index lock. ``silent`` (replication) keeps the modseq.
+    """
+    change_quotaroot(mailbox, mailbox.store.quota.find_root(new_name))
+    if not silent:
+        mailbox.bump_modseq()
+    mailbox.header.name = new_name
+    mailbox.header_changed()
+    mailbox.commit()
+
+
+def change_quotaroot(mailbox: Mailbox, root: str | None) -> None:
+    """Count the mailbox for another quota root (None: for none) from now on.
+
+    One that counts for a root of its own, below the new one, goes on doing so.
+    """
+    old = mailbox.quotaroot
+    if old is not None and root is not None and is_prefix(old, root):
+        return
+    usage = mailbox.usage()
+    if old is not None:
+        mailbox.store.use_quota(old, [-used for used in usage], mailbox)
+    mailbox.set_quotaroot(root)
+    if root is not None:
+        mailbox.store.use_quota(root, usage, mailbox)
+
+
+def remove_deleted(mailbox: Mailbox) -> None:
+    """Remove the files of a mailbox that ``delete`` marked, unless a new one has taken its place."""
+    try:
+        mailbox.relock_exclusively()
+    except CyrusError as error:
+        log.debug("files of deleted mailbox %s not removed: %s", mailbox.name, error)
+        return
+    if mailbox.i.options & index_header.MAILBOX_DELETED:
+        remove_files(mailbox.store, mailbox.entry)
+
+
+def remove_files(store: MailStore, entry: MboxEntry) -> None:
+    """Remove everything below a mailbox's directories, and the directories that are empty then.
+
+    Needs the name lock exclusively. What cannot be removed is logged.
+    """
+    directories = MailboxPaths(store.config, store.rules, entry).directories()
+    for directory in directories:
+        _remove_content(directory)
+    if entry.path_id is not None:
+        for directory in directories:
+            _rmdir(directory)
+        return
+    _remove_legacy_directories(store, entry, directories)
+
+
+def _make_directories(paths: MailboxPaths) -> list[str]:
+    """Make what is missing; returns the directories in which something was made."""
+    changed: list[str] = []
+    for directory in dict.fromkeys(
+        (os.path.dirname(paths.index), os.path.dirname(paths.header), paths.data)
+    ):
+        missing = directory
+        while not os.path.isdir(missing):
+            missing = os.path.dirname(missing)
+            changed.append(missing)
+        files.mkdirs(directory)
+    return list(dict.fromkeys(changed))
+
+
+def _remove_content(directory: str) -> None:
+    try:
+        names = os.listdir(directory)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        xlog.ioerror(log, "reading directory failed", error, filename=directory)
+        return
+    for name in names:
+        # directories in here are mailboxes of the legacy layout
+        with suppress(IsADirectoryError, PermissionError, FileNotFoundError):
+            os.unlink(f"{directory}/{name}")
+
+
+def _rmdir(directory: str) -> None:
+    try:
+        os.rmdir(directory)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        log.log(
+            xlog.NOTICE, "Remove of supposedly empty directory %s failed: %s", directory, error.strerror
+        )
+
+
+def _remove_legacy_directories(store: MailStore, entry: MboxEntry, directories: list[str]) -> None:
+    """A directory named after a mailbox also holds its children, and parents that are no mailbox go along."""
+    name = store.rules.from_internal(entry.name)
+    while True:
+        children = store.mboxlist.tree(name.internal, root=False)
+        if any(child.partition == entry.partition for child in children):
+            return
+        for directory in directories:
+            _rmdir(directory)
+        parent = name.parent()
+        if parent is None:
+            return
+        known = store.mboxlist.get(parent.internal)
+        if known is not None and (known.mbtype & mbtypes.MOVING or known.partition == entry.partition):
+            return
+        directories = [os.path.dirname(directory) for directory in directories]
+        name = parent
