@@ -73,7 +73,8 @@ class Master:
                 self._begin_shutdown()
             if self._signals.child:
                 self._signals.child = False
-                for pid, code in reap.children():
+                # pool parents last: what they leave unsaid is then known of those who died with them
+                for pid, code in sorted(reap.children(), key=lambda dead: self._pools.has(dead[0])):
                     self._bury(pid, code)
             now = time.monotonic()
             if self._shutdown_since is None:

@@ -41,6 +41,10 @@ class Pools:
         if service.pool is not None:
             self.channels.append((service.pool, service))
 
+    def has(self, pid: int) -> bool:
+        """Whether the process is, or may be, a pool parent."""
+        return any(pool.pid == pid for pool, _ in self.channels)
+
     def fork(self, service: Service, number: int) -> None:
         """Ask for ``number`` workers and count them."""
         pool = service.pool
