@@ -29,9 +29,7 @@ from imap.imapd.commands import (
     create,
     delete,
     enable,
-    id,
     idle,
-    list,
     login,
     logout,
     namespace,
@@ -42,6 +40,12 @@ from imap.imapd.commands import (
     starttls,
     status,
     subscribe,
+)
+from imap.imapd.commands import (
+    id as id_command,
+)
+from imap.imapd.commands import (
+    list as list_command,
 )
 from imap.imapd.parse import Parser, no_arguments, one_mailbox
 from imap.imapd.response import Outcome
@@ -92,7 +96,7 @@ COMMANDS: dict[str, Command] = {
     "CAPABILITY": Command(no_arguments, capability.run, State.ANY, Tell.BEFORE),
     "NOOP": Command(no_arguments, noop.run, State.ANY, Tell.AFTER_WITH_EXPUNGES),
     "LOGOUT": Command(no_arguments, logout.run, State.ANY),
-    "ID": Command(id.parse, id.run, State.ANY),
+    "ID": Command(id_command.parse, id_command.run, State.ANY),
     "STARTTLS": Command(no_arguments, starttls.run, State.ANY, available=starttls.available),
     "AUTHENTICATE": Command(authenticate.parse, authenticate.run, State.ANY),
     "LOGIN": Command(login.parse, login.run, State.ANY),
@@ -109,8 +113,8 @@ COMMANDS: dict[str, Command] = {
     "UNSUBSCRIBE": Command(
         subscribe.parse, partial(subscribe.run, add=False), State.LOGGED_IN, Tell.AFTER, writes=True
     ),
-    "LIST": Command(list.parse_list, list.run_list, State.LOGGED_IN, Tell.NOTHING),
-    "LSUB": Command(list.parse_lsub, list.run_lsub, State.LOGGED_IN, Tell.NOTHING),
+    "LIST": Command(list_command.parse_list, list_command.run_list, State.LOGGED_IN, Tell.NOTHING),
+    "LSUB": Command(list_command.parse_lsub, list_command.run_lsub, State.LOGGED_IN, Tell.NOTHING),
     "NAMESPACE": Command(no_arguments, namespace.run, State.LOGGED_IN, Tell.AFTER),
     "STATUS": Command(status.parse, status.run, State.LOGGED_IN),
     "APPEND": Command(append.parse, append.run, State.LOGGED_IN, writes=True),

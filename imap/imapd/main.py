@@ -84,7 +84,7 @@ def serve(process: Process, connection: Connection) -> None:
 
 def _converse(session: Session, connection: Connection) -> None:
     if session.settings.switches.imaps:
-        session.client_host = connection.client_host
+        session.client_host = connection.client.host
         negotiate(session)
         if session.closing:
             return
@@ -93,7 +93,7 @@ def _converse(session: Session, connection: Connection) -> None:
         # the name of the client may take its time, the greeting need not
         loop.greet(session)
         session.stream.flush()
-        session.client_host = connection.client_host
+        session.client_host = connection.client.host
     session.register()
     loop.converse(session)
 

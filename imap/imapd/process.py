@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import os
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from imap.imapd.listing import Hidden
 from imap.imapd.settings import Settings
 from libcyrus import acl, mboxops
 from libcyrus import options as opt
@@ -19,6 +21,9 @@ from libcyrus.base.signals import Signals
 from libcyrus.errors import CyrusError, MailboxNonexistent
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace
+from libcyrus.records.find import ForeignNames
+from libcyrus.records.subscriptions import Subscriptions
+from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
 from libcyrus.server import shutdown_file, starttls
 from libcyrus.server.program import Service
@@ -44,11 +49,28 @@ class Process:
         self.sasl = SaslSettings.from_config(config, "imap")
         self.user_namespace = Namespace.from_config(config)
         self.admin_namespace = Namespace.from_config(config, admin=True)
-        self.store = MailStore(config)
+        self.hidden = Hidden(config)
+        self.foreign_names = ForeignNames()
         self._service = service
+        self._store: MailStore | None = None
         self._messages = os.path.join(config.directory, "msg")
         self._messages_state = -1
         self._shutdown: str | None = None
+
+    @property
+    def store(self) -> MailStore:
+        """The mailboxes, opened by the worker at first use: databases and locks do not survive a fork."""
+        if self._store is None:
+            self._store = MailStore(self.config)
+        return self._store
+
+    @cached_property
+    def subscriptions(self) -> Subscriptions:
+        return Subscriptions(self.config, self.store.userstate)
+
+    @cached_property
+    def userdeny(self) -> UserDeny:
+        return UserDeny(self.config)
 
     @property
     def signals(self) -> Signals:
@@ -62,7 +84,9 @@ class Process:
         self._service.proc.cleanup()
 
     def close(self) -> None:
-        self.store.close()
+        """End of the worker."""
+        if self._store is not None:
+            self._store.close()
 
     def motd(self) -> str | None:
         """The first line of the message of the day, without what would make it a response code."""
@@ -98,7 +122,7 @@ class Process:
 
     def denied(self, userid: str) -> str | None:
         """Why user_deny.db keeps this user out of the service, None if it does not."""
-        return self.store.userdeny.message(userid, self.config.ident)
+        return self.userdeny.message(userid, self.config.ident)
 
     def inbox_admin(self, userid: str, auth: AuthState) -> bool:
         """Whether the INBOX of ``userid`` gives ``auth`` the right to act as its owner (``loginuseacl``)."""

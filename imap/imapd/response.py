@@ -125,12 +125,12 @@ class Responses:
     def enabled(self, names: Iterable[str]) -> None:
         self.untagged(b"ENABLED " + " ".join(names).encode("ascii"))
 
-    def id(self, pairs: Sequence[tuple[str, str]] | None) -> None:
+    def id(self, pairs: Sequence[tuple[str, str | None]] | None) -> None:
         """The server's ID parameters (RFC 2971 section 3.2); None for NIL."""
         if pairs is None:
             self.untagged(b"ID NIL")
             return
-        fields = " ".join(f'"{name}" "{value}"' for name, value in pairs)
+        fields = " ".join(f'"{name}" "{value}"' if value else f'"{name}" NIL' for name, value in pairs)
         self.untagged(b"ID (" + os.fsencode(fields) + b")")
 
     # mailboxes
@@ -155,7 +155,8 @@ class Responses:
                 if view.can_create_flags:
                     permanent.append(b"\\*")
         self.write(
-            b"* FLAGS (%b%b)\r\n* OK [PERMANENTFLAGS (%b)] Ok\r\n" % (_SYSTEM_FLAGS, names, b" ".join(permanent))
+            b"* FLAGS (%b%b)\r\n* OK [PERMANENTFLAGS (%b)] Ok\r\n"
+            % (_SYSTEM_FLAGS, names, b" ".join(permanent))
         )
 
     def flag_update(self, update: FlagUpdate, *, by_uid: bool) -> None:
@@ -212,7 +213,9 @@ class Responses:
 
     def quota(self, root: str, resources: Iterable[tuple[str, int, int]]) -> None:
         """QUOTA: for each limited resource its name, usage and limit, in the protocol's units."""
-        triplets = b" ".join(b"%b %d %d" % (name.encode("ascii"), used, limit) for name, used, limit in resources)
+        triplets = b" ".join(
+            b"%b %d %d" % (name.encode("ascii"), used, limit) for name, used, limit in resources
+        )
         self.untagged(b"QUOTA %b (%b)" % (astring(root), triplets))
 
     def quotaroot(self, name: str, roots: Iterable[str]) -> None:

@@ -1,9 +1,9 @@
 """Waking up when a mailbox changes: the kernel tells who watches its cyrus.index.
 
-Every change of a mailbox, by whichever process of whichever Cyrus, writes that file, so a watch on it needs
-no daemon and no message. It is a wake-up call and no more: the watcher locks and reads the mailbox, and thereby
-waits for a writer that is not done. Where the kernel offers no watch, ``open_watch`` answers None and the caller
-polls.
+Every change of a mailbox, by whichever process of whichever Cyrus, writes that file, so a watch on it
+needs no daemon and no message. It is a wake-up call and no more: the watcher locks and reads the mailbox,
+and thereby waits for a writer that is not done. Where the kernel offers no watch, ``open_watch`` answers
+None and the caller polls.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Watch:
-    """A watch on one file, under whichever inode its path has. Readable (``fileno``) when something happened."""
+    """A watch on one path, whichever inode it leads to. ``fileno`` is readable when something happened."""
 
     def __init__(self, fd: int, path: str) -> None:
         self._fd = fd
@@ -51,7 +51,7 @@ class Watch:
         os.close(self._fd)
 
     def _add(self) -> bool:
-        return _libc.inotify_add_watch(self._fd, self._path, _INTEREST) >= 0
+        return bool(_libc.inotify_add_watch(self._fd, self._path, _INTEREST) >= 0)
 
 
 def open_watch(path: str) -> Watch | None:

@@ -43,9 +43,8 @@ class Updates:
     mailbox_gone: bool = False
 
     def __bool__(self) -> bool:
-        return bool(
-            self.expunged or self.exists is not None or self.flag_names_changed or self.fetches or self.mailbox_gone
-        )
+        told = self.exists is not None or self.flag_names_changed or self.mailbox_gone
+        return bool(told or self.expunged or self.fetches)
 
 
 NOTHING_NEW = Updates()
@@ -54,9 +53,10 @@ NOTHING_NEW = Updates()
 class SelectedView(Protocol):
     """A mailbox opened by SELECT or EXAMINE.
 
-    Made by ``view.IndexView.open(store, mboxname, userid, auth, readonly=..., is_admin=...)``, which raises
-    ``MailboxNonexistent``, ``MailboxBadType``, ``PermissionDenied`` or an ``IoError``. Between commands the view
-    holds no lock; `release` says that a command is over.
+    Made by ``view.IndexView.open(store, mboxname, userid, auth, readonly=...)``, which raises
+    ``MailboxNonexistent``, ``MailboxBadType`` or an ``IoError``; whether the user may read the mailbox is
+    for the caller to see from `rights`. Between commands the view holds no lock; `release` says that a
+    command is over.
     """
 
     @property

@@ -12,9 +12,7 @@ from libcyrus.errors import CyrusError
 def run(session: Session, mailbox: str) -> Ok:
     process = session.process
     name = session.internal_name(mailbox)
-    mboxops.delete(
-        process.store, name, is_admin=session.privileged, userid=session.user(), auth=session.auth
-    )
+    mboxops.delete(process.store, name, is_admin=session.privileged, userid=session.user(), auth=session.auth)
     if process.config[opt.delete_unsubscribe]:
         try:
             mboxops.subscribe(process.store, name, session.user(), session.auth, add=False, force=False)

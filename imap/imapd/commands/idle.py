@@ -52,7 +52,9 @@ def _wait(session: Session, watch: Watch | None) -> bool:
         session.tell(expunges=True)
         if session.index is not None:
             session.index.release()
-        left = settings.idle_poll if deadline is None else min(settings.idle_poll, deadline - time.monotonic())
+        left = (
+            settings.idle_poll if deadline is None else min(settings.idle_poll, deadline - time.monotonic())
+        )
         ready = session.stream.wait_readable(extra, max(left, 0))
         if own in ready:
             return True

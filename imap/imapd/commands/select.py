@@ -17,6 +17,7 @@ from libcyrus import options as opt
 from libcyrus.errors import CyrusError, MailboxNonexistent, PermissionDenied
 from libcyrus.index.updates import SelectedView
 from libcyrus.index.view import IndexView
+from libcyrus.records.quota import NAMES, UNITS
 
 log = logging.getLogger(__name__)
 
@@ -99,13 +100,15 @@ def _warn_about_quota(session: Session, root: str | None) -> None:
         return
     session.quota_warned = (root, now + QUOTA_WARNING_INTERVAL)
     config = session.process.config
-    percentage = config[opt.quotawarn]
-    floor = {
-        "STORAGE": config[opt.quotawarnkb],
-        "MESSAGE": config[opt.quotawarnmsg],
-        "X-ANNOTATION-STORAGE": config[opt.quotawarnkb],
-    }
+    floors = (config[opt.quotawarnkb], config[opt.quotawarnmsg], config[opt.quotawarnkb], 0)
     try:
         quota = session.process.store.quota.read(root)
     except CyrusError:
         return
+    for name, unit, used, limit, floor in zip(NAMES, UNITS, quota.used, quota.limits, floors, strict=True):
+        if limit < 0 or (0 < floor < limit and used <= (limit - floor) * unit):
+            continue
+        if used > limit * unit:
+            session.out.no(f"Mailbox is over {name} quota", code="ALERT")
+        elif limit and used * 100 // (limit * unit) > config[opt.quotawarn]:
+            session.out.no(f"Mailbox is at {used * 100 // (limit * unit)}% of {name} quota", code="ALERT")

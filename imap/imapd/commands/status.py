@@ -9,6 +9,7 @@ from imap.imapd.response import Ok
 from imap.imapd.session import Session
 from libcyrus import acl
 from libcyrus.errors import MailboxNonexistent, PermissionDenied
+from libcyrus.index.status import look_up
 
 # in the order of the reply, whatever order they are asked in
 ITEMS = (
@@ -23,6 +24,7 @@ ITEMS = (
     "HIGHESTMODSEQ",
 )
 _KNOWN = frozenset(ITEMS)
+_COUNTED = ("RECENT", "UNSEEN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def parse(parser: Parser) -> StatusArgs:
     parser.sp()
     if not parser.accept(LPAREN):
         raise ParseError("Bad status string")
-    items = set()
+    items: set[str] = set()
     while True:
         word = parser.word()
         if not word and not items:
@@ -60,3 +62,25 @@ def run(session: Session, args: StatusArgs) -> Ok:
     rights = session.rights(entry.acl)
     if not rights & acl.READ:
         raise PermissionDenied if session.is_admin or rights & acl.LOOKUP else MailboxNonexistent
+    selected = session.index
+    if selected is not None and selected.mboxname == name:
+        # its recent messages are this session's, and nobody else's count
+        session.tell(expunges=True)
+    else:
+        selected = None
+    known = look_up(
+        session.process.store, entry, session.user(), count_seen=not args.items.isdisjoint(_COUNTED)
+    )
+    values: dict[str, int | str] = {
+        "MESSAGES": known.messages if selected is None else selected.exists,
+        "RECENT": known.recent if selected is None else selected.recent,
+        "UIDNEXT": known.uidnext,
+        "UIDVALIDITY": known.uidvalidity,
+        "MAILBOXID": f"({known.mailboxid})",
+        "UNSEEN": known.unseen,
+        "SIZE": known.size,
+        "CREATEDMODSEQ": known.createdmodseq,
+        "HIGHESTMODSEQ": known.highestmodseq,
+    }
+    session.out.status(args.mailbox, [(item, values[item]) for item in ITEMS if item in args.items])
+    return Ok()

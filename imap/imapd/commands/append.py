@@ -1,0 +1,262 @@
+"""APPEND (RFC 3501 section 6.3.11), of several messages too (RFC 3502), with APPENDUID (RFC 4315).
+
+Each message goes to a stage file as it comes in, all of them are appended in one transaction, and the
+answer is OK only when they are on disk. What is wrong with a message is found before anything is stored;
+a synchronizing literal is not asked for if the message can be refused before.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from imap.imapd.parse import (
+    DQUOTE,
+    LITERAL_MINUS_TOO_LARGE,
+    LPAREN,
+    MAX_UINT32,
+    RPAREN,
+    SP,
+    MessageLiteral,
+    ParseError,
+    Parser,
+    is_atom,
+)
+from imap.imapd.response import No, Ok, Outcome
+from imap.imapd.session import Session
+from libcyrus import acl, mboxops
+from libcyrus import options as opt
+from libcyrus.append import Appender, Stage
+from libcyrus.append.append import check_mailbox
+from libcyrus.base import times
+from libcyrus.errors import (
+    CyrusError,
+    Fatal,
+    MailboxNonexistent,
+    MailboxNotSupported,
+    MessageTooBig,
+    MessageTooLarge,
+    ZeroLengthLiteral,
+)
+from libcyrus.message.strict import StrictWriter, check_header
+from libcyrus.records import mbtype as mbtypes
+
+_SYSTEM_FLAGS = frozenset({b"\\seen", b"\\answered", b"\\flagged", b"\\draft", b"\\deleted"})
+_LONGEST_DATE = 26
+_NO_LITERAL = "Missing required argument to Append command"
+
+
+@dataclass(slots=True)
+class _Incoming:
+    """One message of the command: what was said about it, and its stage once it is complete."""
+
+    flags: tuple[str, ...]
+    internaldate: int
+    stage: Stage
+
+
+def parse(parser: Parser) -> str:
+    """The mailbox only: whether any message is read depends on it."""
+    parser.sp()
+    mailbox = parser.mailbox()
+    parser.sp()
+    return mailbox
+
+
+def run(session: Session, mailbox: str) -> Outcome:
+    name = session.internal_name(mailbox)
+    try:
+        session.process.store.mboxlist.lookup(name)
+        check_mailbox(
+            session.process.store,
+            name,
+            auth=session.auth,
+            need=acl.INSERT,
+            quota=None if session.settings.switches.ignore_quota else (0, 1, 0, -1),
+        )
+    except CyrusError as error:
+        session.parser.skip_line()
+        return _refusal(session, name, error)
+    outcome: Outcome
+    with ExitStack() as stages:
+        try:
+            outcome = _store(session, name, _receive(session, name, stages))
+        except CyrusError as error:
+            outcome = _refusal(session, name, error)
+    session.tell(expunges=True)
+    return outcome
+
+
+def _receive(session: Session, name: str, stages: ExitStack) -> list[_Incoming]:
+    """Read the messages to the end of the command. Raises ParseError, and what is wrong with a message."""
+    parser = session.parser
+    messages = []
+    failure: CyrusError | None = None
+    while failure is None:
+        parser.begin_arguments()
+        flags = _flags(parser)
+        internaldate = _internaldate(parser)
+        literal = _literal(parser)
+        _check_size(session, literal)
+        message = None
+        try:
+            stage = stages.enter_context(
+                Stage.for_mailbox(session.process.store, name, internaldate=internaldate)
+            )
+            message = _Incoming(flags, internaldate, stage)
+            messages.append(message)
+        except CyrusError as error:
+            failure = error
+        failure = _read(session, literal, message) or failure
+        if not parser.accept(SP):
+            break
+    if failure is not None:
+        parser.skip_line()
+        raise failure
+    if not parser.at_eol():
+        raise ParseError("junk after literal")
+    return messages
+
+
+def _read(session: Session, literal: MessageLiteral, message: _Incoming | None) -> CyrusError | None:
+    """Read one message from the network to its end, whatever is wrong with it."""
+    parser = session.parser
+    config = session.process.config
+    if not literal.non_synchronizing:
+        parser.go_ahead()
+    writer = StrictWriter(
+        message.stage if message is not None else _Nowhere(),
+        reject8bit=config[opt.reject8bit],
+        munge8bit=config[opt.munge8bit],
+    )
+    session.stream.read_into_file(literal.size, writer)
+    parser.resume()
+    if writer.failure is None and message is not None:
+        try:
+            check_header(message.stage.data())
+        except CyrusError as error:
+            return error
+    return writer.failure
+
+
+class _Nowhere:
+    def write(self, _data: bytes, /) -> None: ...
+
+
+def _flags(parser: Parser) -> tuple[str, ...]:
+    if not parser.accept(LPAREN):
+        return ()
+    flags: list[str] = []
+    while True:
+        word = parser.word()
+        parser.check_arguments()
+        if not word and not flags and parser.peek() == RPAREN:
+            break
+        if word.lower() not in _SYSTEM_FLAGS and not is_atom(word):
+            raise ParseError("Invalid flag in Append command")
+        flags.append(word.decode("ascii"))
+        if not parser.accept(SP):
+            break
+    if not parser.accept(RPAREN):
+        raise ParseError("Missing space or ) after flag name in Append command")
+    if not parser.accept(SP):
+        raise ParseError("Missing space after flag list in Append command")
+    return tuple(flags)
+
+
+def _internaldate(parser: Parser) -> int:
+    """The date-time in front of the message; 0 if there is none."""
+    if parser.peek() != DQUOTE:
+        return 0
+    text = parser.string()
+    seconds = times.from_rfc5322(text) if len(text) <= _LONGEST_DATE else None
+    if seconds is None or not parser.accept(SP):
+        raise ParseError("Invalid date-time in Append command")
+    return seconds
+
+
+def _literal(parser: Parser) -> MessageLiteral:
+    literal = parser.message_literal()
+    if literal is not None:
+        if literal.binary:
+            raise ParseError(_NO_LITERAL)
+        if literal.size > MAX_UINT32:
+            raise ParseError("Literal size not a number")
+        return literal
+    word = parser.word()
+    if not word.startswith(b"{"):
+        raise ParseError(_NO_LITERAL)
+    if not word[1:2].isdigit():
+        raise ParseError("Literal size not a number")
+    raise ParseError("Invalid literal in Append command")
+
+
+def _check_size(session: Session, literal: MessageLiteral) -> None:
+    """Refuse what is too large before its octets come; if they come anyway, end the connection."""
+    too_large = literal.size > session.settings.max_message_size
+    if not literal.non_synchronizing:
+        if too_large:
+            raise MessageTooLarge
+        if not literal.size:
+            raise ZeroLengthLiteral
+        return
+    if session.settings.limits.literal_minus and literal.size > 4096:
+        raise _fatal(session, LITERAL_MINUS_TOO_LARGE)
+    if too_large:
+        raise _fatal(session, MessageTooBig.text)
+    if not literal.size:
+        session.parser.resume()
+        session.parser.skip_line()
+        raise ZeroLengthLiteral
+
+
+def _fatal(session: Session, text: str) -> Fatal:
+    session.out.tagged(session.tag, No(text))
+    return Fatal(text, os.EX_PROTOCOL)
+
+
+def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
+    store = session.process.store
+    for message in messages:
+        message.stage.finish()
+    quota = None
+    if not session.settings.switches.ignore_quota:
+        quota = (sum(message.stage.size for message in messages), len(messages), 0, -1)
+    with Appender.open(
+        store, name, userid=session.user(), auth=session.auth, need=acl.INSERT, quota=quota
+    ) as appender:
+        if mbtypes.kind(appender.mailbox.entry.mbtype) != mbtypes.EMAIL:
+            raise MailboxNotSupported
+        uidvalidity = appender.uidvalidity
+        for message in messages:
+            appender.append(message.stage, flags=message.flags, internaldate=message.internaldate)
+        appender.commit()
+        uids = appender.uids
+        readable = appender.rights & acl.READ
+    if not readable:
+        return Ok()
+    span = f"{uids[0]}" if len(uids) == 1 else f"{uids[0]}:{uids[-1]}"
+    return Ok(code=f"APPENDUID {uidvalidity} {span}")
+
+
+def _refusal(session: Session, name: str, error: CyrusError) -> No:
+    code = None
+    if isinstance(error, MailboxNotSupported):
+        code = "CANNOT"
+    elif isinstance(error, MessageTooLarge):
+        code = "TOOBIG"
+    elif isinstance(error, MailboxNonexistent) and may_create(session, name):
+        code = "TRYCREATE"
+    return No(str(error), code)
+
+
+def may_create(session: Session, name: str) -> bool:
+    """Whether a refusal should tell the client that it may create the mailbox first."""
+    try:
+        mboxops.check_create(
+            session.process.store, name, is_admin=session.is_admin, userid=session.user(), auth=session.auth
+        )
+    except CyrusError:
+        return False
+    return True

@@ -1,0 +1,92 @@
+"""CREATE (RFC 3501 section 6.3.3), with the parameters of RFC 4466 that concern administrators.
+
+``PARTITION``, ``TYPE`` and ``MAILBOXID`` are understood, and so is a bare partition behind the name. Levels of
+the name that do not exist yet are created too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser
+from imap.imapd.response import No, Ok, Outcome
+from imap.imapd.session import Session
+from libcyrus import mboxops
+from libcyrus.errors import MailboxBadName, MailboxBadType, MailboxNotSupported
+from libcyrus.records import mbtype as mbtypes
+
+_TYPES = {
+    "CALENDAR": mbtypes.CALENDAR,
+    "COLLECTION": mbtypes.COLLECTION,
+    "ADDRESSBOOK": mbtypes.ADDRESSBOOK,
+}
+_BAD_PARAMETERS = "Invalid partition name in {command}"
+
+
+@dataclass(frozen=True, slots=True)
+class CreateArgs:
+    """``parameters`` by name in upper case, each with one value or several."""
+
+    mailbox: str
+    parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def parse(parser: Parser) -> CreateArgs:
+    parser.sp()
+    mailbox = parser.mailbox()
+    parameters = _parameters(parser) if parser.accept(SP) else {}
+    parser.eol()
+    return CreateArgs(mailbox, parameters)
+
+
+def _parameters(parser: Parser) -> dict[str, tuple[str, ...]]:
+    if not parser.accept(LPAREN):
+        server, mark, partition = _word(parser).partition("!")
+        return {"SERVER": (server,), "PARTITION": (partition,)} if mark else {"PARTITION": (server,)}
+    parameters = {}
+    while True:
+        name = _word(parser).upper()
+        parser.check_arguments()
+        if not parser.accept(SP):
+            raise ParseError(_BAD_PARAMETERS)
+        parameters[name] = _values(parser)
+        if not parser.accept(SP):
+            break
+    if not parser.accept(RPAREN):
+        raise ParseError(_BAD_PARAMETERS)
+    return parameters
+
+
+def _values(parser: Parser) -> tuple[str, ...]:
+    if not parser.accept(LPAREN):
+        return (_word(parser),)
+    values = [_word(parser)]
+    while parser.accept(SP):
+        values.append(_word(parser))
+    if not parser.accept(RPAREN):
+        raise ParseError(_BAD_PARAMETERS)
+    return tuple(values)
+
+
+def _word(parser: Parser) -> str:
+    return parser.word().decode("latin-1")
+
+
+def run(session: Session, args: CreateArgs) -> Outcome:
+    parameters = args.parameters
+    if "USE" in parameters:
+        return No(MailboxNotSupported.text, code="USEATTR")
+    if "SERVER" in parameters:
+        return No("Invalid server requested")
+    mbtype = mbtypes.EMAIL
+    if "TYPE" in parameters:
+        known = _TYPES.get(parameters["TYPE"][0].upper())
+        if known is None:
+            raise MailboxBadType
+        mbtype = known
+    external = args.mailbox.removesuffix(session.namespace.separator)
+    name = session.namespace.from_external(external, session.userid)
+    if name is None:
+        raise MailboxBadName
+    if len(name.boxes) > 1 and name.boxes[0].upper() == name.boxes[1].upper() == "INBOX":
+        raise MailboxBadName

@@ -1,0 +1,109 @@
+"""LIST and LSUB (RFC 3501 sections 6.3.8 and 6.3.9), with CHILDREN (RFC 3348).
+
+The tagged text tells the CPU time spent and how many names were looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+
+from imap.imapd.listing import Listing
+from imap.imapd.parse import SP, MissingArgument, ParseError, Parser
+from imap.imapd.response import Ok
+from imap.imapd.session import Session
+from libcyrus import options as opt
+from libcyrus.records.find import Finder, Viewer
+
+
+@dataclass(frozen=True, slots=True)
+class ListArgs:
+    reference: str
+    pattern: str
+
+
+def parse_list(parser: Parser) -> ListArgs:
+    """LIST; the extended form of RFC 5258 is not understood."""
+    parser.sp()
+    try:
+        reference = os.fsdecode(parser.astring())
+    except MissingArgument:
+        raise ParseError("Missing required argument to List: reference name") from None
+    try:
+        parser.sp()
+        pattern = os.fsdecode(parser.astring())
+    except MissingArgument:
+        raise ParseError("Missing required argument to List: mailbox pattern") from None
+    if parser.accept(SP):
+        word = parser.word().decode("latin-1")
+        raise ParseError(f'Unexpected extra argument to List: "{word}"')
+    parser.eol()
+    return ListArgs(reference, pattern)
+
+
+def parse_lsub(parser: Parser) -> ListArgs:
+    parser.sp()
+    reference = os.fsdecode(parser.astring())
+    parser.sp()
+    try:
+        pattern = os.fsdecode(parser.astring())
+    except MissingArgument:
+        pattern = ""
+    parser.eol()
+    return ListArgs(reference, pattern)
+
+
+def run_list(session: Session, args: ListArgs) -> Ok:
+    started = time.process_time()
+    session.process.autocreate_inbox(session)
+    if not args.pattern:
+        session.out.list(b"LIST", "\\Noselect", session.namespace.separator, "")
+        return _completed(session, started, 0)
+    listing = Listing(session, b"LIST")
+    patterns = _patterns(session, args)
+    if session.magicplus == "+":
+        listing.list_subscribed(_finder(session).find_subscribed(patterns, session.process.subscriptions))
+    else:
+        listing.list(_finder(session).find(patterns))
+    return _completed(session, started, listing.calls)
+
+
+def run_lsub(session: Session, args: ListArgs) -> Ok:
+    started = time.process_time()
+    listing = Listing(session, b"LSUB")
+    patterns = _patterns(session, args)
+    listing.list_subscribed(_finder(session).find_subscribed(patterns, session.process.subscriptions))
+    return _completed(session, started, listing.calls)
+
+
+def _completed(session: Session, started: float, calls: int) -> Ok:
+    session.tell(expunges=False)
+    seconds = time.process_time() - started
+    counted = f" {calls} calls" if calls else ""
+    return Ok(f"Completed ({seconds:.3f} secs{counted})")
+
+
+def _finder(session: Session) -> Finder:
+    viewer = Viewer(
+        namespace=session.namespace,
+        userid=session.userid,
+        auth=session.auth,
+        admin=session.is_admin,
+    )
+    return Finder(session.process.store.mboxlist, viewer, session.process.foreign_names)
+
+
+def _patterns(session: Session, args: ListArgs) -> list[str]:
+    """Reference and pattern put together (RFC 3501 section 6.3.8)."""
+    config = session.process.config
+    separator = session.namespace.separator
+    reference, pattern = args.reference, args.pattern
+    if config[opt.ignorereference] and not pattern.startswith(separator):
+        reference = ""
+    if reference.endswith(separator) and pattern.startswith(separator):
+        reference = reference[: -len(separator)]
+    pattern = reference + pattern
+    if pattern == "*" and config[opt.foolstupidclients]:
+        pattern = "INBOX*"
+    return [pattern]
