@@ -2,27 +2,43 @@
 
 ``open_db`` opens one with the backend that configuration names. A file made
 by another backend is recognised where its format can be, and used as it is,
-or converted first if the caller says so.
+or converted first if the caller says so. (The original's flat backend takes
+any file for its own, and shows nothing of it.)
 """
 
 from __future__ import annotations
 
 import logging
 import os
+from typing import NoReturn
 
 from libcyrus.base import xlog
 from libcyrus.errors import DatabaseCorrupt, Fatal, IoError
 
-from .convert import convert_file
+from .convert import convert_file, dump_text, truncate, undump_text
 from .flat import FlatDatabase
 from .interface import Database, Records, Transaction
 from .quotalegacy import QuotaLegacyDatabase
 from .twoskip import Sync, TwoskipDatabase
 
-__all__ = ["BACKENDS", "Database", "Records", "Sync", "Transaction", "convert_file", "detect", "open_db"]
+__all__ = [
+    "BACKENDS",
+    "Database",
+    "Records",
+    "Sync",
+    "Transaction",
+    "convert_file",
+    "detect",
+    "dump_text",
+    "open_db",
+    "truncate",
+    "undump_text",
+]
 
 BACKENDS = ("flat", "skiplist", "quotalegacy", "sql", "twoskip", "zeroskip")
 """The names that configuration may give; ``open_db`` refuses those that are not built."""
+
+_BUILT = frozenset(("flat", "quotalegacy", "twoskip"))
 
 _MAGIC = {
     b"\xa1\x02\x8b\x0dskiplist fil": "skiplist",
@@ -57,13 +73,15 @@ def open_db(
     ``DatabaseCorrupt``, ``IoError``.
     """
     name = os.fspath(path)
+    if backend not in BACKENDS:
+        _refuse(backend)
     actual = backend
     if backend != "quotalegacy":
         found = detect(name)
         if found is not None and found != backend:
-            _refuse_missing(backend)
             actual = _other_backend(name, found, backend, convert=convert, mboxsort=mboxsort)
-    _refuse_missing(actual)
+    if actual not in _BUILT:
+        _refuse(actual)
     if actual == "flat":
         return FlatDatabase(name, create=create)
     if actual == "quotalegacy":
@@ -89,7 +107,9 @@ def _other_backend(path: str, found: str, wanted: str, *, convert: bool, mboxsor
             xlog.NOTICE, "cyrusdb: opening %s with backend %s (requested %s)", path, found, wanted
         )
         return found
-    _refuse_missing(found)
+    for name in (found, wanted):
+        if name not in _BUILT:
+            _refuse(name)
     try:
         with open_db(found, path, mboxsort=mboxsort) as source:
             convert_file(source, path, lambda new: open_db(wanted, new, create=True, mboxsort=mboxsort))
@@ -107,6 +127,5 @@ def _other_backend(path: str, found: str, wanted: str, *, convert: bool, mboxsor
     return wanted
 
 
-def _refuse_missing(backend: str) -> None:
-    if backend not in ("flat", "quotalegacy", "twoskip"):
-        raise Fatal(f"cyrusdb backend {backend} not supported", os.EX_CONFIG)
+def _refuse(backend: str) -> NoReturn:
+    raise Fatal(f"cyrusdb backend {backend} not supported", os.EX_CONFIG)

@@ -123,19 +123,15 @@ class Stage:
             return
         file = self.file
         self._append(COMMIT, 0, b"", 0, [self.start], b"")
-        changed = [record for offset, record in self._records.items() if offset < self.start]
-        before = file.header.num_records
         try:
             files.pwrite_all(file.fd, self.tail, self.start)
             file.header.flags |= DIRTY
             file.write_header()
             file.flush()
         except OSError:
-            self._undo(before)
+            self._undo()
             raise
-        for record in changed:
-            files.pwrite_all(file.fd, record.pack_head(), record.offset)
-        file.flush()
+        self.rewrite_pointers()
         file.header.num_records = self.num_records
         file.header.current_size = self.end
         file.header.flags &= ~DIRTY
@@ -143,11 +139,23 @@ class Stage:
         if file.sync is Sync.FULL:
             file.flush()
 
-    def _undo(self, num_records: int) -> None:
+    def append_only(self) -> None:
+        """Do half of a commit, as a process does that is killed then."""
+        files.pwrite_all(self.file.fd, self.tail, self.start)
+        self.file.header.flags |= DIRTY
+        self.file.write_header()
+        self.rewrite_pointers()
+
+    def rewrite_pointers(self) -> None:
+        """The second step of a commit."""
+        for offset, record in self._records.items():
+            if offset < self.start:
+                files.pwrite_all(self.file.fd, record.pack_head(), offset)
+        self.file.flush()
+
+    def _undo(self) -> None:
         """Before any pointer was touched: cut the tail off again, so that nobody need recover the file."""
-        header = self.file.header
-        header.flags &= ~DIRTY
-        header.num_records = num_records
+        self.file.header.flags &= ~DIRTY
         os.ftruncate(self.file.fd, self.start)
         self.file.write_header()
 

@@ -131,6 +131,12 @@ class TwoskipTransaction:
         if self._open:
             self._end(False)
 
+    def break_off(self) -> None:
+        """Leave the file as a crash in the middle of ``commit`` would: for tests of recovery."""
+        if self._open and self._stage is not None:
+            self._stage.append_only()
+            self._end(False)
+
     def __enter__(self) -> Self:
         return self
 
