@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from imap.lmtpd.errors import Wording
 from libcyrus import mboxops
@@ -12,7 +13,6 @@ from libcyrus.auth import ANONYMOUS, new_state
 from libcyrus.config import Config
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, Namespace, sieve_path
-from libcyrus.prot.tls import TlsContext
 from libcyrus.records.duplicate import DuplicateDb
 from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
@@ -20,6 +20,9 @@ from libcyrus.server import starttls
 from libcyrus.server.program import Service
 from libcyrus.server.telemetry import Usage
 from libcyrus.version import VERSION
+
+if TYPE_CHECKING:
+    from libcyrus.prot.tls import TlsContext
 
 TIMEOUT = 360.0
 X_SIEVE = "CMU Sieve 3.0"

@@ -72,6 +72,7 @@ def _session(
     if app.preauthorized or client.is_local:
         session.trust = Trust.EXTERNAL
         session.sasl.bits = LOCAL_STRENGTH
+        session.sasl.external = POSTMAN
         start_telemetry(POSTMAN)
     return session
 

@@ -18,30 +18,17 @@ import select
 import socket
 import time
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from libcyrus.prot.tls import TlsContext, TlsError, TlsSession
+from libcyrus.prot.errors import ConnectionClosed, IdleTooLong, LineTooLong, ProtError, TlsError
+
+if TYPE_CHECKING:
+    from libcyrus.prot.tls import TlsContext, TlsSession
 
 READ_SIZE = 64 * 1024
 LITERAL_READ_SIZE = 256 * 1024
 FLUSH_AT = 128 * 1024
 SEND_PIECE = 256 * 1024
-
-
-class ProtError(Exception):
-    """The conversation cannot go on; the text is what the original prints for it."""
-
-
-class ConnectionClosed(ProtError):
-    """The peer ended the connection, or the network did."""
-
-
-class IdleTooLong(ProtError):
-    """Nothing moved for the stream's timeout."""
-
-
-class LineTooLong(ProtError):
-    """A line exceeded the caller's limit; the rest of it is still unread."""
 
 
 class Writer(Protocol):
@@ -266,7 +253,7 @@ class ProtStream:
         self.flush()
         self._buffer, self._position = b"", 0
         deadline = time.monotonic() + timeout
-        self._tls = TlsSession.accept(context, self._sock, lambda write: self._wait(write, deadline))
+        self._tls = context.accept(self._sock, lambda write: self._wait(write, deadline))
         return self._tls
 
     @property

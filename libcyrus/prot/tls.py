@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from OpenSSL import SSL, crypto
 
+from libcyrus.prot.errors import TlsError
+
 VERIFY_DEPTH = 5
 MAX_RECORD = 16 * 1024
 
@@ -26,10 +28,6 @@ _VERSIONS = {
     "tls1_2": SSL.OP_NO_TLSv1_2,
     "tls1_3": SSL.OP_NO_TLSv1_3,
 }
-
-
-class TlsError(Exception):
-    """A certificate cannot be used, or a handshake or record failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,19 @@ class TlsContext:
     """A ready OpenSSL context; opaque outside this module."""
 
     def __init__(self, context: SSL.Context) -> None:
-        self.openssl = context
+        self._context = context
+
+    def accept(self, sock: socket.socket, wait: Callable[[bool], None]) -> TlsSession:
+        """Shake hands as the server. ``wait(write)`` blocks until the socket is ready, or raises."""
+        connection = SSL.Connection(self._context, sock)
+        connection.set_accept_state()
+        return _handshake(connection, wait)
+
+    def connect(self, sock: socket.socket, wait: Callable[[bool], None]) -> TlsSession:
+        """Shake hands as the client."""
+        connection = SSL.Connection(self._context, sock)
+        connection.set_connect_state()
+        return _handshake(connection, wait)
 
 
 def server_context(parameters: ServerParameters) -> TlsContext:
@@ -115,37 +125,6 @@ class TlsSession:
     def __init__(self, connection: SSL.Connection) -> None:
         self._connection = connection
         self._retry: bytes | None = None
-
-    @classmethod
-    def accept(
-        cls, context: TlsContext, sock: socket.socket, wait: Callable[[bool], None]
-    ) -> TlsSession:
-        """Shake hands as the server. ``wait(write)`` blocks until the socket is ready, or raises."""
-        connection = SSL.Connection(context.openssl, sock)
-        connection.set_accept_state()
-        return cls._handshake(connection, wait)
-
-    @classmethod
-    def connect(
-        cls, context: TlsContext, sock: socket.socket, wait: Callable[[bool], None]
-    ) -> TlsSession:
-        """Shake hands as the client."""
-        connection = SSL.Connection(context.openssl, sock)
-        connection.set_connect_state()
-        return cls._handshake(connection, wait)
-
-    @classmethod
-    def _handshake(cls, connection: SSL.Connection, wait: Callable[[bool], None]) -> TlsSession:
-        while True:
-            try:
-                connection.do_handshake()
-                return cls(connection)
-            except SSL.WantReadError:
-                wait(False)
-            except SSL.WantWriteError:
-                wait(True)
-            except SSL.Error as error:
-                raise TlsError(_reason(error)) from error
 
     def recv(self, size: int) -> bytes:
         """Up to one record; empty at the end. Raises BlockingIOError, TlsError."""
@@ -220,6 +199,19 @@ class TlsSession:
     def channel_binding(self, label: bytes, size: int) -> bytes:
         """Keying material for ``tls-exporter`` bindings (RFC 9266)."""
         return self._connection.export_keying_material(label, size)
+
+
+def _handshake(connection: SSL.Connection, wait: Callable[[bool], None]) -> TlsSession:
+    while True:
+        try:
+            connection.do_handshake()
+            return TlsSession(connection)
+        except SSL.WantReadError:
+            wait(False)
+        except SSL.WantWriteError:
+            wait(True)
+        except SSL.Error as error:
+            raise TlsError(_reason(error)) from error
 
 
 def _protocol_options(parameters: ServerParameters) -> int:

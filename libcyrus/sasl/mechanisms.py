@@ -1,28 +1,34 @@
 """The mechanisms we offer, as pysasl server mechanisms.
 
-A mechanism here needs the password in the clear: it is offered only where ``allowplaintext`` or a
-security layer from outside (TLS, a trusted local socket) permits that.
+PLAIN and LOGIN need the password in the clear: they are offered only where ``allowplaintext`` or a
+security layer from outside (TLS) permits that. EXTERNAL takes the place of both on a connection that
+vouches for its user itself.
 """
 
 from __future__ import annotations
 
 from pysasl.mechanism import ServerMechanism
+from pysasl.mechanism.external import ExternalMechanism
 from pysasl.mechanism.login import LoginMechanism
 from pysasl.mechanism.plain import PlainMechanism
 
-# in the order in which they are announced
+EXTERNAL = "EXTERNAL"
+
 MECHANISMS: dict[str, ServerMechanism] = {
     "PLAIN": PlainMechanism(),
     "LOGIN": LoginMechanism(),
+    EXTERNAL: ExternalMechanism(),
 }
+# in the order in which they are announced
+_WITH_PASSWORD = ("PLAIN", "LOGIN")
 
 # RFC 4616 lets fields be 255 octets; libsasl2 takes passwords of up to 1024.
 MAX_RESPONSE = 4096
 
 
 def selected(mech_list: str | None) -> tuple[str, ...]:
-    """The mechanisms that option ``sasl_mech_list`` leaves: all of ours when it is not set."""
+    """The password mechanisms that option ``sasl_mech_list`` leaves: all when it is not set."""
     if mech_list is None:
-        return tuple(MECHANISMS)
+        return _WITH_PASSWORD
     wanted = {name.upper() for name in mech_list.replace(",", " ").split()}
-    return tuple(name for name in MECHANISMS if name in wanted)
+    return tuple(name for name in _WITH_PASSWORD if name in wanted)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
+from pysasl.creds.external import ExternalCredentials
 from pysasl.creds.plain import PlainCredentials
 from pysasl.exception import AuthenticationError
 from pysasl.identity import Identity
@@ -19,7 +20,7 @@ from libcyrus import options as opt
 from libcyrus.config import Config
 from libcyrus.sasl.auxprop import SqliteAuxprop
 from libcyrus.sasl.codes import SaslCode, SaslError
-from libcyrus.sasl.mechanisms import MAX_RESPONSE, MECHANISMS, selected
+from libcyrus.sasl.mechanisms import EXTERNAL, MAX_RESPONSE, MECHANISMS, selected
 from libcyrus.sasl.pwcheck import (
     SASLAUTHD_PATH,
     AlwaysTrue,
@@ -84,7 +85,11 @@ class SaslSettings:
 
 
 class SaslServer(Generic[T]):
-    """The exchange of one connection. ``bits`` is its outside protection: 0, TLS's, 2 for trusted."""
+    """The exchange of one connection. ``bits`` is its outside protection: 0, TLS's, 2 for trusted.
+
+    ``external`` names the user whom the connection itself vouches for; where it is set, EXTERNAL is the
+    only mechanism.
+    """
 
     def __init__(self, settings: SaslSettings, policy: Policy[T]) -> None:
         self._settings = settings
@@ -93,9 +98,12 @@ class SaslServer(Generic[T]):
         self._responses: list[ChallengeResponse] = []
         self._challenge = b""
         self.bits = 0
+        self.external: str | None = None
 
     def mechanisms(self) -> tuple[str, ...]:
         """What may be announced now."""
+        if self.external is not None:
+            return (EXTERNAL,)
         return self._settings.mechanisms if self._settings.permits_plaintext(self.bits) else ()
 
     def start(self, mechanism: str, initial: bytes | None) -> Challenge | Success[T]:
@@ -135,6 +143,8 @@ class SaslServer(Generic[T]):
             return Challenge(challenge.data)
         except (AuthenticationError, UnicodeError) as error:
             raise SaslError(SaslCode.BADPROT, f"malformed {self._mechanism} response") from error
+        if isinstance(credentials, ExternalCredentials):
+            return self._vouched_for(credentials.authzid)
         user = credentials.authcid
         if not user:
             raise SaslError(SaslCode.BADPROT, "Can only find author (no password)")
@@ -150,6 +160,12 @@ class SaslServer(Generic[T]):
         userid = authcid
         if credentials.authzid != user:
             userid = self._policy.canonify(credentials.authzid, authzid=True)
+        return Success(authcid, userid, self._authorize(authcid, userid))
+
+    def _vouched_for(self, wanted: str) -> Success[T]:
+        assert self.external is not None
+        authcid = self._policy.canonify(self.external, authzid=not wanted)
+        userid = self._policy.canonify(wanted, authzid=True) if wanted else authcid
         return Success(authcid, userid, self._authorize(authcid, userid))
 
     def _authorize(self, authcid: str, userid: str) -> T:

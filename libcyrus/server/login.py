@@ -17,7 +17,7 @@ from libcyrus import options as opt
 from libcyrus.auth import AuthState, canonify_id, new_state
 from libcyrus.config import Config
 from libcyrus.errors import SaslCancel, SaslProtocol
-from libcyrus.prot.stream import ProtError, ProtStream
+from libcyrus.prot import ProtError, ProtStream
 from libcyrus.sasl import Challenge, SaslCode, SaslError, SaslServer, Success
 
 log = logging.getLogger(__name__)

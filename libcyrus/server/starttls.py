@@ -1,16 +1,22 @@
-"""TLS for a service: contexts from the ``tls_*`` options, and STARTTLS on a running conversation."""
+"""TLS for a service: contexts from the ``tls_*`` options, and STARTTLS on a running conversation.
+
+OpenSSL is loaded when a context is built, so that a service without TLS does not carry it.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+from typing import TYPE_CHECKING
 
 from libcyrus import options as opt
 from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError
-from libcyrus.prot.stream import ProtError, ProtStream
-from libcyrus.prot.tls import ServerParameters, TlsContext, TlsError, TlsSession, server_context
+from libcyrus.prot import ProtError, ProtStream, TlsError
+
+if TYPE_CHECKING:
+    from libcyrus.prot.tls import ServerParameters, TlsContext, TlsSession
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +43,8 @@ def enabled(config: Config) -> bool:
 
 def parameters(config: Config, ident: str) -> ServerParameters:
     """The server side of the ``tls_*`` options. ``ident`` keeps the services' sessions apart."""
+    from libcyrus.prot.tls import ServerParameters
+
     return ServerParameters(
         certificates=_files(config[opt.tls_server_cert]),
         keys=_files(config[opt.tls_server_key]),
@@ -62,6 +70,8 @@ def build_context(config: Config, ident: str) -> TlsContext | None:
     """
     if not enabled(config):
         return None
+    from libcyrus.prot.tls import server_context
+
     try:
         return server_context(parameters(config, ident))
     except TlsError as error:

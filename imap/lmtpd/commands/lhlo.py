@@ -14,8 +14,8 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
     lines.append(f"SIZE {limit}" if limit else "SIZE")
     if app.tls_enabled and not session.tls_done and session.trust is Trust.NONE:
         lines.append("STARTTLS")
-    # a trusted peer has nothing to log in for: EXTERNAL, which would be its mechanism, is not built
-    if session.trust in (Trust.NONE, Trust.CERTIFICATE):
+    # deliver(8) sends MAIL's AUTH= parameter only to a server that announces AUTH
+    if session.trust is not Trust.LOGIN:
         mechanisms = session.sasl.mechanisms()
         if mechanisms:
             lines.append("AUTH " + " ".join(mechanisms))
