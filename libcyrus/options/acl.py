@@ -8,20 +8,44 @@ acl_admin_implies_write = switch(
     "acl_admin_implies_write",
     False,
     since="3.6.0",
-    doc="Holder of admin right also gets mailbox write rights.",
+    doc="Give whoever has the admin right on a mailbox the right to write to it as well.",
 )
-allowsetacl = switch("allowsetacl", True, since="3.1.8", doc="Permit SETACL over IMAP at all.")
+allowsetacl = switch(
+    "allowsetacl", True, since="3.1.8", doc="Let clients change access rights over IMAP at all."
+)
 anyoneuseracl = switch(
-    "anyoneuseracl", True, since="2.3.17", doc="Non-admins may grant ACLs to identifier anyone."
+    "anyoneuseracl", True, since="2.3.17", doc='Let users who are no administrators grant rights to "anyone".'
 )
-defaultacl = string("defaultacl", "anyone lrs", since="2.3.17", doc="ACL for new top-level shared mailboxes.")
+defaultacl = string(
+    "defaultacl",
+    "anyone lrs",
+    since="2.3.17",
+    doc="Access rights of a new shared mailbox that has no parent to inherit them from.",
+)
 deleteright = string(
-    "deleteright", "c", since="2.3.17", doc="Legacy RFC2086 right treated as delete permission."
+    "deleteright",
+    "c",
+    since="2.3.17",
+    doc="The right of RFC 2086 that older clients take for the permission to delete, usually c or d.",
 )
 implicit_owner_rights = string(
-    "implicit_owner_rights", "lkxan", since="3.1.2", doc="Rights owners always hold."
+    "implicit_owner_rights",
+    "lkxan",
+    since="3.1.2",
+    doc="Rights that owners have on their mailboxes whatever the access list says.",
 )
-reverseacls = switch("reverseacls", False, since="3.0.0", doc="Maintain reverse ACL index in mailboxes.db.")
+reverseacls = switch(
+    "reverseacls",
+    False,
+    since="3.0.0",
+    doc=(
+        "Keep an index from users to the mailboxes they may see, which makes listing shared mailboxes "
+        "quicker."
+    ),
+)
 submitservers = string(
-    "submitservers", None, since="2.3.17", doc="Users/groups allowed to resolve submit+ URLs."
+    "submitservers",
+    None,
+    since="2.3.17",
+    doc="Users and groups that may fetch submit+ URLs (URLAUTH), separated by space.",
 )

@@ -10,7 +10,7 @@ autocreateinboxfolders = string(
     deprecated="2.5.0",
     use="autocreate_inbox_folders",
     since="2.5.0",
-    doc="Old spelling of autocreate_inbox_folders.",
+    doc="The old name of autocreate_inbox_folders.",
 )
 autocreatequota = integer(
     "autocreatequota",
@@ -19,7 +19,7 @@ autocreatequota = integer(
     deprecated="2.5.0",
     use="autocreate_quota",
     since="2.5.0",
-    doc="Old spelling of autocreate_quota.",
+    doc="The old name of autocreate_quota.",
 )
 autocreatequotamsg = integer(
     "autocreatequotamsg",
@@ -28,7 +28,7 @@ autocreatequotamsg = integer(
     deprecated="2.5.0",
     use="autocreate_quota_messages",
     since="2.5.0",
-    doc="Old spelling of autocreate_quota_messages.",
+    doc="The old name of autocreate_quota_messages.",
 )
 autosievefolders = string(
     "autosievefolders",
@@ -36,7 +36,7 @@ autosievefolders = string(
     deprecated="2.5.0",
     use="autocreate_sieve_folders",
     since="2.5.0",
-    doc="Old spelling of autocreate_sieve_folders.",
+    doc="The old name of autocreate_sieve_folders.",
 )
 generate_compiled_sieve_script = switch(
     "generate_compiled_sieve_script",
@@ -44,7 +44,7 @@ generate_compiled_sieve_script = switch(
     deprecated="2.5.0",
     use="autocreate_sieve_script_compile",
     since="2.5.0",
-    doc="Old spelling of autocreate_sieve_script_compile.",
+    doc="The old name of autocreate_sieve_script_compile.",
 )
 autocreate_sieve_compiled_script = string(
     "autocreate_sieve_compiled_script",
@@ -52,7 +52,7 @@ autocreate_sieve_compiled_script = string(
     deprecated="2.5.0",
     use="autocreate_sieve_script_compiled",
     since="2.5.0",
-    doc="Old spelling of autocreate_sieve_script_compiled.",
+    doc="The old name of autocreate_sieve_script_compiled.",
 )
 autosubscribeinboxfolders = string(
     "autosubscribeinboxfolders",
@@ -60,7 +60,7 @@ autosubscribeinboxfolders = string(
     deprecated="2.5.0",
     use="autocreate_subscribe_folders",
     since="2.5.0",
-    doc="Old spelling of autocreate_subscribe_folders.",
+    doc="The old name of autocreate_subscribe_folders.",
 )
 autosubscribesharedfolders = string(
     "autosubscribesharedfolders",
@@ -68,7 +68,7 @@ autosubscribesharedfolders = string(
     deprecated="2.5.0",
     use="autocreate_subscribe_sharedfolders",
     since="2.5.0",
-    doc="Old spelling of autocreate_subscribe_sharedfolders.",
+    doc="The old name of autocreate_subscribe_sharedfolders.",
 )
 autosubscribe_all_sharedfolders = switch(
     "autosubscribe_all_sharedfolders",
@@ -76,72 +76,81 @@ autosubscribe_all_sharedfolders = switch(
     deprecated="2.5.0",
     use="autocreate_subscribe_sharedfolders_all",
     since="2.5.0",
-    doc="Old spelling of autocreate_subscribe_sharedfolders_all.",
+    doc="The old name of autocreate_subscribe_sharedfolders_all.",
 )
 autocreate_inbox_folders = string(
     "autocreate_inbox_folders",
     None,
     since="2.5.0",
-    doc="Subfolders, separated by |, that are made together with a new INBOX.",
+    doc="Folders that are created together with a new INBOX, separated by |.",
 )
 autocreate_post = switch(
-    "autocreate_post", False, since="2.5.0", doc="lmtpd creates missing INBOX on delivery."
+    "autocreate_post",
+    False,
+    since="2.5.0",
+    doc="Create a missing INBOX when mail for it arrives through LMTP.",
 )
 autocreate_quota = integer(
     "autocreate_quota",
     -1,
     unit="KiB",
     since="2.5.0",
-    doc="Creates a missing INBOX at login when 0 or more; more than 0 is also its storage quota.",
+    doc="If 0 or more, a missing INBOX is created at login; if more, it gets this storage quota.",
 )
 autocreate_quota_messages = integer(
     "autocreate_quota_messages",
     -1,
     unit="messages",
     since="3.0.0",
-    doc="Message-count quota for autocreated INBOX.",
+    doc="If 0 or more, the quota of messages of an automatically created INBOX.",
 )
 autocreate_sieve_folders = string(
     "autocreate_sieve_folders",
     None,
     since="2.5.0",
-    doc="Folders, separated by |, that fileinto may create on demand.",
+    doc="Folders that Sieve's fileinto creates when they are missing, separated by |.",
 )
 autocreate_sieve_script = string(
-    "autocreate_sieve_script", None, since="2.5.0", doc="Script file installed as new user's default."
+    "autocreate_sieve_script",
+    None,
+    since="2.5.0",
+    doc="A file with the Sieve script that every new user is given.",
 )
 autocreate_sieve_script_compile = switch(
     "autocreate_sieve_script_compile",
     False,
     since="2.5.0",
-    doc="Save bytecode of default script to configured file.",
+    doc="Compile autocreate_sieve_script when its compiled form is missing, and keep that.",
 )
 autocreate_sieve_script_compiled = string(
     "autocreate_sieve_script_compiled",
     None,
     since="2.5.0",
-    doc="Precompiled bytecode file for new user's default script.",
+    doc="The file with the compiled form of autocreate_sieve_script.",
 )
 autocreate_subscribe_folders = string(
     "autocreate_subscribe_folders",
     None,
     since="2.5.0",
-    doc="Own folders, separated by |, that a new user is subscribed to.",
+    doc="Own folders that a new user is subscribed to, separated by |.",
 )
 autocreate_subscribe_sharedfolders = string(
     "autocreate_subscribe_sharedfolders",
     None,
     since="2.5.0",
-    doc="Shared folders, separated by |, that a new user is subscribed to.",
+    doc="Shared folders that a new user is subscribed to, separated by |.",
 )
 autocreate_subscribe_sharedfolders_all = switch(
     "autocreate_subscribe_sharedfolders_all",
     False,
     since="2.5.0",
-    doc="Auto-subscribe to every permitted shared folder.",
+    doc="Subscribe a new user to every shared folder that the user may see.",
 )
 autocreate_users = string(
-    "autocreate_users", "anyone", since="2.5.0", doc="Users/groups eligible for automatic INBOX creation."
+    "autocreate_users",
+    "anyone",
+    since="2.5.0",
+    doc="Users and groups whose INBOX is created automatically, separated by space.",
 )
 createonpost = switch(
     "createonpost",
@@ -149,8 +158,8 @@ createonpost = switch(
     deprecated="2.5.0",
     use="autocreate_post",
     since="2.5.0",
-    doc="Old spelling of autocreate_post.",
+    doc="The old name of autocreate_post.",
 )
 anysievefolder = switch(
-    "anysievefolder", False, since="2.5.0", doc="fileinto may create any INBOX subfolder."
+    "anysievefolder", False, since="2.5.0", doc="Let Sieve's fileinto create any folder below INBOX."
 )

@@ -9,147 +9,226 @@ annotation_db = stringlist(
     "twoskip",
     ("skiplist", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for mailbox annotation databases.",
+    doc="The backend of the annotation databases.",
 )
 annotation_db_path = string(
-    "annotation_db_path", None, since="2.5.0", doc="File path of global annotations database."
+    "annotation_db_path",
+    None,
+    since="2.5.0",
+    doc="The file of the global annotation database; configdirectory/annotations.db if not set.",
 )
 backup_db = stringlist(
     "backup_db",
     "twoskip",
     ("skiplist", "sql", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for user-to-backup-file map.",
+    doc="The backend of the database of users and their backup files.",
 )
-backup_db_path = string("backup_db_path", None, since="3.0.0", doc="File path of backups.db.")
+backup_db_path = string(
+    "backup_db_path",
+    None,
+    since="3.0.0",
+    doc="The file of that database; configdirectory/backups.db if not set.",
+)
 conversations_db = stringlist(
     "conversations_db",
     "skiplist",
     ("skiplist", "sql", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for per-user conversations.",
+    doc="The backend of each user's conversations.",
 )
 duplicate_db = stringlist(
     "duplicate_db",
     "twoskip",
     ("skiplist", "sql", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for duplicate-delivery/sieve response DB.",
+    doc="The backend of the database of delivered messages and vacation replies.",
 )
-duplicate_db_path = string("duplicate_db_path", None, since="2.5.0", doc="File path of deliver.db.")
+duplicate_db_path = string(
+    "duplicate_db_path",
+    None,
+    since="2.5.0",
+    doc="The file of that database; configdirectory/deliver.db if not set.",
+)
 improved_mboxlist_sort = switch(
-    "improved_mboxlist_sort", False, since="2.3.17", doc="Sort mailbox names correctly around space/hyphen."
+    "improved_mboxlist_sort",
+    False,
+    since="2.3.17",
+    doc=(
+        "Sort the names of mailboxes so that a mailbox is always followed by those below it. Changing "
+        "this needs the databases to be converted."
+    ),
 )
 mboxkey_db = stringlist(
     "mboxkey_db",
     "twoskip",
     ("skiplist", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for mailbox URLAUTH keys.",
+    doc="The backend of the keys of URLAUTH.",
 )
 mboxlist_db = stringlist(
     "mboxlist_db",
     "twoskip",
     ("flat", "skiplist", "sql", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for mailboxes.db.",
+    doc="The backend of the list of mailboxes.",
 )
-mboxlist_db_path = string("mboxlist_db_path", None, since="2.5.0", doc="File path of mailboxes.db.")
-newsrc_db_path = string("newsrc_db_path", None, since="2.5.0", doc="File path of fetchnews.db.")
+mboxlist_db_path = string(
+    "mboxlist_db_path",
+    None,
+    since="2.5.0",
+    doc="The file of the list of mailboxes; configdirectory/mailboxes.db if not set.",
+)
+newsrc_db_path = string(
+    "newsrc_db_path",
+    None,
+    since="2.5.0",
+    doc="The file of fetchnews's database; configdirectory/fetchnews.db if not set.",
+)
 ptscache_db = stringlist(
-    "ptscache_db", "twoskip", ("skiplist", "twoskip", "zeroskip"), since="3.1.6", doc="Backend for PTS cache."
+    "ptscache_db",
+    "twoskip",
+    ("skiplist", "twoskip", "zeroskip"),
+    since="3.1.6",
+    doc="The backend of the cache of group memberships.",
 )
-ptscache_db_path = string("ptscache_db_path", None, since="2.5.0", doc="File path of ptscache.db.")
+ptscache_db_path = string(
+    "ptscache_db_path",
+    None,
+    since="2.5.0",
+    doc="The file of that cache; configdirectory/ptclient/ptscache.db if not set.",
+)
 quota_db = stringlist(
     "quota_db",
     "quotalegacy",
     ("flat", "skiplist", "sql", "quotalegacy", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for quota roots.",
+    doc="The backend of the quota roots.",
 )
-quota_db_path = string("quota_db_path", None, since="2.5.0", doc="File or base path for quotas.")
+quota_db_path = string(
+    "quota_db_path",
+    None,
+    since="2.5.0",
+    doc="The file, or for quotalegacy the directory, of the quota roots.",
+)
 reverseuniqueids = switch(
-    "reverseuniqueids", True, deprecated="3.6.0", since="3.6.0", doc="Obsolete; always on."
+    "reverseuniqueids",
+    True,
+    deprecated="3.6.0",
+    since="3.6.0",
+    doc="Obsolete: the index from unique identifiers to mailboxes is always kept.",
 )
 search_indexed_db = stringlist(
     "search_indexed_db",
     "twoskip",
     ("flat", "skiplist", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for last-indexed-uid state (xapian).",
+    doc="The backend of the record of what is indexed already.",
 )
 seenstate_db = stringlist(
     "seenstate_db",
     "twoskip",
     ("flat", "skiplist", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for per-user seen state.",
+    doc="The backend of each user's record of read messages.",
 )
 skiplist_always_checkpoint = switch(
-    "skiplist_always_checkpoint", True, since="2.3.17", doc="skiplist checkpoints on every recovery."
+    "skiplist_always_checkpoint",
+    True,
+    since="2.3.17",
+    doc="Rewrite a skiplist database whenever it is recovered.",
 )
-skiplist_unsafe = switch("skiplist_unsafe", False, since="2.3.17", doc="skiplist skips fsync.")
+skiplist_unsafe = switch(
+    "skiplist_unsafe",
+    False,
+    since="2.3.17",
+    doc="Do not sync skiplist databases to disk. A crash of the machine may destroy them.",
+)
 sortcache_db = stringlist(
     "sortcache_db",
     "twoskip",
     ("skiplist", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend caching XCONVMULTISORT results.",
+    doc="The backend of the cache of sorted results.",
 )
 subscription_db = stringlist(
     "subscription_db",
     "flat",
     ("flat", "skiplist", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend for subscriptions.",
+    doc="The backend of each user's subscriptions.",
 )
 statuscache_db = stringlist(
     "statuscache_db",
     "twoskip",
     ("skiplist", "sql", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend of status cache.",
+    doc="The backend of the cache of mailbox states.",
 )
-statuscache_db_path = string("statuscache_db_path", None, since="2.5.0", doc="File path of statuscache.db.")
+statuscache_db_path = string(
+    "statuscache_db_path",
+    None,
+    since="2.5.0",
+    doc="The file of that cache; configdirectory/statuscache.db if not set.",
+)
 sync_cache_db = stringlist(
     "sync_cache_db",
     "twoskip",
     ("skiplist", "sql", "twoskip", "zeroskip"),
     since="3.3.1",
-    doc="Backend of replication cache.",
+    doc="The backend of the cache of what the replica has.",
 )
 sync_cache_db_path = string(
-    "sync_cache_db_path", None, channel=True, since="3.3.1", doc="Replication cache file; unset disables."
+    "sync_cache_db_path",
+    None,
+    channel=True,
+    since="3.3.1",
+    doc="The file of the cache of what the replica has; without one there is no cache.",
 )
 tls_sessions_db = stringlist(
     "tls_sessions_db",
     "twoskip",
     ("skiplist", "sql", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend of TLS session cache.",
+    doc="The backend of the cache of TLS sessions.",
 )
 tls_sessions_db_path = string(
-    "tls_sessions_db_path", None, since="2.5.0", doc="File path of tls_sessions.db."
+    "tls_sessions_db_path",
+    None,
+    since="2.5.0",
+    doc="The file of that cache; configdirectory/tls_sessions.db if not set.",
 )
 userdeny_db = stringlist(
     "userdeny_db",
     "flat",
     ("flat", "skiplist", "sql", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend of user deny list.",
+    doc="The backend of the list of denied users.",
 )
-userdeny_db_path = string("userdeny_db_path", None, since="2.5.0", doc="File path of user_deny.db.")
+userdeny_db_path = string(
+    "userdeny_db_path",
+    None,
+    since="2.5.0",
+    doc="The file of that list; configdirectory/user_deny.db if not set.",
+)
 zoneinfo_db = stringlist(
     "zoneinfo_db",
     "twoskip",
     ("flat", "skiplist", "twoskip", "zeroskip"),
     since="3.1.6",
-    doc="Backend of zoneinfo.db.",
+    doc="The backend of the index of time zones.",
 )
-zoneinfo_db_path = string("zoneinfo_db_path", None, since="2.5.0", doc="File path of zoneinfo.db.")
-sql_database = string("sql_database", None, since="2.3.17", doc="Database name.")
-sql_engine = stringlist("sql_engine", None, ("mysql", "pgsql", "sqlite"), since="2.3.17", doc="SQL engine.")
-sql_hostnames = string("sql_hostnames", "", since="2.3.17", doc="SQL servers.")
-sql_passwd = string("sql_passwd", None, since="2.3.17", doc="SQL password.")
-sql_user = string("sql_user", None, since="2.3.17", doc="SQL user.")
-sql_usessl = switch("sql_usessl", False, since="2.3.17", doc="Use TLS to SQL server.")
+zoneinfo_db_path = string(
+    "zoneinfo_db_path",
+    None,
+    since="2.5.0",
+    doc="The file of that index; configdirectory/zoneinfo.db if not set.",
+)
+sql_database = string("sql_database", None, since="2.3.17", doc="The name of the SQL database.")
+sql_engine = stringlist(
+    "sql_engine", None, ("mysql", "pgsql", "sqlite"), since="2.3.17", doc="The SQL engine."
+)
+sql_hostnames = string("sql_hostnames", "", since="2.3.17", doc="SQL servers, separated by comma.")
+sql_passwd = string("sql_passwd", None, since="2.3.17", doc="The password for the SQL server.")
+sql_user = string("sql_user", None, since="2.3.17", doc="The user name for the SQL server.")
+sql_usessl = switch("sql_usessl", False, since="2.3.17", doc="Use TLS to the SQL server.")

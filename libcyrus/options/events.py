@@ -9,16 +9,23 @@ event_content_inclusion_mode = enum(
     "standard",
     ("standard", "message", "header", "body", "headerbody"),
     since="2.5.0",
-    doc="Which message parts events may embed.",
+    doc="Which part of a message an event may carry.",
 )
 event_content_size = integer(
-    "event_content_size", 0, unit="bytes", since="2.5.0", doc="Truncate embedded content; 0 unlimited."
+    "event_content_size",
+    0,
+    unit="bytes",
+    since="2.5.0",
+    doc="How much of a message an event may carry; 0 for no limit.",
 )
 event_exclude_flags = string(
-    "event_exclude_flags", None, since="2.5.0", doc="Flags whose changes emit no event."
+    "event_exclude_flags", None, since="2.5.0", doc="Flags whose change makes no event, separated by space."
 )
 event_exclude_specialuse = string(
-    "event_exclude_specialuse", "\\Junk", since="2.5.0", doc="Special-use folders emitting no events."
+    "event_exclude_specialuse",
+    "\\Junk",
+    since="2.5.0",
+    doc="Special uses whose folders make no events, separated by space.",
 )
 event_extra_params = bitfield(
     "event_extra_params",
@@ -55,27 +62,37 @@ event_extra_params = bitfield(
         "vnd.cmu.threadid",
     ),
     since="3.6.0",
-    doc="Optional parameters added to events.",
+    doc="Parameters that events carry besides the required ones.",
 )
 event_groups = bitfield(
     "event_groups",
     ("message", "mailbox"),
     ("message", "quota", "flags", "access", "mailbox", "subscription", "calendar", "applepushservice"),
     since="3.0.0",
-    doc="Event groups enabled.",
+    doc="Groups of events that are sent.",
 )
 event_notifier = string(
-    "event_notifier", None, since="2.5.0", doc="Notifyd method for EVENT class; unset disables."
+    "event_notifier",
+    None,
+    since="2.5.0",
+    doc="The notifyd method for events (class EVENT); without one none are sent.",
 )
 mailnotifier = string(
-    "mailnotifier", None, since="2.3.17", doc="Notifyd method for MAIL class; unset disables."
+    "mailnotifier",
+    None,
+    since="2.3.17",
+    doc="The notifyd method for new mail (class MAIL); without one there is none.",
 )
 notifysocket = string(
-    "notifysocket", "{configdirectory}/socket/notify", since="2.3.17", doc="UNIX socket of notifyd."
+    "notifysocket", "{configdirectory}/socket/notify", since="2.3.17", doc="The UNIX socket of notifyd."
 )
 notify_external = string(
-    "notify_external", None, since="2.4.0", doc="Program run by notifyd external method."
+    "notify_external", None, since="2.4.0", doc='The program that notifyd\'s method "external" runs.'
 )
-aps_topic = string("aps_topic", None, since="3.0.0", doc="Apple Push topic for mail.")
-aps_topic_caldav = string("aps_topic_caldav", None, since="3.0.0", doc="Apple Push topic for CalDAV.")
-aps_topic_carddav = string("aps_topic_carddav", None, since="3.0.0", doc="Apple Push topic for CardDAV.")
+aps_topic = string("aps_topic", None, since="3.0.0", doc="The topic of Apple push notifications for mail.")
+aps_topic_caldav = string(
+    "aps_topic_caldav", None, since="3.0.0", doc="The topic of Apple push notifications for calendars."
+)
+aps_topic_carddav = string(
+    "aps_topic_carddav", None, since="3.0.0", doc="The topic of Apple push notifications for address books."
+)

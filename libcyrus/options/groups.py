@@ -4,70 +4,100 @@ from __future__ import annotations
 
 from libcyrus.options.declare import duration, integer, string, stringlist, switch
 
-ldap_authz = string("ldap_authz", None, since="2.3.17", doc="SASL authorization id for LDAP bind.")
-ldap_base = string("ldap_base", "", since="2.3.17", doc="Search base for users.")
-ldap_bind_dn = string("ldap_bind_dn", None, since="2.3.17", doc="DN for simple bind.")
+ldap_authz = string("ldap_authz", None, since="2.3.17", doc="The SASL authorization identity for LDAP.")
+ldap_base = string("ldap_base", "", since="2.3.17", doc="The base of searches for users.")
+ldap_bind_dn = string("ldap_bind_dn", None, since="2.3.17", doc="The name with which a simple bind is made.")
 ldap_deref = stringlist(
     "ldap_deref",
     "never",
     ("search", "find", "always", "never"),
     since="2.3.17",
-    doc="Alias dereferencing policy.",
+    doc="When aliases are followed.",
 )
-ldap_domain_base_dn = string("ldap_domain_base_dn", "", since="2.5.0", doc="Search base for domains.")
+ldap_domain_base_dn = string(
+    "ldap_domain_base_dn", "", since="2.5.0", doc="The base of searches for domains."
+)
 ldap_domain_filter = string(
     "ldap_domain_filter",
     "(&(objectclass=domainrelatedobject)(associateddomain=%s))",
     since="2.5.0",
-    doc="Filter locating a domain.",
+    doc="The filter that finds a domain, written as %s.",
 )
 ldap_domain_name_attribute = string(
-    "ldap_domain_name_attribute", "associateddomain", since="2.5.0", doc="Attribute naming a domain."
+    "ldap_domain_name_attribute",
+    "associateddomain",
+    since="2.5.0",
+    doc="The attribute with the name of a domain.",
 )
 ldap_domain_scope = stringlist(
-    "ldap_domain_scope", "sub", ("sub", "one", "base"), since="2.5.0", doc="Domain search scope."
+    "ldap_domain_scope",
+    "sub",
+    ("sub", "one", "base"),
+    since="2.5.0",
+    doc="The scope of searches for domains.",
 )
 ldap_domain_result_attribute = string(
     "ldap_domain_result_attribute",
     "inetdomainbasedn",
     since="2.5.0",
-    doc="Attribute giving a domain's base DN.",
+    doc="The attribute with the base of a domain's users.",
 )
-ldap_filter = string("ldap_filter", "(uid=%u)", since="2.3.17", doc="Filter locating a user (%-tokens).")
-ldap_group_base = string("ldap_group_base", "", since="2.3.17", doc="Search base for groups.")
-ldap_group_filter = string("ldap_group_filter", "(cn=%u)", since="2.3.17", doc="Filter locating a group.")
+ldap_filter = string(
+    "ldap_filter",
+    "(uid=%u)",
+    since="2.3.17",
+    doc="The filter that finds a user; %u, %U, %d and others stand for parts of the name.",
+)
+ldap_group_base = string("ldap_group_base", "", since="2.3.17", doc="The base of searches for groups.")
+ldap_group_filter = string(
+    "ldap_group_filter", "(cn=%u)", since="2.3.17", doc="The filter that finds a group."
+)
 ldap_group_scope = stringlist(
-    "ldap_group_scope", "sub", ("sub", "one", "base"), since="2.3.17", doc="Group search scope."
+    "ldap_group_scope", "sub", ("sub", "one", "base"), since="2.3.17", doc="The scope of searches for groups."
 )
-ldap_id = string("ldap_id", None, since="2.3.17", doc="SASL authentication id for LDAP.")
-ldap_mech = string("ldap_mech", None, since="2.3.17", doc="SASL mechanism for LDAP.")
+ldap_id = string("ldap_id", None, since="2.3.17", doc="The SASL authentication identity for LDAP.")
+ldap_mech = string("ldap_mech", None, since="2.3.17", doc="The SASL mechanism for LDAP.")
 ldap_user_attribute = string(
-    "ldap_user_attribute", None, since="2.5.0", doc="Attribute giving canonical userid."
+    "ldap_user_attribute",
+    None,
+    since="2.5.0",
+    doc="The attribute that holds a user's name as this server knows it.",
 )
 ldap_member_attribute = string(
-    "ldap_member_attribute", None, since="2.3.17", doc="Attribute listing memberships."
+    "ldap_member_attribute", None, since="2.3.17", doc="The attribute that names a user's groups."
 )
-ldap_member_base = string("ldap_member_base", "", since="2.3.17", doc="Search base for member filter.")
+ldap_member_base = string(
+    "ldap_member_base", "", since="2.3.17", doc="The base of searches with ldap_member_filter."
+)
 ldap_member_filter = string(
-    "ldap_member_filter", "(member=%D)", since="2.3.17", doc="Filter finding user's groups."
+    "ldap_member_filter",
+    "(member=%D)",
+    since="2.3.17",
+    doc="The filter that finds the groups of a user; %D is the user's own entry.",
 )
 ldap_member_method = stringlist(
     "ldap_member_method",
     "attribute",
     ("attribute", "filter"),
     since="2.3.17",
-    doc="Find groups by attribute or filter.",
+    doc="Whether groups are found by ldap_member_attribute or by ldap_member_filter.",
 )
 ldap_member_scope = stringlist(
-    "ldap_member_scope", "sub", ("sub", "one", "base"), since="2.3.17", doc="Member search scope."
+    "ldap_member_scope",
+    "sub",
+    ("sub", "one", "base"),
+    since="2.3.17",
+    doc="The scope of searches with ldap_member_filter.",
 )
-ldap_password = string("ldap_password", None, since="2.3.17", doc="Bind password.")
-ldap_realm = string("ldap_realm", None, since="2.3.17", doc="SASL realm for LDAP.")
+ldap_password = string("ldap_password", None, since="2.3.17", doc="The password for the bind.")
+ldap_realm = string("ldap_realm", None, since="2.3.17", doc="The SASL realm for LDAP.")
 ldap_referrals = switch("ldap_referrals", False, since="2.3.17", doc="Follow referrals.")
-ldap_restart = switch("ldap_restart", True, since="2.3.17", doc="Restart interrupted LDAP I/O.")
-ldap_sasl = switch("ldap_sasl", True, since="2.3.17", doc="Bind using SASL.")
+ldap_restart = switch(
+    "ldap_restart", True, since="2.3.17", doc="Let interrupted LDAP input and output start again."
+)
+ldap_sasl = switch("ldap_sasl", True, since="2.3.17", doc="Bind with SASL instead of a simple bind.")
 ldap_sasl_authc = string(
-    "ldap_sasl_authc", None, deprecated="2.5.0", use="ldap_id", since="2.5.0", doc="Old spelling of ldap_id."
+    "ldap_sasl_authc", None, deprecated="2.5.0", use="ldap_id", since="2.5.0", doc="The old name of ldap_id."
 )
 ldap_sasl_authz = string(
     "ldap_sasl_authz",
@@ -75,7 +105,7 @@ ldap_sasl_authz = string(
     deprecated="2.5.0",
     use="ldap_authz",
     since="2.5.0",
-    doc="Old spelling of ldap_authz.",
+    doc="The old name of ldap_authz.",
 )
 ldap_sasl_mech = string(
     "ldap_sasl_mech",
@@ -83,7 +113,7 @@ ldap_sasl_mech = string(
     deprecated="2.5.0",
     use="ldap_mech",
     since="2.5.0",
-    doc="Old spelling of ldap_mech.",
+    doc="The old name of ldap_mech.",
 )
 ldap_sasl_password = string(
     "ldap_sasl_password",
@@ -91,7 +121,7 @@ ldap_sasl_password = string(
     deprecated="2.5.0",
     use="ldap_password",
     since="2.5.0",
-    doc="Old spelling of ldap_password.",
+    doc="The old name of ldap_password.",
 )
 ldap_sasl_realm = string(
     "ldap_sasl_realm",
@@ -99,36 +129,48 @@ ldap_sasl_realm = string(
     deprecated="2.5.0",
     use="ldap_realm",
     since="2.5.0",
-    doc="Old spelling of ldap_realm.",
+    doc="The old name of ldap_realm.",
 )
-ldap_scope = stringlist("ldap_scope", "sub", ("sub", "one", "base"), since="2.3.17", doc="User search scope.")
+ldap_scope = stringlist(
+    "ldap_scope", "sub", ("sub", "one", "base"), since="2.3.17", doc="The scope of searches for users."
+)
 ldap_servers = string(
     "ldap_servers",
     "ldap://localhost/",
     deprecated="2.5.0",
     use="ldap_uri",
     since="2.5.0",
-    doc="Old spelling of ldap_uri.",
+    doc="The old name of ldap_uri.",
 )
-ldap_size_limit = integer("ldap_size_limit", 1, unit="entries", since="2.3.17", doc="Max entries per search.")
-ldap_start_tls = switch("ldap_start_tls", False, since="2.3.17", doc="Issue STARTTLS on ldap://.")
+ldap_size_limit = integer(
+    "ldap_size_limit", 1, unit="entries", since="2.3.17", doc="Most entries that a search may return."
+)
+ldap_start_tls = switch("ldap_start_tls", False, since="2.3.17", doc="Use StartTLS on ldap:// connections.")
 ldap_time_limit = duration(
-    "ldap_time_limit", "5s", unit="s", since="3.1.8", doc="Server-side search time limit."
+    "ldap_time_limit", "5s", unit="s", since="3.1.8", doc="How long the LDAP server may search."
 )
-ldap_timeout = duration("ldap_timeout", "5s", unit="s", since="3.1.8", doc="Client-side search timeout.")
-ldap_ca_dir = string("ldap_ca_dir", None, since="2.5.0", doc="CA certificate directory.")
-ldap_ca_file = string("ldap_ca_file", None, since="2.5.0", doc="CA certificate file.")
-ldap_ciphers = string("ldap_ciphers", None, since="2.5.0", doc="TLS cipher list.")
-ldap_client_cert = string("ldap_client_cert", None, since="2.5.0", doc="Client certificate file.")
-ldap_client_key = string("ldap_client_key", None, since="2.5.0", doc="Client key file.")
-ldap_verify_peer = switch("ldap_verify_peer", False, since="2.5.0", doc="Require valid server certificate.")
+ldap_timeout = duration(
+    "ldap_timeout", "5s", unit="s", since="3.1.8", doc="How long to wait for the LDAP server."
+)
+ldap_ca_dir = string(
+    "ldap_ca_dir", None, since="2.5.0", doc="The directory of certificates of trusted authorities."
+)
+ldap_ca_file = string(
+    "ldap_ca_file", None, since="2.5.0", doc="The file with certificates of trusted authorities."
+)
+ldap_ciphers = string("ldap_ciphers", None, since="2.5.0", doc="The ciphers allowed for LDAP over TLS.")
+ldap_client_cert = string("ldap_client_cert", None, since="2.5.0", doc="Our certificate for LDAP over TLS.")
+ldap_client_key = string("ldap_client_key", None, since="2.5.0", doc="The key of ldap_client_cert.")
+ldap_verify_peer = switch(
+    "ldap_verify_peer", False, since="2.5.0", doc="Require a valid certificate from the LDAP server."
+)
 ldap_tls_cacert_dir = string(
     "ldap_tls_cacert_dir",
     None,
     deprecated="2.5.0",
     use="ldap_ca_dir",
     since="2.5.0",
-    doc="Old spelling of ldap_ca_dir.",
+    doc="The old name of ldap_ca_dir.",
 )
 ldap_tls_cacert_file = string(
     "ldap_tls_cacert_file",
@@ -136,7 +178,7 @@ ldap_tls_cacert_file = string(
     deprecated="2.5.0",
     use="ldap_ca_file",
     since="2.5.0",
-    doc="Old spelling of ldap_ca_file.",
+    doc="The old name of ldap_ca_file.",
 )
 ldap_tls_cert = string(
     "ldap_tls_cert",
@@ -144,7 +186,7 @@ ldap_tls_cert = string(
     deprecated="2.5.0",
     use="ldap_client_cert",
     since="2.5.0",
-    doc="Old spelling of ldap_client_cert.",
+    doc="The old name of ldap_client_cert.",
 )
 ldap_tls_key = string(
     "ldap_tls_key",
@@ -152,7 +194,7 @@ ldap_tls_key = string(
     deprecated="2.5.0",
     use="ldap_client_key",
     since="2.5.0",
-    doc="Old spelling of ldap_client_key.",
+    doc="The old name of ldap_client_key.",
 )
 ldap_tls_check_peer = switch(
     "ldap_tls_check_peer",
@@ -160,7 +202,7 @@ ldap_tls_check_peer = switch(
     deprecated="2.5.0",
     use="ldap_verify_peer",
     since="2.5.0",
-    doc="Old spelling of ldap_verify_peer.",
+    doc="The old name of ldap_verify_peer.",
 )
 ldap_tls_ciphers = string(
     "ldap_tls_ciphers",
@@ -168,28 +210,45 @@ ldap_tls_ciphers = string(
     deprecated="2.5.0",
     use="ldap_ciphers",
     since="2.5.0",
-    doc="Old spelling of ldap_ciphers.",
+    doc="The old name of ldap_ciphers.",
 )
-ldap_uri = string("ldap_uri", None, since="2.3.17", doc="LDAP server URLs.")
+ldap_uri = string("ldap_uri", None, since="2.3.17", doc="The URLs of LDAP servers.")
 ldap_version = integer(
     "ldap_version",
     3,
     since="2.3.17",
-    doc="LDAP protocol version; forced 3 with TLS/SASL (2|3).",
+    doc="The version of the LDAP protocol, 2 or 3; TLS and SASL need 3.",
 )
 afspts_localrealms = string(
     "afspts_localrealms",
     None,
     since="2.3.17",
-    doc="Realms stripped as local during AFS PTS canonicalization.",
+    doc="Kerberos realms that count as local and are dropped from names.",
 )
 afspts_mycell = string(
-    "afspts_mycell", None, since="2.3.17", doc="AFS cell used for PTS queries; local cell if unset."
+    "afspts_mycell",
+    None,
+    since="2.3.17",
+    doc="The AFS cell that is asked for groups; the local one if not set.",
 )
-pts_module = stringlist("pts_module", "afskrb", ("afskrb", "ldap"), since="2.3.17", doc="ptloader module.")
-ptloader_sock = string("ptloader_sock", None, since="2.3.17", doc="UNIX socket of ptloader.")
-ptscache_timeout = duration("ptscache_timeout", "3h", unit="s", since="3.1.8", doc="Cached entry lifetime.")
-ptskrb5_convert524 = switch("ptskrb5_convert524", True, since="2.3.16", doc="Convert krb5 name to AFS style.")
+pts_module = stringlist(
+    "pts_module", "afskrb", ("afskrb", "ldap"), since="2.3.17", doc="How ptloader finds groups."
+)
+ptloader_sock = string(
+    "ptloader_sock",
+    None,
+    since="2.3.17",
+    doc="The UNIX socket of ptloader; configdirectory/ptclient/ptsock if not set.",
+)
+ptscache_timeout = duration(
+    "ptscache_timeout", "3h", unit="s", since="3.1.8", doc="How long a cached group membership counts."
+)
+ptskrb5_convert524 = switch(
+    "ptskrb5_convert524",
+    True,
+    since="2.3.16",
+    doc="Turn Kerberos 5 names to those of Kerberos 4 before AFS is asked.",
+)
 ptskrb5_strip_default_realm = switch(
-    "ptskrb5_strip_default_realm", True, since="2.3.17", doc="Strip default realm from userid."
+    "ptskrb5_strip_default_realm", True, since="2.3.17", doc="Drop the default realm from Kerberos names."
 )
