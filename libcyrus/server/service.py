@@ -58,7 +58,7 @@ def main(program: ServiceProgram[App]) -> int:
     try:
         return _run(program)
     except Fatal as fatal:
-        systemlog.write(syslog.LOG_ERR, str(fatal))
+        systemlog.write(syslog.LOG_ERR, f"Fatal error: {fatal}")
         return fatal.code
     except Exception:
         log.exception("%s: cannot start", program.name)
