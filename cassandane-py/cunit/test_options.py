@@ -112,6 +112,15 @@ def test_which_made_up_names_are_known(name: str, known: bool) -> None:
     assert patterned.known(name, {"partition-default": "/x"}.get) is known
 
 
+def test_nothing_reads_a_retired_option() -> None:
+    """Its value has moved to the option that took its place."""
+    read = set()
+    for package in ("libcyrus", "imap", "master"):
+        for path in (TOP / package).rglob("*.py"):
+            read |= set(re.findall(r"\bopt\.(\w+)", path.read_text()))
+    assert not {name for name in read & opt.BY_NAME.keys() if opt.BY_NAME[name].deprecated}
+
+
 def test_the_manual_page_is_up_to_date() -> None:
     made = manual.page()
     assert (TOP / "man" / "imapd.conf.5").read_text() == made, (
