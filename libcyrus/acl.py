@@ -52,7 +52,8 @@ _LETTERS = {
     "5": USER5, "6": USER6, "7": USER7, "8": USER8, "9": USER9,
 }  # fmt: skip
 _ORDER = "lrswipkxte" + "cd" + "an0123456789"
-_KNOWN = frozenset("lrswipckxtedan0123456789")
+RIGHTS = frozenset("lrswipckxtedan0123456789")
+"""Every letter that is a right."""
 
 
 class Mode(enum.Enum):
@@ -66,8 +67,14 @@ class AclRules:
 
     __slots__ = ("admin_implies_write", "deleteright", "implicit_owner_rights", "username_tolower")
 
-    def __init__(self, *, deleteright: str = "c", admin_implies_write: bool = False,
-                 implicit_owner_rights: str = "lkxan", username_tolower: bool = True) -> None:  # fmt: skip
+    def __init__(
+        self,
+        *,
+        deleteright: str = "c",
+        admin_implies_write: bool = False,
+        implicit_owner_rights: str = "lkxan",
+        username_tolower: bool = True,
+    ) -> None:
         self.deleteright = deleteright[:1]
         self.admin_implies_write = admin_implies_write
         self.username_tolower = username_tolower
@@ -104,8 +111,9 @@ class AclRules:
             positive |= READ_WRITE
         return positive & ~negative
 
-    def change(self, acl: str, identifier: str, mode: Mode, mask: int,
-               canon: Callable[[str, int], int] | None = None) -> str:  # fmt: skip
+    def change(
+        self, acl: str, identifier: str, mode: Mode, mask: int, canon: Callable[[str, int], int] | None = None
+    ) -> str:
         """``acl`` with the rights of ``identifier`` set to, raised by or lowered by ``mask``.
 
         ``canon(identifier, rights)`` has the last word on the rights, for an owner keeps some whatever is
@@ -157,7 +165,7 @@ def check_rights(rights: str) -> None:
     A leading ``+`` or ``-`` is the mode of SETACL and is skipped.
     """
     for letter in rights[1:] if rights[:1] in ("+", "-") and rights else rights:
-        if letter not in _KNOWN:
+        if letter not in RIGHTS:
             raise InvalidRights(f"The {letter} right is not supported")
 
 

@@ -10,9 +10,7 @@ from .name import MAX_MAILBOX_NAME, NameRules
 
 _GOOD = frozenset(" #$'()*+,-.0123456789:=?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[]^_abcdefghijklmnopqrstuvwxyz~")
 _RESERVED = frozenset({"user", "user.anyone", "user.anonymous"})
-_BASE64 = {
-    c: n for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,")
-}
+_BASE64 = {c: n for n, c in enumerate("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,")}
 _SEQUENCE = re.compile(r"&([^-]*)-")
 
 

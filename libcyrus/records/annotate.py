@@ -168,8 +168,16 @@ class AnnotationChange:
         data = self._records.fetch(pack_key(owner, entry, userid))
         return unpack_value(data)[0] if data is not None else b""
 
-    def write(self, owner: str, entry: str, userid: str, value: bytes, *, modseq: int = 0,
-              keep_tombstone: bool = False) -> bool:  # fmt: skip
+    def write(
+        self,
+        owner: str,
+        entry: str,
+        userid: str,
+        value: bytes,
+        *,
+        modseq: int = 0,
+        keep_tombstone: bool = False,
+    ) -> bool:
         """Set a value, or remove it with an empty one; False if it was so already.
 
         Of messages' annotations a removed value leaves a tombstone (``keep_tombstone``).

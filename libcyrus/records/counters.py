@@ -118,15 +118,23 @@ class Counters:
             raise IoError from error
         return CounterValues.unpack(data) if len(data) >= 8 else CounterValues()
 
-    def next_modseq(self, name: str, last: int, mbtype: int = mbtypes.EMAIL, *, folder: bool = False,
-                    delete: bool = False) -> int:  # fmt: skip
+    def next_modseq(
+        self, name: str, last: int, mbtype: int = mbtypes.EMAIL, *, folder: bool = False, delete: bool = False
+    ) -> int:
         """A modseq above ``last`` and above everything counted; ``folder`` for a change of the mailbox
         itself, ``delete`` for the removal of what it counts.
         """
         return self._modseq(name, last, self._names(name, mbtype, folder=folder, delete=delete), 1)
 
-    def set_modseq(self, name: str, value: int, mbtype: int = mbtypes.EMAIL, *, folder: bool = False,
-                   delete: bool = False) -> int:  # fmt: skip
+    def set_modseq(
+        self,
+        name: str,
+        value: int,
+        mbtype: int = mbtypes.EMAIL,
+        *,
+        folder: bool = False,
+        delete: bool = False,
+    ) -> int:
         """Make sure that the counters are at least ``value``; returns the highest."""
         return self._modseq(name, value, self._names(name, mbtype, folder=folder, delete=delete), 0)
 

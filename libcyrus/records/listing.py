@@ -78,8 +78,14 @@ class Listed:
 class Listing:
     """Answers LIST for one session; ``foreign`` should live as long as the process."""
 
-    def __init__(self, config: Config, mailboxes: Mboxlist, subscriptions: Subscriptions, viewer: Viewer,
-                 foreign: ForeignNames | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        config: Config,
+        mailboxes: Mboxlist,
+        subscriptions: Subscriptions,
+        viewer: Viewer,
+        foreign: ForeignNames | None = None,
+    ) -> None:
         self._mailboxes = mailboxes
         self._subscriptions = subscriptions
         self._viewer = viewer
@@ -226,8 +232,7 @@ class Listing:
         return self._viewer.namespace.internal(line.extname, self._viewer.userid) or ""
 
     def _missing_ancestors(self, found: Found, last: Listed | None, request: Request) -> list[Listed]:
-        """With VENDOR.FM-INCLUDE-NONEXISTENT: levels above a name that no line has shown, topmost first.
-        """
+        """With VENDOR.FM-INCLUDE-NONEXISTENT: levels above a name that no line has shown, topmost first."""
         if not request.select_intermediates or found.entry is None:
             return []
         if not request.select_dav and mbtypes.kind(found.entry.mbtype) in mbtypes.DAV_KINDS:

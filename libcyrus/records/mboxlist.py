@@ -142,8 +142,16 @@ class Mboxlist:
 
     # many mailboxes
 
-    def tree(self, name: str, *, root: bool = True, children: bool = True, deleted: bool = False,
-             tombstones: bool = False, intermediates: bool = False) -> Iterator[MboxEntry]:  # fmt: skip
+    def tree(
+        self,
+        name: str,
+        *,
+        root: bool = True,
+        children: bool = True,
+        deleted: bool = False,
+        tombstones: bool = False,
+        intermediates: bool = False,
+    ) -> Iterator[MboxEntry]:
         """``name`` and what is below it, in key order; ``deleted`` adds what delayed deletes left of them."""
         parsed = self.rules.from_internal(name)
         dbname = parsed.dbname
@@ -157,8 +165,15 @@ class Mboxlist:
         if deleted:
             yield from self._below(self._deleted_prefix(dbname), wanted)
 
-    def user_tree(self, userid: str, *, root: bool = True, deleted: bool = False, tombstones: bool = False,
-                  intermediates: bool = False) -> Iterator[MboxEntry]:  # fmt: skip
+    def user_tree(
+        self,
+        userid: str,
+        *,
+        root: bool = True,
+        deleted: bool = False,
+        tombstones: bool = False,
+        intermediates: bool = False,
+    ) -> Iterator[MboxEntry]:
         """tree() of a user's INBOX."""
         return self.tree(self.rules.inbox(userid), root=root, deleted=deleted, tombstones=tombstones,
                          intermediates=intermediates)  # fmt: skip
@@ -196,8 +211,9 @@ class Mboxlist:
     def _below(self, prefix: str, wanted: _Wanted) -> Iterator[MboxEntry]:
         return self._entries(self.db.foreach(b"N" + _bytes(prefix)), wanted)
 
-    def _entries(self, records: Iterator[tuple[bytes, bytes]] | list[tuple[bytes, bytes]],
-                 wanted: _Wanted) -> Iterator[MboxEntry]:  # fmt: skip
+    def _entries(
+        self, records: Iterator[tuple[bytes, bytes]] | list[tuple[bytes, bytes]], wanted: _Wanted
+    ) -> Iterator[MboxEntry]:
         for key, data in records:
             name = self.rules.from_db(_str(key[1:])).internal
             try:

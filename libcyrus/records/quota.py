@@ -210,8 +210,9 @@ class QuotaDb:
             if quota is not None:
                 quota.check(differences)
 
-    def update_used(self, root: str, differences: Sequence[int], *, mailbox: str | None = None,
-                    silent: bool = False) -> Quota:  # fmt: skip
+    def update_used(
+        self, root: str, differences: Sequence[int], *, mailbox: str | None = None, silent: bool = False
+    ) -> Quota:
         """Count differences in one locked change; returns the new state.
 
         ``mailbox`` is where they come from: one that a running ``quota -f`` has counted already changes its
@@ -221,8 +222,10 @@ class QuotaDb:
             with self.transaction() as change:
                 quota = change.read(root)
                 quota.use(differences)
-                if mailbox is not None and quota.scan_mailbox is not None and _key(mailbox) <= _key(
-                    quota.scan_mailbox
+                if (
+                    mailbox is not None
+                    and quota.scan_mailbox is not None
+                    and _key(mailbox) <= _key(quota.scan_mailbox)
                 ):
                     quota.scan_used = [
                         used + more for used, more in zip(quota.scan_used, differences, strict=True)

@@ -67,9 +67,7 @@ class SeenDb:
             return SeenData()
         seen = SeenData.unpack(data)
         if seen.uids and not _SEQUENCE.fullmatch(seen.uids):
-            log.error(
-                "DBERROR: invalid sequence <%s> for %s %s - nuking", seen.uids, self.userid, uniqueid
-            )
+            log.error("DBERROR: invalid sequence <%s> for %s %s - nuking", seen.uids, self.userid, uniqueid)
             return SeenData(seen.lastread, seen.lastuid, seen.lastchange)
         return seen
 

@@ -81,8 +81,9 @@ class StatusCache:
             return None
         return SeenStatus(int(found[2]), int(found[3]))
 
-    def store(self, name: str, index: IndexStatus, userid: str | None = None,
-              seen: SeenStatus | None = None) -> None:  # fmt: skip
+    def store(
+        self, name: str, index: IndexStatus, userid: str | None = None, seen: SeenStatus | None = None
+    ) -> None:
         records = {
             _index_key(name): f"I {VERSION} ({index.messages} {index.uidnext} {index.uidvalidity} "
             f"{index.options} {index.size} {index.createdmodseq} {index.highestmodseq})".encode()

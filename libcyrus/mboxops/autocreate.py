@@ -1,0 +1,153 @@
+"""Making an INBOX, and what should come with it, for a user who has none.
+
+The options ``autocreate_*`` say for whom, which folders, which subscriptions and what quota.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from libcyrus import acl as acls
+from libcyrus import options as opt
+from libcyrus.auth import ANONYMOUS, AuthState, new_state
+from libcyrus.base.xlog import NOTICE
+from libcyrus.errors import AnnotationBadEntry, CyrusError, MailboxNonexistent
+from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.mboxname import Namespace
+from libcyrus.records.annotate import SPECIALUSE
+from libcyrus.records.find import Finder, Viewer
+from libcyrus.records.mbentry import MboxEntry
+from libcyrus.records.quota import UNLIMITED, Resource
+from libcyrus.records.subscriptions import Subscriptions
+
+from . import annotation, checks, quotaroot, setacl
+from .checks import Actor
+from .create import create_one
+from .subscribe import subscribe
+
+log = logging.getLogger(__name__)
+
+_XLIST = "xlist-"
+
+
+def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = None) -> MboxEntry:
+    """Make the INBOX of ``userid`` with folders, quota and subscriptions as configured; returns its entry.
+
+    Admins, proxies, the anonymous user and whoever is not among ``autocreate_users`` get none:
+    MailboxNonexistent. What fails after the INBOX itself is logged and left out. Whether to call this at all
+    is the caller's decision (``autocreate_quota``, ``autocreate_post``).
+    """
+    config = store.config
+    auth = auth or new_state(config, userid)
+    if userid == ANONYMOUS or auth is None:
+        raise MailboxNonexistent
+    if auth.is_a(config[opt.admins]) or auth.is_a(config[opt.proxyservers]):
+        raise MailboxNonexistent
+    if not auth.is_a(config[opt.autocreate_users]):
+        raise MailboxNonexistent
+    if config[opt.autocreate_sieve_script]:
+        log.warning("autocreate_sieve: not supported, no script is made for user %s", userid)
+    inbox = store.rules.inbox(userid)
+    admin = Actor(True, userid, auth)
+    with store.locks.user(userid):
+        existing = store.mboxlist.get(inbox)
+        if existing is not None:
+            return existing
+        try:
+            entry = create_one(store, inbox, admin)
+            Subscriptions(config, store.userstate).add(userid, inbox)
+            _set_quota(store, inbox)
+        except CyrusError as error:
+            log.error("autocreateinbox: User %s, INBOX failed. %s", userid, error)
+            raise
+        log.log(NOTICE, "autocreateinbox: User %s, INBOX was successfully created", userid)
+        _make_folders(store, userid, admin)
+        _subscribe_shared(store, userid, auth)
+    return entry
+
+
+def _set_quota(store: MailStore, inbox: str) -> None:
+    storage, messages = store.config[opt.autocreate_quota], store.config[opt.autocreate_quota_messages]
+    if storage < 0 and messages < 0:
+        return
+    limits = [UNLIMITED] * len(Resource)
+    # zero asks for the INBOX, not for a limit
+    limits[Resource.STORAGE] = storage or UNLIMITED
+    limits[Resource.MESSAGE] = messages or UNLIMITED
+    quotaroot.set_quotas(store, inbox, limits)
+
+
+def _make_folders(store: MailStore, userid: str, admin: Actor) -> None:
+    subscribed = _words(store.config[opt.autocreate_subscribe_folders])
+    for folder in _words(store.config[opt.autocreate_inbox_folders]):
+        name = store.rules.inbox(userid, *(part for part in folder.split(".") if part))
+        try:
+            create_one(store, name, admin)
+        except CyrusError as error:
+            log.warning("autocreateinbox: User %s, subfolder %s creation failed. %s", userid, folder, error)
+            continue
+        log.log(NOTICE, "autocreateinbox: User %s, subfolder %s creation succeeded.", userid, folder)
+        if folder in subscribed:
+            Subscriptions(store.config, store.userstate).add(userid, name)
+            log.log(NOTICE, "autocreateinbox: User %s, subscription to %s succeeded", userid, folder)
+        _set_specialuse(store, userid, folder, name)
+        _set_acl(store, userid, folder, name)
+
+
+def _set_specialuse(store: MailStore, userid: str, folder: str, name: str) -> None:
+    """``xlist-USE: FOLDER`` names the folder for a special use."""
+    for key, value in store.config.overflow_items():
+        if not key.startswith(_XLIST) or value != folder:
+            continue
+        use = "\\" + key[len(_XLIST) :]
+        try:
+            if checks.find_specialuse(store, userid, use) is None:
+                use = checks.validate_specialuse(store, userid, [use])
+                annotation.write(store, name, SPECIALUSE, userid, use.encode())
+        except (CyrusError, AnnotationBadEntry) as error:
+            log.warning("autocreate: failed to set specialuse %s for %s: %s", use, name, error)
+
+
+def _set_acl(store: MailStore, userid: str, folder: str, name: str) -> None:
+    """``autocreate_acl: FOLDER IDENTIFIER RIGHTS``."""
+    text = store.config.overflow("autocreate_acl")
+    words = (text or "").split()
+    if not words or words[0] != folder:
+        return
+    if len(words) != 3:
+        log.warning("autocreate: ignoring invalid autocreate_acl: %s", text)
+        return
+    try:
+        acls.check_rights(words[2])
+        setacl.set_acl(store, name, words[1], words[2], is_admin=True, userid=userid, auth=None)
+    except CyrusError as error:
+        log.warning("autocreate_acl %s: unable to setacl for %s to %s: %s", folder, words[1], words[2], error)
+
+
+def _subscribe_shared(store: MailStore, userid: str, auth: AuthState) -> None:
+    space = Namespace.from_config(store.config)
+    viewer = Viewer(space, userid, auth)
+    if store.config[opt.autocreate_subscribe_sharedfolders_all]:
+        for found in Finder(store.mboxlist, viewer).find(["*"]):
+            if found is not None and found.exact and found.name.localpart is None:
+                _try_to_subscribe(store, userid, auth, found.name.internal, explicit=False)
+        return
+    for name in _words(store.config[opt.autocreate_subscribe_sharedfolders]):
+        _try_to_subscribe(store, userid, auth, name, explicit=True)
+
+
+def _try_to_subscribe(store: MailStore, userid: str, auth: AuthState, name: str, *, explicit: bool) -> None:
+    try:
+        if store.rules.from_internal(name).is_user:
+            return
+        subscribe(store, name, userid, auth, add=True)
+    except CyrusError as error:
+        if explicit:
+            log.warning("autosubscribe: User %s to folder %s, subscription failed: %s", userid, name, error)
+        return
+    if explicit:
+        log.log(NOTICE, "autosubscribe: User %s to folder %s, subscription succeeded", userid, name)
+
+
+def _words(text: str | None) -> list[str]:
+    return [word.strip() for word in (text or "").split("|") if word.strip()]

@@ -1,0 +1,128 @@
+"""Changing who may do what in a mailbox: the copy in cyrus.header first, then mailboxes.db."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+from libcyrus import acl as acls
+from libcyrus import options as opt
+from libcyrus.auth import AuthState
+from libcyrus.errors import (
+    InvalidIdentifier,
+    InvalidRights,
+    MailboxNonexistent,
+    MailboxNotSupported,
+    PermissionDenied,
+)
+from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.mboxname import MboxName
+from libcyrus.records import mbtype as mbtypes
+from libcyrus.records.mbentry import MboxEntry
+
+from .checks import Actor
+
+log = logging.getLogger(__name__)
+
+
+def set_acl(
+    store: MailStore,
+    name: str,
+    identifier: str,
+    rights: str | None,
+    *,
+    is_admin: bool,
+    userid: str | None,
+    auth: AuthState | None,
+) -> None:
+    """Set the rights of ``identifier`` in a mailbox; ``+`` and ``-`` before them add and remove.
+
+    None or no letters remove the entry. An owner keeps the implicit rights, and only an admin can take the
+    ``a`` right from one. Raises MailboxNonexistent, MailboxNotSupported, PermissionDenied, InvalidRights,
+    InvalidIdentifier.
+    """
+    actor = Actor(is_admin, userid, auth)
+    parsed = store.rules.from_internal(name)
+    # as a userid it loses the default domain
+    canonical = store.rules.from_userid(identifier).userid
+    if canonical is None:
+        raise InvalidIdentifier
+    with store.locks.user(parsed.userid):
+        entry = store.mboxlist.lookup_all(name)
+        if entry.mbtype & (mbtypes.MOVING | mbtypes.RESERVE | mbtypes.DELETED):
+            raise MailboxNotSupported
+        _check_permission(store, entry, actor, canonical)
+        new = _changed(store, entry, parsed, actor, canonical, rights)
+        modseq = 0
+        if not entry.remote:
+            with store.open(name, write=True) as mailbox:
+                modseq = mailbox.bump_modseq()
+                mailbox.set_acl(new)
+                mailbox.commit()
+        store.mboxlist.update(replace(entry, acl=new, foldermodseq=max(entry.foldermodseq, modseq)))
+
+
+def replace_acl(store: MailStore, name: str, acl: str) -> None:
+    """Give a mailbox this ACL, no questions asked."""
+    with store.locks.user(store.rules.from_internal(name).userid):
+        with store.open(name, write=True) as mailbox:
+            modseq = mailbox.bump_modseq()
+            mailbox.set_acl(acl)
+            mailbox.commit()
+        entry = store.mboxlist.lookup_all(name)
+        if entry.acl != acl or entry.foldermodseq < modseq:
+            store.mboxlist.update(replace(entry, acl=acl, foldermodseq=max(entry.foldermodseq, modseq)))
+
+
+def rename_identifier(store: MailStore, name: str, old: str, new: str) -> None:
+    """Give what ``old`` may do in a mailbox to ``new`` instead."""
+    entry = store.mboxlist.lookup(name)
+    for identifier, rights in acls.entries(entry.acl or ""):
+        if identifier == old:
+            set_acl(store, name, new, rights, is_admin=True, userid=new, auth=None)
+            set_acl(store, name, old, None, is_admin=True, userid=new, auth=None)
+
+
+def _check_permission(store: MailStore, entry: MboxEntry, actor: Actor, identifier: str) -> None:
+    if actor.is_admin:
+        return
+    mine = store.mboxlist.acl.myrights(actor.auth, entry.acl)
+    if not mine & acls.ADMIN:
+        raise PermissionDenied if mine & acls.LOOKUP else MailboxNonexistent
+    if not store.config[opt.anyoneuseracl] and identifier.startswith("anyone"):
+        raise PermissionDenied
+
+
+def _changed(
+    store: MailStore, entry: MboxEntry, name: MboxName, actor: Actor, identifier: str, rights: str | None
+) -> str:
+    rules = store.mboxlist.acl
+    of_owner = name.userid == identifier
+    canon = None
+    if actor.owns(name) or of_owner:
+        owner = actor.userid if actor.owns(name) else identifier
+        canon = rules.ensure_owner(owner or "")
+    mode = acls.Mode.SET
+    mask = 0
+    if rights:
+        mode = {"+": acls.Mode.ADD, "-": acls.Mode.REMOVE}.get(rights[0], acls.Mode.SET)
+        letters = rights[1:] if mode is not acls.Mode.SET else rights
+        mask = rules.parse(letters)
+        takes_admin = bool(mask & acls.ADMIN) if mode is acls.Mode.REMOVE else not mask & acls.ADMIN
+        if not actor.is_admin and of_owner and mode is not acls.Mode.ADD and takes_admin:
+            _deny(entry, identifier, actor)
+        if any(letter not in acls.RIGHTS for letter in letters):
+            raise InvalidRights
+    elif not actor.is_admin and of_owner:
+        _deny(entry, identifier, actor)
+    return rules.change(entry.acl or "", identifier, mode, mask, canon)
+
+
+def _deny(entry: MboxEntry, owner: str, actor: Actor) -> None:
+    log.error(
+        'Denied removal of admin rights on folder "%s" (owner: %s) by user "%s"',
+        entry.name,
+        owner,
+        actor.userid,
+    )
+    raise PermissionDenied

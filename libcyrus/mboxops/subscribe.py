@@ -1,0 +1,28 @@
+"""Subscribing to mailboxes."""
+
+from __future__ import annotations
+
+from libcyrus import acl as acls
+from libcyrus.auth import AuthState
+from libcyrus.errors import MailboxNonexistent
+from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.records.subscriptions import Subscriptions
+
+
+def subscribe(
+    store: MailStore, name: str, userid: str, auth: AuthState | None, *, add: bool, force: bool = False
+) -> None:
+    """Subscribe (``add``) to a mailbox or stop; to one that does not exist or may not be seen only with
+    ``force``.
+
+    Raises MailboxNonexistent.
+    """
+    subscriptions = Subscriptions(store.config, store.userstate)
+    if not add:
+        subscriptions.remove(userid, name)
+        return
+    if not force:
+        entry = store.mboxlist.lookup(name)
+        if not store.mboxlist.acl.myrights(auth, entry.acl) & acls.LOOKUP:
+            raise MailboxNonexistent
+    subscriptions.add(userid, name)
