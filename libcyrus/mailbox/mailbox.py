@@ -65,7 +65,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_ATOM_SPECIALS = frozenset(b'(){ %*"\\')
 _FEW_FLAGS = 100
 
 
@@ -205,6 +204,20 @@ class Mailbox:
         self.lock_index(exclusive=write)
         return self._index_id != before
 
+    def unchanged(self) -> bool:
+        """Whether, without any lock, the index header on disk is still the one that was last read.
+
+        Every change of the mailbox, its name or its ACL changes that header. False in doubt.
+        """
+        if self._fd < 0:
+            return False
+        try:
+            status = os.stat(self.paths.index)
+            same = (status.st_dev, status.st_ino) == self._index_id
+            return same and os.pread(self._fd, index_header.HEADER_SIZE, 0) == self._raw_header
+        except OSError:
+            return False
+
     # reading
 
     @property
@@ -254,7 +267,8 @@ class Mailbox:
                 record = self.record(recno)
             except MailboxChecksum:
                 continue
-            if not record.internal_flags & skip:
+            # reconstruct wipes records that cannot be read: they have no uid
+            if record.uid and not record.internal_flags & skip:
                 yield record
 
     def recno_before(self, uid: int) -> int:
@@ -291,6 +305,11 @@ class Mailbox:
         locked exclusively, written. ``end`` may give the next record's cache_offset, which saves time.
         The views stay valid. Raises IoError when the message file cannot be read either.
         """
+        stored = self.stored_cache(record, end=end)
+        return memoryview(self._rebuild_cache(record)) if stored is None else stored
+
+    def stored_cache(self, record: IndexRecord, *, end: int = 0) -> memoryview | None:
+        """The cache record as it is on disk; None, logged, when it is missing or damaged."""
         try:
             if not record.cache_offset or not record.cache_crc:
                 raise IoError("no cache record")
@@ -299,7 +318,7 @@ class Mailbox:
             self._complain(
                 "IOERROR: invalid cache record", uid=record.uid, reason=error, offset=record.cache_offset
             )
-        return memoryview(self._rebuild_cache(record))
+        return None
 
     def message_path(self, record: IndexRecord) -> str:
         return self.paths.message(record.uid, archived=record.archived)
@@ -391,8 +410,7 @@ class Mailbox:
             self._complain("IOERROR: out of flags", flag=name)
             raise UserFlagsExhausted
         self._need_exclusive()
-        octets = os.fsencode(name)
-        if not octets or any(byte in _ATOM_SPECIALS or not 0x20 < byte < 0x7F for byte in octets):
+        if not header.is_atom(name):
             raise InvalidIdentifier
         if free == len(flags):
             flags.append(name)
@@ -466,12 +484,7 @@ class Mailbox:
         self._need_exclusive()
         if record.uid <= self.i.last_uid or not record.size or record.guid == NULL_GUID:
             raise InternalError
-        if not record.internaldate:
-            record.internaldate = int(time.time())
-        if not record.gmtime:
-            record.gmtime = record.internaldate
-        if not record.sentdate:
-            record.sentdate = _midnight(record.internaldate)
+        index_record.complete_dates(record, int(time.time()))
         if self.silent and record.modseq:
             self._dirty = True
         else:
@@ -489,6 +502,20 @@ class Mailbox:
         if record.expunged:
             self._note_expunged(record)
         self._store_change(record, -1)
+
+    def replace_cache(self, record: IndexRecord, data: bytes) -> None:
+        """Write a new cache record for a message; ``rewrite`` must follow. Raises NoSpace, IoError."""
+        self._need_exclusive()
+        record.cache_offset = 0
+        self._append_cache(record, data)
+        self.i.options |= index_header.NEEDS_REPACK
+
+    def wipe(self, recno: int) -> None:
+        """Make a record that cannot be used invisible until the next repack drops it; see ``recalculate``."""
+        self.dirty()
+        self.i.options |= index_header.NEEDS_REPACK
+        flags = EXPUNGED | index_record.UNLINKED
+        self._store_change(IndexRecord(recno=recno, internal_flags=flags), flags)
 
     def names_changed(self, *, archived: bool = False) -> None:
         """Say that a message file was linked into the directory: the next commit syncs that."""
@@ -902,11 +929,6 @@ def _runs(changes: dict[int, IndexRecord]) -> Iterator[tuple[int, list[IndexReco
         run.append(changes[recno])
     if run:
         yield first, run
-
-
-def _midnight(when: int) -> int:
-    day = time.localtime(when)
-    return int(time.mktime((day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, day.tm_isdst)))
 
 
 def _storage_error(error: OSError) -> NoSpace | IoError:

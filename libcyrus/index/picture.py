@@ -1,0 +1,185 @@
+"""The client's picture of a mailbox: which message number is which record (RFC 3501 section 5.5).
+
+A pure object: it is shown the records of ``cyrus.index`` (``Mailbox.region``) whenever they changed and
+works out the difference, without reading a file or keeping an object per message. Message numbers run over
+all messages the client was told of and those it will be told of next; one that was expunged keeps
+its number until ``tell_expunged``.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import compress
+
+from libcyrus.base.seqset import SeqSet
+from libcyrus.mailbox import columns
+from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS, OFFSET_MODSEQ, OFFSET_UID
+
+_BLOCK = 64
+"""Records compared at once when looking for changed ones."""
+
+
+@dataclass(slots=True)
+class Picture:
+    """See the module. ``data`` is a copy of the records as last shown, ``size`` bytes each.
+
+    ``recnos`` and ``uids`` have one element a message; record ``r`` is ``data[(r - 1) * size : r * size]``,
+    and 0 stands for a record that is there no more. ``told`` messages are known to the client. ``pending``
+    are UIDs whose flags changed since they were told, ``gone`` those of expunged messages that still have a
+    number.
+    """
+
+    data: bytes = b""
+    size: int = 112
+    generation: int = -1
+    recnos: array[int] = field(default_factory=lambda: array("I"))
+    uids: array[int] = field(default_factory=lambda: array("I"))
+    told: int = 0
+    pending: set[int] = field(default_factory=set)
+    gone: set[int] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        """Messages with a number, told or not."""
+        return len(self.uids)
+
+    # taking in what is on disk
+
+    def absorb(self, region: memoryview, size: int, generation: int) -> int:
+        """Look at the records as they are now; the number of new messages."""
+        new = bytes(region)
+        if generation != self.generation or size != self.size or len(new) < len(self.data):
+            self._renumber(new, size)
+            self.generation = generation
+            known = self.uids[-1] if self.uids else 0
+            first = bisect_left(columns.uids(memoryview(new), size), known + 1)
+        else:
+            first = len(self.data) // size
+            old, self.data = self.data, new
+            for index in _changed(old, new, size):
+                self._note(index, old)
+        self.data = new
+        return self._add(first)
+
+    def _add(self, first: int) -> int:
+        """Give numbers to the living records from index ``first`` on."""
+        region = memoryview(self.data)[first * self.size :]
+        if not region:
+            return 0
+        before = len(self.uids)
+        uids, living = columns.uids(region, self.size), columns.living(region, self.size)
+        if 0 in living:
+            self.uids.extend(compress(uids, living))
+            self.recnos.extend(compress(range(first + 1, first + 1 + len(living)), living))
+        else:
+            self.uids.frombytes(uids.tobytes())
+            self.recnos.extend(range(first + 1, first + 1 + len(living)))
+        return len(self.uids) - before
+
+    def _note(self, index: int, old: bytes) -> None:
+        """Record number ``index + 1`` changed in place."""
+        uid = self._word(index, OFFSET_UID)
+        if self.msgno(uid) is None:
+            return
+        if self._word(index, OFFSET_FLAGS) & EXPUNGED:
+            self.gone.add(uid)
+        at = index * self.size + OFFSET_MODSEQ
+        if self.data[at : at + 8] > old[at : at + 8]:
+            self.pending.add(uid)
+
+    def _renumber(self, new: bytes, size: int) -> None:
+        """The index was repacked: records have other numbers, and some are there no more."""
+        old, old_size, old_recnos = self.data, self.size, self.recnos
+        self.data, self.size = new, size
+        uids = columns.uids(memoryview(new), size)
+        modseqs = columns.modseqs(memoryview(new), size)
+        flags = columns.words(memoryview(new), size, OFFSET_FLAGS)
+        self.recnos = array("I", bytes(4 * len(old_recnos)))
+        for place, (uid, recno) in enumerate(zip(self.uids, old_recnos, strict=True)):
+            index = bisect_left(uids, uid)
+            if index == len(uids) or uids[index] != uid:
+                self.gone.add(uid)
+                continue
+            self.recnos[place] = index + 1
+            if flags[index] & EXPUNGED:
+                self.gone.add(uid)
+            at = (recno - 1) * old_size + OFFSET_MODSEQ
+            if not recno or modseqs[index] > int.from_bytes(old[at : at + 8], "big"):
+                self.pending.add(uid)
+
+    def _word(self, index: int, offset: int) -> int:
+        at = index * self.size + offset
+        return int.from_bytes(self.data[at : at + 4], "big")
+
+    # numbers
+
+    def msgno(self, uid: int) -> int | None:
+        """The number of the message with this UID, None if it has none."""
+        place = bisect_left(self.uids, uid)
+        return place + 1 if place < len(self.uids) and self.uids[place] == uid else None
+
+    def numbers(self, sequence: str, *, by_uid: bool) -> Iterator[tuple[int, int]]:
+        """Ranges (low, high) of message numbers, rising and disjoint, that a sequence set names.
+
+        ``*`` is the last message or its UID. Numbers and UIDs that do not exist are left out.
+        Raises ValueError for what is no sequence set.
+        """
+        count = len(self.uids)
+        if not by_uid:
+            yield from SeqSet.parse(sequence, maxval=count).within(1, count) if count else ()
+            return
+        last = self.uids[-1] if count else 0
+        start = 0
+        for low, high in SeqSet.parse(sequence, maxval=last).ranges():
+            start = bisect_left(self.uids, low, start)
+            end = bisect_left(self.uids, high + 1, start)
+            if end > start:
+                yield start + 1, end
+            start = end
+
+    # telling
+
+    def tell_expunged(self) -> list[int]:
+        """Take expunged messages out of the numbering; what EXPUNGE responses must say, in order."""
+        if not self.gone:
+            return []
+        said: list[int] = []
+        places = sorted(bisect_left(self.uids, uid) for uid in self.gone)
+        told = self.told
+        for count, place in enumerate(places):
+            if place < told:
+                said.append(place + 1 - count)
+        self.told -= len(said)
+        selectors = bytearray(b"\1") * len(self.uids)
+        for place in places:
+            selectors[place] = 0
+        self.uids = array("I", compress(self.uids, selectors))
+        self.recnos = array("I", compress(self.recnos, selectors))
+        self.pending -= self.gone
+        self.gone.clear()
+        return said
+
+    def empty(self) -> list[int]:
+        """The mailbox is gone: take all messages out; what EXPUNGE responses must say."""
+        said = [1] * self.told
+        self.uids, self.recnos = array("I"), array("I")
+        self.told = 0
+        self.pending.clear()
+        self.gone.clear()
+        self.data = b""
+        return said
+
+
+def _changed(old: bytes, new: bytes, size: int) -> Iterator[int]:
+    """Indexes of the records of ``old`` that differ in ``new``."""
+    if new.startswith(old):
+        return
+    step = _BLOCK * size
+    for start in range(0, len(old), step):
+        end = min(start + step, len(old))
+        if old[start:end] != new[start:end]:
+            for at in range(start, end, size):
+                if old[at : at + size] != new[at : at + size]:
+                    yield at // size

@@ -1,0 +1,349 @@
+"""A selected mailbox: the client's picture of it, brought up to date and told (see ``updates``).
+
+The view holds no lock between commands. Each command opens it with ``locked``, which reads what changed; a
+quick look at the index header spares even that when nothing did.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from libcyrus import acl
+from libcyrus.auth import AuthState
+from libcyrus.base import xlog
+from libcyrus.base.seqset import SeqSet
+from libcyrus.errors import IoError, MailboxBadType, MailboxNonexistent
+from libcyrus.index.picture import Picture
+from libcyrus.index.seenstate import SeenState
+from libcyrus.index.updates import NOTHING_NEW, FlagUpdate, Updates
+from libcyrus.mailbox.index_record import (
+    ANSWERED,
+    DELETED,
+    DRAFT,
+    EXPUNGED,
+    FLAGGED,
+    MAX_USER_FLAGS,
+    OFFSET_FLAGS,
+    OFFSET_MODSEQ,
+    OFFSET_USER_FLAGS,
+    SEEN,
+)
+from libcyrus.mailbox.mailbox import Lock, Mailbox
+from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.records import mbtype
+
+log = logging.getLogger(__name__)
+
+_SYSTEM_FLAGS = (
+    (ANSWERED, b"\\Answered"),
+    (FLAGGED, b"\\Flagged"),
+    (DRAFT, b"\\Draft"),
+    (DELETED, b"\\Deleted"),
+    (SEEN, b"\\Seen"),
+)
+_RECENT = 1 << 16
+"""\\Recent, in a word of system flags, where the index has no such bit."""
+
+_CACHED_FLAG_LISTS = 5000
+
+
+class IndexView:
+    """Satisfies ``updates.SelectedView``; the modules of this package work on it.
+
+    ``picture`` has the numbering, ``seen`` the user's seen state, ``flag_slots`` the user flags as last told.
+    """
+
+    def __init__(self, mailbox: Mailbox, userid: str, auth: AuthState | None, *, readonly: bool) -> None:
+        self.mailbox = mailbox
+        self.store = mailbox.store
+        self.userid = userid
+        self.readonly = readonly
+        rights = self.store.acl_rules.myrights(auth, mailbox.acl)
+        self.rights = rights & ~acl.READ_WRITE if readonly else rights
+        self.picture = Picture()
+        self.seen = SeenState(mailbox, userid)
+        self.uidvalidity = mailbox.i.uidvalidity
+        self.flag_slots: list[str | None] = list(mailbox.header.flags)
+        self._modseq = -1
+        self._uidnext = mailbox.i.last_uid + 1
+        self._gone = False
+        self._flag_lists: dict[tuple[int, bytes], bytes] = {}
+        self._no_flags = bytes(MAX_USER_FLAGS // 8)
+
+    @classmethod
+    def open(
+        cls, store: MailStore, mboxname: str, userid: str, auth: AuthState | None, *, readonly: bool
+    ) -> Self:
+        """Raises what ``MailStore.open`` raises, and MailboxBadType for a mailbox that holds no mail."""
+        mailbox = store.open(mboxname, write=False)
+        try:
+            if mbtype.kind(mailbox.entry.mbtype) != mbtype.EMAIL:
+                raise MailboxBadType
+            view = cls(mailbox, userid, auth, readonly=readonly)
+            view._take_in_and_claim()
+            mailbox.unlock_index()
+        except BaseException:
+            mailbox.close()
+            raise
+        view.picture.told = len(view.picture)
+        return view
+
+    # what SELECT tells
+
+    @property
+    def mboxname(self) -> str:
+        return self.mailbox.name
+
+    @property
+    def uniqueid(self) -> str:
+        return self.mailbox.uniqueid
+
+    @property
+    def exists(self) -> int:
+        return self.picture.told
+
+    @property
+    def recent(self) -> int:
+        uids, gone, recent = self.picture.uids, self.picture.gone, self.seen.recent
+        if not recent or not uids or recent.last < uids[0]:
+            return 0
+        members = sum(
+            bisect_right(uids, high) - bisect_left(uids, low)
+            for low, high in recent.within(uids[0], uids[-1])
+        )
+        return members - sum(1 for uid in gone if uid in recent)
+
+    @property
+    def first_unseen(self) -> int:
+        picture, seen = self.picture, self.seen
+        if seen.internal:
+            data, size = picture.data, picture.size
+            if not self.mailbox.i.unseen:
+                return 0
+            low = data[OFFSET_FLAGS + 3 :: size]
+            for number, recno in enumerate(picture.recnos, 1):
+                if not low[recno - 1] & SEEN:
+                    return number
+            return 0
+        known = seen.uids
+        return next((number for number, uid in enumerate(picture.uids, 1) if uid not in known), 0)
+
+    @property
+    def uidnext(self) -> int:
+        return self._uidnext
+
+    @property
+    def highestmodseq(self) -> int:
+        return self._modseq
+
+    @property
+    def flag_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.flag_slots if name is not None)
+
+    @property
+    def can_create_flags(self) -> bool:
+        return len(self.flag_names) < MAX_USER_FLAGS
+
+    @property
+    def quotaroot(self) -> str | None:
+        return self.mailbox.quotaroot
+
+    @property
+    def watch_path(self) -> str:
+        return self.mailbox.paths.index
+
+    # locking
+
+    @contextmanager
+    def locked(self, *, write: bool) -> Iterator[Mailbox]:
+        """The mailbox, its index locked and the picture up to date; what was changed is committed at the end.
+
+        Raises MailboxNonexistent when it is gone, an IoError, and NoSpace from the commit; when the block
+        raises, what it changed is dropped.
+        """
+        self._lock(write=write)
+        mailbox = self.mailbox
+        try:
+            yield mailbox
+            if write:
+                self.seen.save(mailbox, self.picture.uids)
+                mailbox.commit()
+                self._take_in()
+        except BaseException:
+            if mailbox.locked is Lock.EXCLUSIVE:
+                mailbox.abort()
+            raise
+        finally:
+            mailbox.unlock_index()
+
+    def _lock(self, *, write: bool) -> None:
+        if self._gone:
+            raise MailboxNonexistent
+        self.mailbox.reacquire(write=write)
+        try:
+            self._take_in_and_claim()
+        except BaseException:
+            self.mailbox.unlock_index()
+            raise
+
+    def _take_in_and_claim(self) -> None:
+        """Bring the picture up to date; one session claims new messages, under the exclusive lock."""
+        mailbox = self.mailbox
+        shared = mailbox.locked is Lock.SHARED
+        if shared and not self.readonly and mailbox.i.last_uid > self._lowmark():
+            mailbox.unlock_index()
+            mailbox.lock_index(exclusive=True)
+        if mailbox.i.uidvalidity != self.uidvalidity:
+            raise MailboxNonexistent
+        self._take_in()
+
+    def _lowmark(self) -> int:
+        return self.mailbox.i.recentuid if self.seen.internal else self.seen.lowmark
+
+    def _take_in(self) -> None:
+        """Look at what is new; the index is locked."""
+        mailbox = self.mailbox
+        i = mailbox.i
+        if i.highestmodseq != self._modseq or i.generation_no != self.picture.generation:
+            self.seen.load(mailbox)
+            self.picture.absorb(mailbox.region, i.record_size, i.generation_no)
+            self._modseq = i.highestmodseq
+            self._uidnext = i.last_uid + 1
+        if i.last_uid > self._lowmark():
+            self.seen.lowmark = self._lowmark()
+            self.seen.claim(i.last_uid)
+            if self.readonly:
+                self.seen.dirty = False
+        if self.seen.dirty and mailbox.locked is Lock.EXCLUSIVE:
+            self.seen.save(mailbox, self.picture.uids)
+
+    # telling
+
+    def changes(self, *, expunges: bool, refresh: bool = True) -> Updates:
+        """See ``updates.SelectedView.changes``."""
+        if refresh and not self._gone and not self.mailbox.unchanged():
+            try:
+                with self.locked(write=False):
+                    pass
+            except MailboxNonexistent:
+                self._gone = True
+        if self._gone:
+            return Updates(expunged=self.picture.empty(), exists=None, mailbox_gone=True)
+        picture = self.picture
+        said = picture.tell_expunged() if expunges and picture.gone else ()
+        count = len(picture)
+        new_exists = count if count != picture.told else None
+        picture.told = count
+        slots = self.mailbox.header.flags
+        names_changed = slots != self.flag_slots
+        if names_changed:
+            self.flag_slots = list(slots)
+            self._flag_lists.clear()
+        if not said and new_exists is None and not names_changed and not picture.pending:
+            return NOTHING_NEW
+        return Updates(
+            expunged=said,
+            exists=new_exists,
+            recent=self.recent if new_exists is not None else 0,
+            flag_names_changed=names_changed,
+            fetches=self._flag_updates(),
+        )
+
+    def _flag_updates(self) -> list[FlagUpdate]:
+        picture = self.picture
+        pending, picture.pending = picture.pending, set()
+        found = []
+        for uid in sorted(pending - picture.gone):
+            number = picture.msgno(uid)
+            if number is not None:
+                found.append(FlagUpdate(number, uid, self.modseq(number), self.flags(number)))
+        return found
+
+    # one message, by number
+
+    def record_data(self, number: int) -> memoryview:
+        """The index record of message ``number`` as last read. Raises IoError when it is there no more."""
+        picture = self.picture
+        recno = picture.recnos[number - 1]
+        if not recno:
+            raise IoError(f"Message {number} no longer exists")
+        at = (recno - 1) * picture.size
+        return memoryview(picture.data)[at : at + picture.size]
+
+    def modseq(self, number: int) -> int:
+        return int.from_bytes(self.record_data(number)[OFFSET_MODSEQ : OFFSET_MODSEQ + 8], "big")
+
+    def system_flags(self, number: int) -> int:
+        """The flags of ``index_record`` with \\Seen as this user has it, and ``_RECENT``."""
+        data = self.record_data(number)
+        word = int.from_bytes(data[OFFSET_FLAGS + 2 : OFFSET_FLAGS + 4], "big")
+        return self._own_flags(word, self.picture.uids[number - 1])
+
+    def _own_flags(self, word: int, uid: int) -> int:
+        seen = self.seen
+        if not seen.internal:
+            word = word | SEEN if uid in seen.uids else word & ~SEEN
+        if seen.recent and uid in seen.recent:
+            word |= _RECENT
+        return word
+
+    def flags(self, number: int) -> bytes:
+        """The flag list of a message, parentheses included."""
+        data = self.record_data(number)
+        user = bytes(data[OFFSET_USER_FLAGS : OFFSET_USER_FLAGS + 16])
+        return self.flag_list(self.system_flags(number), user)
+
+    def flag_list(self, system: int, user: bytes) -> bytes:
+        """The flag list for these system flags and the 16 bytes of user flags in the index."""
+        key = (system & 0x1FFFF, user)
+        known = self._flag_lists.get(key)
+        if known is not None:
+            return known
+        words = [b"\\Recent"] if system & _RECENT else []
+        words += [name for flag, name in _SYSTEM_FLAGS if system & flag]
+        if user != self._no_flags:
+            for slot, name in enumerate(self.flag_slots):
+                word = int.from_bytes(user[slot // 32 * 4 : slot // 32 * 4 + 4], "big")
+                if name is not None and word >> slot % 32 & 1:
+                    words.append(os.fsencode(name))
+        if len(self._flag_lists) >= _CACHED_FLAG_LISTS:
+            self._flag_lists.clear()
+        made = b"(" + b" ".join(words) + b")"
+        self._flag_lists[key] = made
+        return made
+
+    # removing and leaving
+
+    def expunge(self, uids: str | None = None) -> None:
+        """See ``updates.SelectedView.expunge``. Raises ValueError for what is no UID set."""
+        wanted = None if uids is None else SeqSet.parse(uids, maxval=self._uidnext - 1)
+        expunged = 0
+        with self.locked(write=True) as mailbox:
+            picture = self.picture
+            if not mailbox.i.deleted:
+                return
+            low = picture.data[OFFSET_FLAGS + 3 :: picture.size]
+            for uid, recno in zip(picture.uids, picture.recnos, strict=True):
+                if not recno or not low[recno - 1] & DELETED or uid in picture.gone:
+                    continue
+                if wanted is not None and uid not in wanted:
+                    continue
+                record = mailbox.record(recno)
+                record.internal_flags |= EXPUNGED
+                mailbox.rewrite(record)
+                expunged += 1
+        if expunged:
+            log.log(xlog.NOTICE, "Expunged %d messages from %s", expunged, mailbox.name)
+
+    def release(self) -> None:
+        self.mailbox.release()
+        self.store.run_cleanup()
+
+    def close(self) -> None:
+        self.mailbox.close()
+        self.store.run_cleanup()
