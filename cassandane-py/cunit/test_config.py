@@ -252,18 +252,6 @@ def test_a_server_that_holds_mail_needs_a_partition(load: Any, text: str, missin
     assert caught.value.code == os.EX_CONFIG
 
 
-def test_channels() -> None:
-    config = Config.for_tests(
-        sync_host="all", sync_repeat_interval="10s",
-        extra={"near_sync_host": "near", "near_sync_repeat_interval": "2m", "near_sync_try_imap": "maybe"},
-    )  # fmt: skip
-    assert config.channel("near", opt.sync_host) == "near"
-    assert config.channel("near", opt.sync_repeat_interval) == 120
-    assert config.channel("far", opt.sync_host) == config.channel("", opt.sync_host) == "all"
-    with pytest.raises(Fatal, match="non-switch value for sync_try_imap of channel near"):
-        config.channel("near", opt.sync_try_imap)
-
-
 def test_for_tests_takes_python_values() -> None:
     config = Config.for_tests(
         allowplaintext=True, quotawarn=7, timeout=31, event_groups=("quota", "flags"), servername="mx",

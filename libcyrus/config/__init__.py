@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from libcyrus import options as opt
 from libcyrus.config import values
@@ -111,7 +111,8 @@ class Config:
         return cls("imapd.conf", ident, lines)
 
     def __getitem__(self, option: Option[T]) -> T:
-        return cast(T, self._values.get(option, option.default))
+        value: T = self._values.get(option, option.default)
+        return value
 
     def overflow(self, name: str) -> str | None:
         """The text of an undeclared setting, ``<ident>_name`` before ``name``.
@@ -124,19 +125,6 @@ class Config:
     def overflow_items(self) -> Iterable[tuple[str, str]]:
         """Every undeclared setting as written, prefix and all, in the order of the file."""
         return self._overflow.items()
-
-    def channel(self, name: str, option: Option[T]) -> T:
-        """The value for one replication channel: ``<name>_<option>`` or the option itself.
-
-        Raises ``Fatal`` (EX_CONFIG) where the channel's text is no such value.
-        """
-        text = self.overflow(f"{name}_{option.name}") if name else None
-        if text is None:
-            return self[option]
-        try:
-            return cast(T, values.parse(option, text))
-        except values.BadValue as error:
-            raise Fatal(f"{error} of channel {name}", os.EX_CONFIG) from None
 
     def text(self, option: Option[Any]) -> str | None:
         """The value as the configuration language writes it; None for no value."""
@@ -151,11 +139,6 @@ class Config:
         if option.kind is Kind.STRING and default and default.startswith(_CONFIGDIRECTORY):
             return self.directory + default[len(_CONFIGDIRECTORY) :]
         return default
-
-    def items(self) -> Iterator[tuple[Option[Any], str | None]]:
-        """Every declared option with its ``text``, in the order of their modules."""
-        for option in opt.BY_NAME.values():
-            yield option, self.text(option)
 
     # partitions
 
