@@ -28,7 +28,7 @@ def write(store: MailStore, name: str, entry: str, userid: str, value: bytes) ->
 
 
 def raise_foldermodseq(store: MailStore, name: str, modseq: int) -> None:
-    """Note in mailboxes.db that the mailbox itself changed. The owner's namespace lock is held exclusively."""
+    """Note in mailboxes.db that the mailbox itself changed. The namespace lock is held exclusively."""
     try:
         entry = store.mboxlist.lookup_all(name)
     except MailboxNonexistent:

@@ -61,6 +61,7 @@ def create(
     """
     actor = Actor(is_admin, userid, auth)
     parsed = store.rules.from_internal(name)
+    name = parsed.internal
     if specialuse and (parsed.userid is None or len(parsed.boxes) != 1):
         raise MailboxSpecialUse
     if [box.upper() for box in parsed.boxes[:2]] == ["INBOX", "INBOX"]:

@@ -47,7 +47,7 @@ def set_quotas(store: MailStore, root: str, limits: Sequence[int], *, force: boo
 
 
 def unset_quotas(store: MailStore, root: str) -> None:
-    """Remove a root; its mailboxes count for none until ``quota -f`` finds one above. No error if it is gone."""
+    """Remove a root; its mailboxes count for none until ``quota -f`` finds one above. Harmless if gone."""
     _check_root(root)
     quota = store.quota.get(root)
     if quota is None:

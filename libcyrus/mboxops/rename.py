@@ -73,11 +73,11 @@ def rename(
             and target.is_inbox
             and old != new
         )
-        # a mailbox that moves into or out of its own tree takes nothing along
-        alone = old == new or is_prefix(new, old) or is_prefix(old, new)
+        # a mailbox that is renamed into or out of its own tree takes nothing along
+        alone = old != new and (is_prefix(new, old) or is_prefix(old, new))
         below = [] if alone else list(store.mboxlist.tree(old, root=False, intermediates=True))
         for child in below:
-            if not child.intermediate:
+            if not child.intermediate and old != new:
                 _check_child(store, new + child.name[len(old) :], actor)
         moved_base = _rename_base(
             store, entry, target, actor, partition, ignore_missing=bool(below), user_move=user_move
@@ -106,7 +106,7 @@ def rename_one(
     fill_in: bool = True,
     silent: bool = False,
 ) -> None:
-    """Rename one mailbox, or move it to ``partition`` when ``new`` is its name. The namespace locks are held."""
+    """Rename one mailbox, or move it to ``partition`` when ``new`` is its name. Namespace locks are held."""
     target = store.rules.from_internal(new)
     if entry.intermediate:
         checks.creation(store, new, actor, force_user=force_user)
