@@ -11,6 +11,7 @@ _GREETING = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE")
 _BASE = (
     "ACL",
     "CHILDREN",
+    "CREATE-SPECIAL-USE",
     "ESEARCH",
     "MOVE",
     "MULTIAPPEND",

@@ -25,7 +25,7 @@ from imap.imapd.parse import (
 )
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
-from libcyrus import acl, mboxops
+from libcyrus import acl
 from libcyrus import options as opt
 from libcyrus.append import Appender, Stage
 from libcyrus.append.append import check_mailbox
@@ -39,6 +39,7 @@ from libcyrus.errors import (
     MessageTooLarge,
     ZeroLengthLiteral,
 )
+from libcyrus.mboxops.checks import Actor, creation
 from libcyrus.message.strict import StrictWriter, check_header
 from libcyrus.records import mbtype as mbtypes
 
@@ -254,9 +255,7 @@ def _refusal(session: Session, name: str, error: CyrusError) -> No:
 def may_create(session: Session, name: str) -> bool:
     """Whether a refusal should tell the client that it may create the mailbox first."""
     try:
-        mboxops.check_create(
-            session.process.store, name, is_admin=session.is_admin, userid=session.user(), auth=session.auth
-        )
+        creation(session.process.store, name, Actor(session.is_admin, session.userid, session.auth))
     except CyrusError:
         return False
     return True

@@ -1,7 +1,7 @@
-"""CREATE (RFC 3501 section 6.3.3), with the parameters of RFC 4466 that concern administrators.
+"""CREATE (RFC 3501 section 6.3.3) with special uses (RFC 6154) and parameters for administrators (RFC 4466).
 
-``PARTITION``, ``TYPE`` and ``MAILBOXID`` are understood, and so is a bare partition behind the name. Levels of
-the name that do not exist yet are created too.
+``USE``, ``PARTITION``, ``TYPE`` and ``MAILBOXID`` are understood, and so is a bare partition behind the name.
+Levels of the name that do not exist yet are created too.
 """
 
 from __future__ import annotations
@@ -12,7 +12,14 @@ from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import mboxops
-from libcyrus.errors import MailboxBadName, MailboxBadType, MailboxNotSupported
+from libcyrus.errors import (
+    CyrusError,
+    MailboxBadName,
+    MailboxBadType,
+    MailboxSpecialUse,
+    PermissionDenied,
+)
+from libcyrus.mboxops.checks import validate_specialuse
 from libcyrus.records import mbtype as mbtypes
 
 _TYPES = {
@@ -74,10 +81,12 @@ def _word(parser: Parser) -> str:
 
 def run(session: Session, args: CreateArgs) -> Outcome:
     parameters = args.parameters
-    if "USE" in parameters:
-        return No(MailboxNotSupported.text, code="USEATTR")
     if "SERVER" in parameters:
         return No("Invalid server requested")
+    partition = _single(parameters, "PARTITION")
+    uniqueid = _single(parameters, "MAILBOXID")
+    if (partition or uniqueid) and not session.is_admin:
+        raise PermissionDenied
     mbtype = mbtypes.EMAIL
     if "TYPE" in parameters:
         known = _TYPES.get(parameters["TYPE"][0].upper())
@@ -88,5 +97,29 @@ def run(session: Session, args: CreateArgs) -> Outcome:
     name = session.namespace.from_external(external, session.userid)
     if name is None:
         raise MailboxBadName
-    if len(name.boxes) > 1 and name.boxes[0].upper() == name.boxes[1].upper() == "INBOX":
-        raise MailboxBadName
+    store = session.process.store
+    special_use = ""
+    if "USE" in parameters:
+        if name.userid is None or len(name.boxes) != 1:
+            raise MailboxSpecialUse
+        try:
+            special_use = validate_specialuse(store, session.user(), list(parameters["USE"]))
+        except CyrusError as error:
+            return No(str(error), code="USEATTR")
+    entry = mboxops.create(
+        store,
+        name.internal,
+        is_admin=session.privileged,
+        userid=session.user(),
+        auth=session.auth,
+        partition=partition,
+        uniqueid=uniqueid,
+        mbtype=mbtype,
+        specialuse=special_use,
+    )
+    return Ok(code=f"MAILBOXID ({entry.uniqueid})")
+
+
+def _single(parameters: dict[str, tuple[str, ...]], name: str) -> str | None:
+    """The one value of a parameter; None if it is not there or empty."""
+    return parameters.get(name, ("",))[0] or None

@@ -6,16 +6,19 @@ from imap.imapd.response import Ok
 from imap.imapd.session import Session
 from libcyrus import mboxops
 from libcyrus import options as opt
-from libcyrus.errors import CyrusError
 
 
 def run(session: Session, mailbox: str) -> Ok:
     process = session.process
     name = session.internal_name(mailbox)
-    mboxops.delete(process.store, name, is_admin=session.privileged, userid=session.user(), auth=session.auth)
+    mboxops.delete(
+        process.store,
+        name,
+        is_admin=session.privileged,
+        userid=session.user(),
+        auth=session.auth,
+        on_failure=lambda failed, error: session.out.no(f"delete {failed}: {error}"),
+    )
     if process.config[opt.delete_unsubscribe]:
-        try:
-            mboxops.subscribe(process.store, name, session.user(), session.auth, add=False, force=False)
-        except CyrusError:
-            pass
+        process.subscriptions.remove(session.user(), name)
     return Ok()

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 
 from imap.imapd.listing import Listing
-from imap.imapd.parse import SP, MissingArgument, ParseError, Parser
+from imap.imapd.parse import LPAREN, SP, MissingArgument, ParseError, Parser
 from imap.imapd.response import Ok
 from imap.imapd.session import Session
 from libcyrus import options as opt
@@ -26,6 +26,8 @@ class ListArgs:
 def parse_list(parser: Parser) -> ListArgs:
     """LIST; the extended form of RFC 5258 is not understood."""
     parser.sp()
+    if parser.accept(LPAREN):
+        raise ParseError(f'Invalid List selection option "{parser.word().decode("latin-1")}"')
     try:
         reference = os.fsdecode(parser.astring())
     except MissingArgument:

@@ -6,12 +6,17 @@ Mailboxes below the old name go along; each is told with an untagged OK, since m
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from imap.imapd.parse import SP, ParseError, Parser, is_atom
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import mboxops
-from libcyrus.errors import PermissionDenied
+from libcyrus import options as opt
+from libcyrus.append import Appender
+from libcyrus.append.copy import copy, read
+from libcyrus.errors import CyrusError, PermissionDenied
+from libcyrus.mailbox.expunge import expunge
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +48,53 @@ def run(session: Session, args: RenameArgs) -> Outcome:
         if args.old != args.new:
             return No("Cross-server or cross-partition move w/rename not supported")
     old, new = session.internal_name(args.old), session.internal_name(args.new)
+    store = session.process.store
+    if args.old.upper() == "INBOX":
+        _empty_inbox(session, old, new)
+        return Ok()
+    mboxops.rename(
+        store,
+        old,
+        new,
+        is_admin=session.is_admin,
+        userid=session.user(),
+        auth=session.auth,
+        partition=args.partition,
+        progress=partial(_tell_progress, session),
+    )
+    return Ok()
+
+
+def _tell_progress(session: Session, old: str, new: str, error: CyrusError | None) -> None:
+    names = f"rename {session.external_name(old)} {session.external_name(new)}"
+    if error is None:
+        session.out.ok(names)
+    else:
+        session.out.no(f"{names}: {error}")
+
+
+def _empty_inbox(session: Session, inbox: str, new: str) -> None:
+    """RENAME INBOX makes the new mailbox and moves the messages there; the INBOX stays (section 6.3.5)."""
+    store = session.process.store
+    entry = store.mboxlist.lookup(inbox)
+    with store.lock_users(store.rules.from_internal(inbox).userid, store.rules.from_internal(new).userid):
+        mboxops.create(
+            store,
+            new,
+            is_admin=session.privileged,
+            userid=session.user(),
+            auth=session.auth,
+            partition=entry.partition,
+        )
+        with store.open(inbox, write=False) as source:
+            originals = [read(source, record) for record in source.records(expunged=False)]
+            source.unlock_index()
+            if not originals:
+                return
+            link = store.config[opt.singleinstancestore]
+            with Appender.open(store, new, userid=session.user(), auth=session.auth) as target:
+                copy(target, source, originals, link=link, same_user=True)
+                target.commit()
+            moved = {original.record.uid for original in originals}
+            source.lock_index(exclusive=True)
+            expunge(source, lambda record: record.uid in moved)
