@@ -15,7 +15,7 @@ _QUOTED = rb'"(?:\\.|[^"\\])*+"'
 _DOT_STRING = rb'(?:\\.|[^\x00-\x20<>()\[\]\\,;:"@\x80-\xff])*+'
 _PATH = re.compile(
     rb"<(?P<route>(?:@" + _DOMAIN + rb"(?:,(?=@)|:(?!@)))*+)"
-    rb"(?P<address>(?:" + _QUOTED + rb"|" + _DOT_STRING + rb")(?:@" + _DOMAIN + rb")?)>(?= |$)",
+    rb"(?P<address>(?!@)(?:" + _QUOTED + rb"|" + _DOT_STRING + rb")(?:@" + _DOMAIN + rb")?)>(?= |$)",
     re.DOTALL,
 )
 _8BIT = re.compile(rb"[\x80-\xff]")
