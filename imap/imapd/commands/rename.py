@@ -15,7 +15,7 @@ from libcyrus import mboxops
 from libcyrus import options as opt
 from libcyrus.append import Appender
 from libcyrus.append.copy import copy, read
-from libcyrus.errors import CyrusError, PermissionDenied
+from libcyrus.errors import CyrusError, NoSuchMessage, PermissionDenied
 from libcyrus.mailbox.expunge import expunge
 
 
@@ -90,7 +90,7 @@ def _empty_inbox(session: Session, inbox: str, new: str) -> None:
             originals = [read(source, record) for record in source.records(expunged=False)]
             source.unlock_index()
             if not originals:
-                return
+                raise NoSuchMessage
             link = store.config[opt.singleinstancestore]
             with Appender.open(store, new, userid=session.user(), auth=session.auth) as target:
                 copy(target, source, originals, link=link, same_user=True)
