@@ -76,7 +76,7 @@ tls_server_cert: /new
 tls_ca_file: /old
 tlscache_db: skiplist
 flushseenstate: no
-autocreatequota: 100
+autocreatequota: 99999999999999999999
 createonpost: t
 ldap_tls_check_peer: on
 ldap_servers: ldap://x/

@@ -265,9 +265,10 @@ class Config:
                 continue
             self._values[successor] = self._values[option]
             if option in self._texts:
-                self._texts[successor] = self._texts.pop(option)
+                self._texts[successor] = self._texts[option]
             if option.kind in (Kind.STRING, Kind.STRINGLIST, Kind.DURATION):
                 self._values[option] = None
+                self._texts.pop(option, None)
 
     def _check_default_partition(self) -> None:
         name = self[opt.defaultpartition]
