@@ -61,6 +61,8 @@ def account(table: Table, pid: int, status: int, *, in_shutdown: bool, verbose: 
         # Not ours by birth: an orphan of some child, left to us as the reaper of all descendants.
         write(syslog.LOG_DEBUG, f"unknown process pid:{pid} {end.text}")
         return None
+    if _was_told(child, status, in_shutdown=in_shutdown):
+        end = Ending("was killed", syslog.LOG_DEBUG, False)
     write(end.priority, f"{child.describe()} {end.text}")
     given_up = None
     if child.service is not None and not child.is_pool_parent:
@@ -76,6 +78,16 @@ def account(table: Table, pid: int, status: int, *, in_shutdown: bool, verbose: 
             f"{kind} {child.service.label} now has {child.service.workers.ready} ready workers",
         )
     return given_up
+
+
+def _was_told(child: Child, status: int, *, in_shutdown: bool) -> bool:
+    """Whether our own signal caught a process so young that it had no handlers yet."""
+    if not os.WIFSIGNALED(status):
+        return False
+    number = os.WTERMSIG(status)
+    return (number == signal.SIGHUP and child.hup_at is not None) or (
+        number == signal.SIGTERM and in_shutdown
+    )
 
 
 def _account_service(

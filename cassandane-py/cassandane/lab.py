@@ -1,6 +1,6 @@
 """A small daemon for tests of master and of the service: it answers about itself and dies on demand.
 
-Run as ``python lab.py -C imapd.conf``. Each line of a client is one command::
+``cassandane.labmaster`` writes a launcher for it. Each line of a client is one command::
 
     pid                 its pid
     parent              its parent's pid
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 
 from libcyrus.base.signals import ShutdownRequested
 from libcyrus.errors import Fatal
-from libcyrus.prot.stream import ProtError, ProtStream
+from libcyrus.prot import ProtError, ProtStream
 from libcyrus.server import service
 
 
@@ -97,5 +97,6 @@ def answer(lab: Lab, connection: service.Connection, words: list[str]) -> str:
 
 PROGRAM = service.ServiceProgram("lab", "o:f:", init, serve)
 
-if __name__ == "__main__":
-    sys.exit(service.main(PROGRAM))
+
+def main() -> int:
+    return service.main(PROGRAM)

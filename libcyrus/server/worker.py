@@ -47,6 +47,7 @@ _PASSING = frozenset(
     {
         errno.EINTR,
         errno.EAGAIN,
+        errno.EINVAL,
         errno.ECONNABORTED,
         errno.ENETDOWN,
         errno.EPROTO,
@@ -102,6 +103,7 @@ class Worker(Generic[App]):
         self._file = _file_of_program()
         self._initial = self._identity()
         self._tidied = True
+        self._is_closed = False
 
     def run(self) -> NoReturn:
         """Serve until it is time to go. Handlers must be installed already. Never returns, never raises."""
@@ -192,7 +194,7 @@ class Worker(Generic[App]):
                 lock.release(self._lock_fd)
 
     def _accept(self) -> socket.socket | None:
-        while not self.file_has_changed():
+        while not self._is_closed and not self.file_has_changed():
             events = dict(self._wait())
             if self.service.signals.poll():
                 return None
@@ -220,6 +222,8 @@ class Worker(Generic[App]):
         try:
             return self._listener.accept()[0]
         except OSError as error:
+            if error.errno == errno.EINVAL:
+                self._is_closed = True  # master gave the service up
             if error.errno in _PASSING:
                 return None
             raise Fatal(f"accept failed: {error.strerror}", os.EX_OSERR) from error
