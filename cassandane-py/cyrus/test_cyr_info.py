@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import NamedTuple
 import pytest
 
 from cassandane import reference
+from cassandane.clients import ImapClient
+from cassandane.instance import Instance
 from libcyrus.config import Config
 from libcyrus.errors import Fatal
 
@@ -302,3 +305,12 @@ def test_buildinfo_answers_the_same_questions() -> None:
     _, flat, _ = run(ours("cyr_buildinfo"), "-C", "/nonexistent", "flat")
     assert 'search.xapian_cjk_tokens="none"\n' in flat
     assert run(ours("cyr_buildinfo"), "nonsense")[0] == run(theirs("cyr_buildinfo"), "nonsense")[0] == 255
+
+
+@pytest.mark.reference
+def test_a_session_of_a_running_server_is_listed_alike(instance: Instance, imap: ImapClient) -> None:
+    imap.ok("SELECT INBOX")
+    imap.ok("NOOP")
+    found = instance.run("cyr_info", "proc").stdout.decode()
+    assert re.search(r"^\d+ imap \S+ \[127\.0\.0\.1\] cassandane user\.cassandane", found, re.M), found
+    assert instance.run("cyr_info", "proc", kind="reference").stdout.decode() == found
