@@ -14,7 +14,7 @@ from libcyrus.message import dates, section, write
 from libcyrus.message.body import BodyPart
 from libcyrus.message.cache import CacheRecord
 from libcyrus.message.options import DEFAULT, ParseOptions
-from libcyrus.message.parse import Parser, Source, walk
+from libcyrus.message.parser import Parser, Source, walk
 from libcyrus.text.addresses import Address
 from libcyrus.text.mimeheader import parse_mimeheader
 

@@ -67,14 +67,8 @@ _CANONICAL: Final = {canonical.lower(): canonical for canonical in _ALIASES.valu
 # Charsets of ICU that are neither single-byte nor double-byte, and the codec that reads them.
 _CODECS: Final = {
     "UTF-8": "utf-8",
-    "UTF-16": "utf-16",
     "UTF-16BE": "utf-16-be",
     "UTF-16LE": "utf-16-le",
-    "UTF-16BE,version=1": "utf-16",
-    "UTF-16LE,version=1": "utf-16",
-    "UTF-16,version=1": "utf-16",
-    "UTF-16,version=2": "utf-16",
-    "UTF-32": "utf-32",
     "UTF-32BE": "utf-32-be",
     "UTF-32LE": "utf-32-le",
     "UTF-7": "utf-7",
@@ -88,6 +82,17 @@ _CODECS: Final = {
     "ISO_2022,locale=ko,version=0": "iso2022_kr",
     "ISO_2022,locale=ko,version=1": "iso2022_kr",
 }
+
+# Charsets whose byte order is told by a mark at the start: the codec of the mark, the one without a mark.
+_MARKED: Final = {
+    "UTF-16": ("utf-16", "utf-16-be"),
+    "UTF-16BE,version=1": ("utf-16", "utf-16-be"),
+    "UTF-16LE,version=1": ("utf-16", "utf-16-le"),
+    "UTF-16,version=1": ("utf-16", "utf-16-be"),
+    "UTF-16,version=2": ("utf-16", "utf-16-be"),
+    "UTF-32": ("utf-32", "utf-32-be"),
+}
+_MARKS: Final = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE)
 
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]")
 _LEADING_ZEROS: Final = re.compile(r"(?<![0-9])0+(?=[0-9])")
@@ -166,6 +171,8 @@ def _decoder(icu: str) -> Callable[[bytes], str]:
         return mutf7.decode_lenient
     if icu == "CESU-8":
         return _decode_cesu8
+    if icu in _MARKED:
+        return _marked_decoder(*_MARKED[icu])
     codec = _CODECS.get(icu)
     if codec is not None:
         return _codec_decoder(codec)
@@ -186,6 +193,13 @@ def _codec_decoder(codec: str) -> Callable[[bytes], str]:
 
     def decode_all(data: bytes) -> str:
         return decode(data, "replace")[0]
+
+    return decode_all
+
+
+def _marked_decoder(marked: str, unmarked: str) -> Callable[[bytes], str]:
+    def decode_all(data: bytes) -> str:
+        return data.decode(marked if data.startswith(_MARKS) else unmarked, "replace")
 
     return decode_all
 
@@ -298,21 +312,16 @@ class _DoubleByte(dict[bytes, str]):
             code = code + int.from_bytes(raw[at : at + 2], "big") & 0xFFFF
             char = char + int.from_bytes(raw[at + 2 : at + 4], "big") & 0xFFFF
             self[code.to_bytes(2, "big")] = chr(char)
-        self._pairs = len(self)
-        lead = _byte_class(leads)
-        triple = rb"\x8f[\xa1-\xfe]{2}|" if codec == "euc_jp" else b""
         self._trails = trails
-        pair = re.compile(b"[\\0-\\x7f]+|" + triple + lead + rb"[\x00-\xff]|[\x80-\xff]", re.DOTALL)
-        self._codes = pair
+        triple = rb"\x8f[\xa1-\xfe]{2}|" if codec == "euc_jp" else b""
+        self._codes = re.compile(b"[\\0-\\x7f]+|" + triple + _byte_class(leads) + rb"[\x00-\xff]|[\x80-\xff]")
 
     def __missing__(self, code: bytes) -> str:
         try:
             char = self._decode_code(code, "strict")[0]
         except UnicodeDecodeError:
             char = ""
-        if len(char) != 1 or code[0] < 0x80:
-            char = REPLACEMENT
-        self[code] = char
+        self[code] = char = char if len(char) == 1 else REPLACEMENT
         return char
 
     def decode(self, data: bytes) -> str:
@@ -330,9 +339,11 @@ class _DoubleByte(dict[bytes, str]):
                 out.append(code.decode("ascii").translate(self._ascii))
                 continue
             char = self[code]
-            out.append(char)
             if char == REPLACEMENT and len(code) == 2 and not self._trails[code[1]]:
+                # the second byte is no part of it; what a lone first byte gives is the charset's own choice
                 at -= 1
+                char = self[code[:1]]
+            out.append(char)
         return "".join(out)
 
 

@@ -456,59 +456,60 @@ DOUBLE: Final = {
     ),
     "ibm-943_P15A-2003": (
         "cp932",
-        "c-qB|)lwAz07MTZAxKC_Dbms{DH77Hlpx*RaW5q$ok|N|$}9{Y01tN<&OYz%0n9MR0!yrTg*7(VV#jOjao`P(IN^*7Z*j#9c"
-        "RYB9Cq8(yh%fK?fFB?6CxAeL2quJ3J`qMZ5kwM2G%>^yM?486lEi0{Ng<Uq(#hZpnS3RSY;wru8+qhYKp{mGQ$i_alv6<^Re"
-        "a|M)znZ+9rgUAfkuAOL^Cb4(ndQSbkapPJ@nE?KLZRh#4sa_GR8O)OftnZGt6SZ$Q<)5;DwiNP04+~Rc&flhdR}zZuO{Fed^"
-        "bM1~sH%jc8P38rOs-HKl3IXjTRpHK%zkXi-c0t!1rfRcl(;A8lw;TiVu+cD1K{9q3R;I@VwP(}_-XrgL5BQdjz~Yu%V){*af"
-        "(>~WrT{`vKv!qmQr?{EjWQTB`",
+        "c-qB|)m9Y%00f7S?vO^hy96oe?o_(FyIZ<b0r}MB58&Y*4ztg@JAe_!m|)5m%rM6SORTWQ23zc~#{oy2aK;5!zT$>E9(d!$2"
+        "0r-m4L|$|Adnz}2_cj)!igY~D58lWmN?=`Adw`JN#Q%Gr167vGRP#0Y<`kME_virKp{mGQ$i_alv6<^Ra8?$Ep^n>KqE~w^N"
+        "ZiK&`KNabkIo`-Sp5)AN>q4$PmMfFv=L?Ofbn5)66i-9P=!&$P&w}u*w?icp4scsarkjRiFAbpg|33SR)$Mn8r1sNlj^5Gn&"
+        "<$=Cz<jEooURTGg7?wV_RIX<Iwm)t>%nUk5tWk&bnuQ=REt7rNAyu63hZ-RWKr`m29>)RUg|UoQsxe>O&M^P%$}um2u~_6>Z"
+        "8S1kF3lm",
     ),
     "ibm-943_P130-1999": (
         "cp932",
-        "c-qB|SvM2_0ENGieTlLUY6wXSB~-SuM6wm7qOy-=W-MbFdt*sxp^&BY<Zt;4-W|@(@dJ36<M{6Lz4rqQxN!k@Jn+N|Z+!5@4"
-        "}Su<NFYI6;xfU65K0)~L=Z_dQA`rU6|Q0;mN>2vPXdWtCy5&*bCX-#<_;;Oa+iCgai4TD$m9VJc|;c3<d91qk9k5q1r$=mQ;"
-        "I3!8Kpd@jB+Zdq>2~3q?#ID@tRuR@RoPfvBP^l@R0@@X`-1HT4}>fI~{b=g#{}%y6K^pKJ4@}z#v077-ob~#uzu{V#KIJS8~"
-        "*ERFj(3qE@xZtaf#%Q(dyiDx131qh9sNu6_+@P(yNPSR)$Mn8r1sNqv%2Q<~O{X7yQf`l5L)Xi;DFP2crHOIp@X{nCn7wWi-"
-        "%*M>H=r9b+sZT)k_{5a>0;bhKq{_OQn!_~fv@8GOAh2S3KjbU$}D8qquVt2)_4*mnUb^WI",
+        "c-qB|)lwAz07TDKQY2JDCA^d%ozfs3qI8FJU%FGI8<Y}6pZG0)fp><P<qzQD4&&M9-93PTCp^UhORTWQ23wwC$8+p)z!4{2@"
+        "RC<J<AN)0yyguaxU+yKUcAGIH$M2{hd=KLAdn9P5ljf7gb_{zkwg(q46%G9j(8GCB#C5FNF|L=q?17=S!9z#E_virz-J2i!d"
+        "HqYri4<;D5ru-s;H)hTI#r@fkwX3L^Cb4(ndQSbkapPJ@nFtiGBtcWQbu#7-fucCYWT3X=a#Z&X~$u^P^_9s8wxhSBE;)rEc"
+        "}8SA8<6UjrJ{kcKs)QH^O_6PnbNrZuBk&1qf>`mRO&(2|z5qE)SFT^riembSH{UF~UK2l}aBI@FPlb)r-K)|t-rM;H35e`fp"
+        "tZw&YIsPm7n{}AT(&3uQ&dZRNIPBs{>Z*Vu<n&z(#?dsqTl{k#A",
     ),
     "ibm-942_P12A-1999": (
         "cp932",
-        "c-rlh$#0Ee7{!0zcU{-jNl~gTuAzpu=9-nFlv49d(Rre+&U8|0o~u<uhlGuYO1kO7M#4g3Ot3+viAW^a5M_ZJ*B^jHb5l~!o"
-        "3lLUea@4U0~nZC=z^85*yx6x?zrKO2cCG*18;iLi{ALqhramIj{y8Bqdx-}h=V~4W(Y$GWEjI4!AOD#CWKLpW(;E)$9N_X%0"
-        "wnHnJG+V8q=9U7&DngIJ23<Tq2mqd?H!ELZVp2Vxn2XQkJot6|7_xt69TZ*0G)qY-AHLY-S5vi6xGB5=bP8WKu{ajdZrLoeV"
-        "O`Vh7pekV_u<6i~=cc2PtzC6waFMSW|}<C0<(r+6hOQAtWxic*!PbZygiWhhfw+M#UaC|7yPSAhz(Q@d28VwI>=W!kNB?a^L"
-        "UXrK1$fDY=A4(o`H>X?q}gih*|Ds@^_s@56R=&a7^ye_C#b*fiGJ2t=SykRLFJ;txcrSh&{|98_~emj4M@;lBX1b}tJ4>KJA"
-        "(}mi07wi87hEHu6pNu@Nzsbe+!p3NydV<?3@bYWm<NXMl!|k*@un^eut+Cj>#c1-*<Y8NmQF*Tqb&j$4zOTS)okXnT5>=l|x"
-        "&5-nn66;FUN2{J=p*)Y&!pv@jk3qlrl&p1Y<9aztL2)rpH~|}U0Ru8TnRsIt|G&{%LmJIOnsr+JVc}sWR}=toZX&4h~aQHbr"
-        "a7l(JVDhZdv?|NLz)o)f;*0<P0|^(|E%fP>-t^!;WIS^2YqyYStdV+#xyn8(?-)-<=r|o!I;Ty#IT!{29;fNs{$D%Kk#)",
+        "c-rlh*;CG89K}Ds-`nf;mP%2UEZK_6o<f!ok&-A&gh(oBFKZ>T?@QK}8QmCDX1eLZjTtV?SZ8p9Of$xe8Qd_I3(WEJ2Vh3i#"
+        "N<44F3)+s=b7(w00R>nF4*aUgRVGn#f@&b<AEpL@xq%P^uz~WdeNIc^uv#G`ZIum_%n#X3}Gn42q2K*j39_$LKw*?Ml*)7jA"
+        "J~ZOdyPKCNhc1L@<S^Ok+Bc%wQ(7h+;N#h-NPHh+#gl#Ib;Q7Lvds7L!O4OIXS>mXpj1R+7RhR<njw*0PQ?)|1W#GRP#0jby"
+        "Wl9CFDcp8^UgqL>mkvxTi}V>>%2rHsB@ve=eWuT-toI;Cm7(zQVu%2bv%DqEYBqg>@FUj-^uk&0EK&Dx@^+NSN=p;DEpTsu{"
+        "vUD~Zm?a^NC(|#S$K^@Xz9nn!8({Y{9NuAPZRq2e*>YUE&f-b6BHL6uz8zyhC-mr|0hVg5(t9|>A|2wo*-^Saa;<mn7{~3Go"
+        "k1!oTvmL#i?d<;(8a~xi`D7Gx?R623=MF~s)Drx$63@PMe7F}ybEK1&`!<GozcFIFwHQraxjgt-Xq>$3OO5{+dcUj0ZVw~Xz"
+        "n;^d%eeL8tP!DLJYOZSD)b?{Tytr8>!AEmoay0=F`M0P&}zGC^>dOD<kHF%<4WWyGm#wg4)1NxF!hBh^8nFCkXh<XvAR8t5X"
+        "0YU>L#Ar;)pj*Zrc2eXh)^h>Ww_HG=WAqjn}OOb#K53IE?Yq3-fEMS$*_!hwRDUK(mwP?#ztp#M%Gv`@cuqpXuBlr`x{+{<P"
+        "8C",
     ),
     "euc-jp-2007": (
         "euc_jp",
-        "c-qyKSBzIx5XOJ=rz|Xe>1BbXO7AEly3$>wN|PoF2rR5DO^~`Pixd$;lcFnYAexw<F={L?KA0FICTbLY5L6UJG*Uzn6!7}pd"
-        "nSQIA9#=i??2zpxp(KBnfaz1z(`SsvXrAdX;h#h=~SXJRj5ies#AjuYEp~Z)S)i*s80hL(uhnN(}bpE(TwJ_pe3zn%`LQ{E$"
-        "wJe2RhP;&UB$G-RMpadU7kb(Tm&Z%^mdNPVOR`yXi|m`ZIum3}P_%ki!t}WhlcK&Im>_iu)MN7{)S=@!Zb@CNhc1OyL2hlFK"
-        "xvGlK`2$t-4*#~kL8&qK_kfcY$7A&Xed!z^JbkFbp8tY9UpSWO{CJjxo1S<7RrV?7(#$m49{2{uPpqAP4=8{65zPM%~JyV=8"
-        "Dp5kdrc!qtH(jeCQzy6fTo9Z$9mrpnH;bwpA20vSlv0oD){#DHQ`ma~8X7ADP=t=ear^(kZu=LMbtahFM=y&<lb?K#Q9K)gy"
-        "w5lq!^K~`Jqmtc(hC+G0zb;u{@`_{yp^4VNNakKWEjsI~9$J4%#YmA|-k(fAJ9`1kcmq2%8mm$KPfwzazDiR<2IxHsIQ_Z%b"
-        "4ap`<nfqCVUyM?f)3A0E)jl<PZ;vtq^V+byU<?Wvaxfrc}RRTJ%^o_UTQbiwhMMxeqGFwjrh#BJl3+ojwY#T{+gz!MHeNjOa"
-        "3X@OIW1!w@Hi%51PoPiEPm)lA{FKkG_*!C^YarSwcsljj&!w_y5H<TZXt3d&69}Nyx|Z@^iu#op;*5jSc%PuAR!lAfZv<VgK"
-        "O3;S}ksx=eH280`5<g*@smFx@g{C6aTn`UTjD7hJ!qu)){8{aqZEyp2uo68zD<5%N@5XN;7r>2)%K1G<|`^FHuVP7v?Wg|H{"
-        "#CicIT)_+LO7L-5DeY4?`bA>)aY^O+2pXfde`X2_4lKS!(qH`gp9m-pNZqQ3O%n+)$|B7R~_?;J@J4R66qj}CjzfeQl`eOz9"
-        "-`0bYYxOP1bD;gv5y=ihC1Hkh7~9SBT*W#6(S6ricbr8hC0hrMb!R8}PU<Gz<7@6cRy*kPzT3zSHI~?j^FP^RlHKUM<ao)S0"
-        "{0ul$I^p--mBt0j&~-uPQERRxftlRQ6(Tc<2`xW`7P^x6X&S=HU3T$#E;eV+Dv)BEB@jI*s4z05yjqeq5E9Nq1jM$@@g*^F4"
-        "wziv`~4po<XNj_KQAB{I%7pk>Yk<XA_;nSZ}2e$2tL9zDjW(_xY0Pb==AOD_<z}T2Q_hzlLqvCOJRY-+V%U6{}@>Z}s)ws~f"
-        "m2Q0})Lc8*oww!r(oao{`uMQo?|ojWF+w=3Si6w8wjyUuuxiT8w?v@oBN8TPv~kQMTs<h`@c&&$5AQkW-6opcO&k3RN&1zzK"
-        "+&^NQjVS8TkJ->$7<8$J<I!pZTk-g}f;CJ+W$X)b<<WQlRQ16=gQ!C6hQ+?0K2|6W<-KVuaBPw{ErX1qLQsHjMeK+{HPxf<F"
-        "H>Gh6yc~KcnU{OLRx;goe2(V0DJRh-Y|=Z}fuHs5P0Fk(y}mo_t32l-?wLz}1I$?lc>",
+        "c-qyKSBzIx5XOJ=r!Rf!Wr3wi?<gXIbQh`8q{#vT3oA=mLF%q7Qd}W4DY~)-qKOF_qsH>$gNZR>qDIjNK}AtSBSjQJL9gGvX"
+        "A(&Cfd@(O{`2jedw0&6nQzJgj1*-kOF7C@fr?ZjjmlJ^D%Ge?4Qi53EoxJTy40gS4QNOs8k0d2n$nC+n$v=ow4ya_xP`W~qd"
+        "gtyNGCeeg|2j?J3Z)0FK*>FdUHE{xP!jjNk95?7Xui`AO<spp$y}0vKY=ij9?_A7|j^Qaxdc;&jcniiTjw$6s9tb>D<o@vYE"
+        "*&X7d1Zn9DqJn9l-od60$Vv53ViVJZ1M#4?uiFe_NeDps?GwG>duBdnu{^*qW3HnNG$JVr5(vqf<>WE<Pr!A^GZ1iRV8UiR@"
+        "MPf^0t?58x*`9J?|s>keKKHbQNoBgpH{A@kW0ZoATS1J9gzh1_gze}TIr_}GCBws(r(mrju)^+})-<8wXrI)IC9E;x9s+!Q="
+        "*VQGDNp=?+3FY<vnq&jXKP4*)O||}6GW+Uj(K%oB)cOl5MT+dofn@sGxr<o(>)7dWSk0n;dJ=8+RRtwvu->D9GoQIXhb7BMo"
+        "``uAinU%9ba+N`nec0T!tiIO&Jd$Jgbw=FA3HCbhs8&;^VkLHrS@R$x?)G<*QG4kh|he}V=Wu(Xp)-duW5=}bV;&?<R6l~g{"
+        "4}5lf;<tpowgn$QFGpIaZMU=v&DpLPOt^DRdIr3LAwq|6gpgRfs#WH_~;RhI~9HKPPY1d1w6Fgs|V@+NmN86&eQ~4h#z%PM5"
+        "x_%QVN0VV<v4$fNE8(=B6GA~_#xkcXXo-u1f)n|$5J-^F3cTiC3w!5`flAy4&m#u&+3UMHhDsJqED?*kv@1o0kS40{r8V*gu"
+        "f{k!BmLHX0%Hyb6nK<F#Pb_xaciSEOo|3Tm=sV|QqIv--%sl4T82fc*DbfK#IuQ+yy--YqH;|1kCTId`M3^lZU5SFL^Z962n"
+        "Uf;4j2ihMUmFy@~7G^t#vE3ZcRh;u5+;^>Y$60hrvQ6MvcXpERq;AqYz82nNb%H+cxsCpz#u6KG{-=3NvKw8HoFw^U;C_?%S"
+        "boUQdqup*@y@|E$hQ?S7el-@ss==7y(iB&zh%8|;vDt3#^0HO__11En<?*i#b2}-Thkdks@PjCai8ltG#d&}UG3$9m3mi=7A"
+        "TL_E9ex+e&L6SzqVF2Qq<n-Y>IOj>#Y{zSSMpE*C@^tK3_7tjyrpQ<qD-<3(9x?t61@N$wk5bmXrFcSS`bQYk>D&y})gra=-"
+        "0}bFBKd#oqT#0^hkWV7tWcg7M+J-SPhASdM(yeb#GCyeHgL2=ghKVZS*8nIYdv-n;nxyyE*Rhk26JNvDwa=p)~k=QW-ReKU6"
+        "=w)aKf^Gk?5J|~{5bH)E&*^9moen;Ph+(q9@ju4s)^{<&fwZmL9)%WbIpi`3XKCSl|QPJx(<q#*93U@>HJHf~OvY)NGDUEC3"
+        "rO-pkyxixtlHs=Fb2P_IIf*V~Q{To8{-kejP-b1}_1$4#<~SE|&s_c+zQs|h",
     ),
     "ibm-33722_P12A_P12A-2009_U2": (
         "euc_jp",
-        "c-rlhNlX+$7=^!{L0}LEMMYthWxy2>1(8ib#1U~9k$rVRQCvU)aY4i#g(xbDf*QDRBE$nX&Kx)zH8GHoaN%V1&d~fbnZ$#{c"
-        "z^_x`d?nZ*VWZs)vwb(pkcs>8w+s915ZqNu@G+-VaA8WEWwwhEMqx-tY9Vn1Yltms|h5CU_!7GN*HTc%R1JxfsKR{K_r`qVl"
-        "!KaCWfuVvW+<6Ng$CVwzGp|QrJl<yGUa<HujLtUNYFnehzSuLmcJ^N6F+ESsW*u9CFDcp8^UgqL>m&DdPkuImKzpIm1~hILC"
-        "P^xxhs(ahWQrxx!UysHKi;)N`F1+~gJw+@_H`G;x=E+~)xgdBkIydBRg#bh~cn8P93s1uuC;JFj^|2XA>tCtbYf0|Aa%|10E"
-        "6&a2Y28HVPvnD3>{akY-oEgirC6Pn&HYV{qR8bh-VVHuf_|NgV{>UT7+FJTR?xw8Xr^H*7OSe#iH?(#mOBcd@vi_l%p2Soiv"
-        "?V_H-Ao0IM%YHvi|LJnE;zu#*vg65aXLmCg`!Gy>`(u5B-YiEC3E3w1=uW!*_#`?m{m`+ekLkUGsk8dd3jc;4m4V7#<*uM|S"
-        "Gg;w+*R%hDtDE;!rw3r@Qp2c",
+        "c-rlhM@$t_7=^!iAn*Vmii*HP$^%isLJ`FV(xfS111x|DN>MD>uu+sE2u5sx2pHV3B8CM!*DhEZBr%YXxM5{<kBmPrFJYk}E"
+        "Fi(;{wHV7nLBsp-g}by0SyCo*s}r$9C5;kGcLHY5)*E$Vm0opVJ++MU_G9A;f)y|HsFgN{sdqlkRUb^%qBLog%Cp7$~LyMgD"
+        "}F0Ad;O#v5VbAvxmLxV?PIoA(n&05l;e%ByosjQb;9@bPjWb3^K{$D91R?2~Ltt4!NA-G-o(V9{Ch-jzZ2;L@^h*NC~BsQO+"
+        "eUQ^6Ika*gX$a)X=P;x>1v;x6~N&jTJ(O%1iw@rcLN(?BClJfWEup3+L2oYR}<wDW?Oyy7))=%AA>-qOuGdg!IkI_H1JvMNp"
+        "c$Iwz1%e}NEu4j|<O9z;R5l#OnYH^>KnMAXE#ymbH|NR&1({E_bqe0cSxr+l=(^pw@M4U+&YV&TQ<D!v5v(Q2Ahef?ae~UT^"
+        "{lxzgEu8zB{?q27#7|(<WyjO~*6wDo8^ka(_SgCby+y8$5^|Efqg!eJV@UM7^uyUby-yza6t}2nR#+H5s0>u@Dt85yyUJZb<"
+        "*ss9P`Rtz73RYqf}eP+",
     ),
     "ibm-1375_P100-2008": (
         "big5hkscs",
@@ -523,60 +524,60 @@ DOUBLE: Final = {
     ),
     "ibm-1373_P100-2002": (
         "cp950",
-        "c-rmUSx!@77=Yoo$SC4~D1!smstAb4q#%Q(3OH0n3ltO(WFC|%D1%d2g-dV??8qDA4hVJy#H1u8>HEKzC+FfjdH(P600FW%L"
-        "N+<%l1DxT9Ho$B6mgsroa7Y6oTh{`oTZd9$~n(DesF<{RC0+RmkDu&t6Zas>r_)iEjOs+CiUE+fkv8WriI(wp_Ml7(oP4Rba"
-        "9U`-9)(01A6GCkB2<sF;9r{lxIArpBKC&#sGs15oeeYUh$ey#u(=f6HM}!DW;iWmO18GV38%3dB=NJNbrG=tg^-@KC{jSn{4"
-        "rguYBV>6;$l)W^T#((|rPIJ%@k%l;7X~>2~<<PI3ceW}%FoJiSFScy`TcPIH>moM}#Tn$w(VPIH>moM}#Tn$w)-G-sOAoaQu"
-        "VDVh5-sX24cX-;#RGtFsEbDA^FX-;#RGtFsEbDGnf=1g;%)12l^bDGnf=1g;%)12lsr#aJ{<}{}{OQm2u@hdy}Gv=4@zI)#_"
-        "r#U<58X~{_$EmsJG^aVundUU7InCLB_YYRdVwL",
+        "c-rmUSx!@77=YooSddwn6coXVC?cp;PyvBb1wo2a)gq%+Z~)Y*I3TED6)b@*up@4WYk(CPlaiF=y#IT7axT7;=l?Db5F(F5g"
+        "vqCX!xU0PF(s5zMma|~N(GfvQB4iUI8H5f)N_(QoT7n7P7~n_O`N5fbDXDz3$${PHrlzwWv&qAD%a?slk42zCS7#X!!3I0qn"
+        "{W9#JSBK1{vZm!;El`Q4)-Cp9ehT5syjogr__s#W>HIV3H}OnPHX}q<P6J=9uR-Z+Oc)7FcA7_k7?Z89wouFD&zwZ+zzmEBs"
+        "`YHGc7%6M-++CzR83@W;>k{eM4QkNw@++W^6=DX^30ws?SN*PP}wr#a1;<}{}{&6(yjr#a1;<}{}{&1p_^ra8@NPIH!(xt+A"
+        ";%sr<$&1udwr#a1O&NQbv&1udwr#a1OPIH<w&1p_^nlsI5PIH<w&1p_^n$w)-OmmvkoaQW>BB{(~II)rROL*VC@0!z`?RU}m"
+        "w*NRa_nhW5r#aJ{<}{}{`|oxEj7N1#",
     ),
     "ibm-950_P110-1999": (
         "cp950",
-        "c-rlpX>1i$6vuz}EnO(^*visEOIf-g0tKW3N)bwn$SO+_P&PN}hFVZTASUujOpJ+!xb=%sWBjCvniwU-5Wc7h5E6~j@WkZ{q"
-        "M}WxZF!#i=8)FJ4>ih+NzXg^zcY8{-nr+V`MooJY32cr7;zFL$sw0K^65tb{TaYOQVe1+Lm0|13K`A_Mly=g6mx(vlu*i8${"
-        "5FZCNPn5DyXE2NnFEZu4M{SnMO6!nZZo1V-_`B&ur!}mm9c|dDJqWn^?d?>R3cQ4J_tnmT(J8S;lf!u##2W%4*iImUT3;p4-"
-        "^KMmBLfcd(f)Y-JnUxs$uNn|rvI9W-$t_wxV`@(??Dm`8Y&W_Gcg$9SA4*u!3)WFPw}qA1hVcTLtG^~**2ihA8#jn({<5l_v"
-        "(@S#+IzG?B?kD`s>QbnK5eU!GK53fC*J1=79UpE4c`EZ%fIT~#Q?PW%wF&{GXbrCcFnh|Kshs%8Oc(f7xQEUVn^C2_8Bx2?d"
-        "8-d1rxXdR$k2ZpiLL<<a51ILu5i|e15opYZ%Y6J)v=MZsj6h>PWaigJ%={rE(3lUG`Pf&{M$naS1RC=pGruY8OS|m<p~hagH"
-        "r}p(G|ZjfYRs8goipZ)Ib+Vum^0>#Ib+Vum^0>#Ib+Vum^0>#Ib+V4Gv>^UIb+V4Gv>^UIb+V4Gv>^UIb+V4Gv<srW6sQ&Gv"
-        "<srW6tbfSz~GsuIwDHwM1IwG?o28nY&EUnX&HE2~j_z62pD{O-b|St%;?_V!a$w(7S$}zxA%)<d5auKPOf%D#pdW6+cW=h;z"
-        "%u*NUn|%W%mxa(uUFqqJK@NzpEmf97Yf9QV&Pzk^G?EB-s&C>fh8bL_Z?yZj=q`baQmrX}zvN8{R_#?|!veWNzq7qvldD#7I"
-        "^tS0?uHqdI))v!}Vf4@I-KKL9(%A9=0GT(<Y*O<dH*NN=*+SaPzGn^61G99=XQ*jr390gVHE!>GqJS+9$CEU?-!PuXhac89-"
-        "mmZM%aTfQh)B)n6y_(Ao^;)wtZwKdRa?sDEq{jTBHEFx{IY~Mr=fWS$NL!BONNven7Iop;-w*noeE~Odw(J|C=j<=?btg~ub"
-        "!vN%Y+nj|cKdX2-b{Povwd5|4;9}Qc>0m9{6u`E*3cQEDN;WVX75Fg9Ic;)TGw9|?a?(<1ob%E?@Dd{UHoEM>u2I8iF~|ErF"
-        "};HTcQy<?{LwqY+ll?S>qod^4o`WTjFJlXr-KYQ4p7pBPMm5^}5ah8k^+U`S?bP#^U0alwv>M9Nq8lA-STN8o%^Q)X4ltbpB"
-        "*_PPvljRiZD0V{UaeUykW|o_y`=?==@Se{zpOIN~SmBW>3pe!u3@U(d#1EzalhAnDjV&Ess%f1T#q_b&_b=jU}Bdd!=z>rZL"
-        "SE7Z%FxWDf5w}d;b>yjL}V$D^9Uf&uWn<Aa9vJ*wewf{nq&tIwNgyuIb^1oNUPveq&#NW_3UJ<>j>u&17rjK=-Xq=Amwf#+9"
-        "qd)#ZaQ(A9c!sCxn0n1~T)kh*Got6TU9SA(X*;3(CN%#^U2AbS_ss3i)%upd)Pz}D5B}HROMX0N-%HHwyRb25%o%fL#+)%{%"
-        "o%fLy|q69(rpe;",
+        "c-rlpX>3$g6vuyeX1Y<zu$85SE<mARWh=H8v_&W_BC9M#K%wA9-B1f^5r~O=5))&hA#VL*)EGZ$q9#TOF@!H_0)#}PG_AONK"
+        "~%I!YfHy-=N;0T_@PFbXVNn#|2glzckjFBp7)#cI%(bjjtEg=q>)YrnPf4HY=)D=2;z)n6r&l#SaKQ1cqTBBN#t{g$rMmX5y"
+        "eblD$^)oIx{F`CbPJPGOlGdbC}CK=2OlBuA_oVuBVEHEaC=kq?#HQa}!HgN-fK%qn_p5%nEK{C97D?8rHIoTUpNrHnNEZHgg"
+        "+W*vd9;=MJ{BgGP3;i#xfCySayZ*-aDoaX%06AP=#Jhk1lYX=X3`c#Ow+f)@7kBnLQ1-jKJjUoO;F*z4wMtmdDLcxv&*52XS"
+        "OO^arH6mA4vGlp#L!?Yzsc<s@Q>X4a#-3T=1Q_Fn%@o*#PE;a&<`4lr>8#42+8G*)pYMD<v8EyoB<Qsv;e2ST05i;{fjX+~Q"
+        "wamvp4>y9ITqDq!PcidrLuUSYBhZ*nE%VVc;YQFKHv*0M6f?gmWaf_;fyR7lnU8!GZUmRJj6h>P#msL@`ohch|4?HuwKmnRe"
+        ">lutXf)=`tj-y8#+)%{X3QCL#+)%{X3QCL#+)%{X3QCL#+)%{%o%fL#+)%{%o%fL#+)%{%o%fL#+)%{%o%gWoH1u+%o%gWoH"
+        "1wiudE^7f-63cYb%h}bef8PpxE`1cdp2NIxXyHR3f;qzbR<m-WXeXA~MJ^*@NrX``h69m3=Jl{yDKaQ9ds6t@yE`T%21izD6"
+        "`pv<jEDL5}YeZIyPbC{46i<e&K&CCB}9&F|pi?~4BpH&MoB$Q-*b;rd?0%{vy%nP?6C=}EZGr*V}7f8VGR_eD*Rn^JIDF{?@"
+        "cnT@cTbT#Zu-rw&}TnIi#p)x0*vBdYOnQQV<nd?+?dt=+o;4_>M$`U=e@;SJRK91~}?=9Vfi#;p#;w9Yi^TF7kn{n+@j|&e;"
+        "{b<MiDs_OUXusyNN4?hU#M{C7DGU0!xYU?mv?lG+KBwtO$hq*x64I7q=~7z~eWJ^_?)QU!?JwX;s$}12J?C(duREEtuUFe6W"
+        "xFfz$?dbjc@y1%PxfsSKSq3K;2B0o=_le#wT709W=s7%oV*t~(zSl(YF&R>)S_#c5!B;kzbm!*ck#<*t)GdXCGzpEl=eCCZ;"
+        "8h1yyHX_$-H#9W{p2b<hPILw#3U0(ONn0vLG%WM?~s2n{}Nz8k^+U`S>P?ig3{`rP$B6Q1|<LNQP*E#xMP1l`{V^oj<KVr(D"
+        "VNI?<QGF}FUMFUNd6PnP!e_nJ$ZKe@*s9PyL(k+!QBe^7JjuV+KB7U%PLn2t!b=CMliU#q$H{fmSA`FY)z0rO_*`r{h&8uc<"
+        "J>aV-}E#c1Ux+DiKUvpKj*SAu~#_32_*%Hx7?Y~sy^H(T3rTOg;`QIx)pm9k)qHky%uZUjNbvF%Q)5p3~G)2ew+Ww}l(I5XH"
+        "xc*5VJi~K!Or7RAs@|{V8PRjvp0504YCER<#x(zFy4L)D?pf5ItIe%{sR<QY5B}HROMX0I-%HHwyRb25%o%fL#+)%{%o%fLg"
+        "S9^avIQXo",
     ),
     "ibm-1386_P100-2001": (
         "gbk",
-        "c-rlmTTo3=7{`C#sS}lM6gt9jP?TKCEkuPRDqSe0+#;7;3JG02c)=rPjE6?k6Vou`fjN&}GULgE!HXGY7!Qpx&6r6^+d6Z$i"
-        "H3CCPUfujpSAa_|GLiqTWhbizXb>u{P4$00HYX9AVCB(h7dvtBb*4vGLA^17|#SI5={(~Xl61~n2McgIGD~1W)e#rvzSdh3C"
-        "tmpxy)le3rHfFg)Cw*OIS(@%UI3|Qd!9=(nu$R)vRGHnXDs=^<=YwjpUF^9-GLgfI^Dc%od6%VJoGSv5j&n*v<}ivWwkRvWL"
-        "A?v5);6;2_l;;xI=zN)5Ff<2Wa%<0SQ*;xuPypphnQ_IBfw?*bd%4&v2-uZPyOR~_mL;G3|FfH7S6S@lPT{=xF{yL@s=I?{1"
-        "p?S$@hi22UwkJ9$i>&0jFFOtMzm(A#ZsBPs%6!UCo`xp*wA1@-Bvp>oIao(5xC_qKO;jBfYO556taHxOYU$5(VovR*{jd9H("
-        "TN0MnkG|n!|AG#s=6wCyCh=J%h;hd=o8Ig3xbK|b7<XHDmk*yjyoWZef!1B?uAz0;x@-I?#PwO959aJ`y>_jPUISWp4XwM@T"
-        "|?{sU!x$~hB&VbFqzee^&Mh7MtalTo+#%fB**24ZBYDs<U^C|RuBn#s?s-++o4GQ4aJ44cv*4f$gMJWdxZ`}TxX_Qr0aod>w"
-        "?)&JrdEb@&b{!c}V1Wq_bhbQ|mm3l+~%WJ}N#8iE?@PdQ|y~it9vLyRlTfFul8lDn=l0QW0CD>t@ny$2!Qn8LjH}xxIOYfwZ"
-        ")^`N~|AH(@+c&jb}~hEPsvcI__G=dWkczsF~_^N5@",
+        "c-rlmTTo3=7{`C#sS}lM6gt9jP?TKCEkq|IQRzY{<rcZ*Qb?$H@PbFo7!Qr6C#GS>19Kj|WX6*RgBLT*FdiCXnlY2ow5>B|n"
+        "`lVK?PShc|5<y_`mgK!zqR&S`&)ouA%H-v1Tl)y1QS9iV+bRh2qKAMEaQkKhVe{bBC*6ViL*>*3RAH&4F}Vi!A#;wU>37UB#"
+        "AjBGnaYHX8|dsvXDhAW(iA4V;Rd?K{_j0MFvhXS<M>OlEpf*Sx*id*hnsU<g<wa3MrzP&1|8BQnpe?Ioqh9lI`qZC%f296?@"
+        "oAHT&4l0S;2bAr5ndqtsHzF^+SBdQQ^7DNb{SMw)2GW^c#l*YI@^p9cIrv}U~SP+tK5gk=Pb;fCL;KQi<Wl~>>8Q`4MC#{;z"
+        "!deUL$JF`DV+e@z(ztz83l80S3v;UE{l@C$E^P%lyIJA9yh*-}3B>%^GU-qLQ6$6H|7L96cYaha){&|1BuJ?7Wc~LgbJ%?;5"
+        "Sl&GThL8UXI+U67^=q3XW|tzyUGHpqzsKvobAMypZQWgdeDd%e+O!5*cdfgI)?Mqa@u!f`XMHi4v$yrywK94QXx%lm?pk*Zt"
+        "^0qC!W<jox;nsQ)gadQi17sJb$UEeuFFWS+Yj5Q_z%d(X7{Zi67o!?Zy|TWk%F6wi&XK7;wq5a<(~G69EiBjOm#@tL)F$rv!"
+        "4bes$Jy;Bk%H&=nF_^<AA5ubsj0NS8aV#d;}8X_VD$n@|P6XiL`cOseEaAcZ*bvLf)n$wkG$@q}h&jkasgy)$Q|m^9%!NY4P"
+        "w?c_wedc&eUBD%K96oYL(2J)|#C&!T^i&q^YjQ2",
     ),
     "ibm-1383_P110-1999": (
         "gb2312",
-        "c-rmRS#M5J6vpx2sach(xrR=(W~yk-YMyGIhtitonVRRB#5~jB%4ZOF5<Y?}d;;9`LPB0e6A~9~)GM0o{l8czYwfj8p66uW?"
-        "1M;xdg^PSp+*{OqNzm9Bx$aNWG$s=rL{KNYNx#pQgzfxXI-R8mmyP@uDZ#Vqq`n@>ZP|n`s$~@Tm$48Xpq736&PZuVTK!Fq)"
-        "|pIG{#utj5onVlT0?nRMQlhZibm=nQe}_=9zDSg%(+CiKUh)w%iIOO0BfYYHO^u&Uzbcw8>^$Y_-jHJM6T}ZhP!iW}p2IIOv"
-        "eWjyUR=<4!o~l+(^Q>zwm0xad-)&QzCOan&`~-Eh+_x7~5qJ@-BEP`T9Dm%2-(zW;qiab5qv{5X$){OH}cm;5<-RWY$DCRN3"
-        "!>E%(;+tM1(`BY8)SvB<zwNep3UeuyD^ACES*Kl8U9JD_9<+<oD%?bQFg73li;CmqW9()h{HF7@xo=XqkBAkKXdm#88d=CWQ"
-        "gYR{i;TbjC_h$X~zb#QLOO#t7dRZtcD6XoO{D>b?M6dgb@?ZVDSxrb2z5iI*S6`G|_9I_WnTy4~0**l$um",
+        "c-rmR*Kf~J7{~F~w`x|Ynzg!UZK|kE?Nxj4)~vnN-kZeUG`R9Nh&u^?f-C$5xaoyNQl-Cy#D%8y6HU%}Up(JD>*V>IoSXASB"
+        "tZj-8fv7mCYov{Nps0sXemW2sak8Jt#;b$AWcV|bk;>z=`v)>lC7KWa^&ivr(SyNqpyDY8z9d>`34zmhyp_mGu#LxjWXI8V-"
+        "*@_ya^_nWU?uynr6Bgip(_2Y;(*t&wL9kw8&yhEVayXE3CB2YQ;*dvDP~4ZLm?PO*Y$Nt8KR1VW(Yo+hebN_A7J1L5Cc6#8J"
+        "l_cfv`hoOZ@p=bU%JMVDN5rE1QOuDa&B8*aMgwma^+=e`FXdgQV4A361z|9wSqUH||1ac=+g$%pTo)Smp9O^Vs%n0=m69u>V"
+        "Wsd1k#e~7>MLp-fcQ^b!~b*Rm%Ma|0^=H<j;)@Q$b7yYF^fqzHPJ?I{E4+PzV?t#BX?$_Ua8R0C#9SFJyg6={0K+rwtUXK}>"
+        "S+l%%r9b|*M3vd1yb96lLebEbv1oC%{gf(t+fP*R=I6_5Lb~YV=c>9yQA%00zoN=lS@{ii-e{!",
     ),
     "ibm-970_P110_P110-2006_U2": (
         "euc_kr",
-        "c-rmK*;bAL0EOY_3y~>=@+XSlkfBLPAyj6HB87yA%%aH@Wyr9Wnd(<-ao(MD8=Z9tEqym(TH5c)K7IGv2*jCWvMJ(CHBEx)W"
-        "|(P~*%Hk$*E~t)TVSDNDHe%HwOE=ZmP(glndPEZSZS5jGOe-JI_qW0mLpf54f1WY$z}z%C{$#tZMG}6!%n-DC{<>+J@(pXzX"
-        "J|B<gjuTjyS4Pm1B;pc0!F>C!KOyoipm4b<TMWF1V=CC6_h1;;L(|yWyr=ZfkbOT`gL*Y1iSN`yP1ckxq|2(WTo{&ph`+kC$"
-        "F~?M>(z@zy)<eelsIpMCLFuRi@^z8Nqm@^kFpCG`8-6a3Qr=lVhLeI$HAI72X++ZY`liiLfG-%S3Gi4Fb)<4Roh)B",
+        "c-rmM*;b7K0LAg&mlTmqDaV+OGUq5$$WT;DqKs)WrIcA@$`lo?C1W_WR_=Qfui?%kv^dK<Aj{eRn|-lw_P*E%B$y!4L`jlOG"
+        "Fgf#rb;zUn(1bkX_nd2&5<F~Tp{z!x4=S+ES6=7Y+*~~$hFLJE3CB2YHQ?KD`K5|1=ibOqfIs|w8d826xnWvopvc!Vz)g?l_"
+        "|GZg-ZKW*{|9G2i2%`$YDnub<A;fPN>(QQIlpTopRb4XSFz|Rh#qLb-3W7OD?<Os%x(6bi++uZn^D_yYA_B-vbXl@>q{2p6b"
+        "=7-!sn*#CnFjFzBUMUVG!McZR(8!ADV_d^Y?m^Di^r75rBH=k<eN<lB$2*aHZ@M_R&PN24(x=MPixCBDJm;3qDRMA!",
     ),
     "windows-949-2000": (
         "cp949",
@@ -587,17 +588,17 @@ DOUBLE: Final = {
     ),
     "ibm-1363_P11B-1998": (
         "cp949",
-        "c-rmM+g6ML0LAg&m>H&&Mm14MDJD9Zm<mNvsL(;^NDeu4KFFz}XR&w+SDv9K@B&uXR;!hH3g3nH|88IHy)QOG4hV~gI_Qv?E"
-        "ZGjrk?V*&aYyAVP$;3uF~=1<q12`_CzY#kN~J2Nosm@StaEDAs#CAQc`1!9xG1ejvlf?Jc15c;S6$Pt!*w@w>T=U9w{`2$>y"
-        "Eqb>C<n(p!<eA@X#Z}MvNLWZo*?vOnT~>=U$ld(krjMF>S`IIrA1QTC!}#TdUrA?}Lv%S+j1#XJ3>k+1vep$@C9ep+FUM{DA"
-        "9+eEpu<5#3H?ULYbIkNLCpQ)%Vz<gXts8E>C|O#0jY20`!_=>{g*",
+        "c-rmM**??(0LAg|n6XBwjLIOUno_by36*Ruw2D+p_Q+P2qCATaPvOclc!FM_PuD(f%v1PZH0O7BuFg3Z2O(*~BGP5ZlqFk^6"
+        "LRG_>6Cn@opDxys6ywQcR{h3O(jZQRHj_qC6`^1aMd*xuDhYqO;xJZs8y$4gIgLkx$TZ-ceQBM=AQc=X!lTuPF=e7c;vAsp6"
+        "b=-nde@3>6O>|y)j_WTSMM??}K3<eKO*+QDeqUm^5YD7c*vkHD}&}MN7W<ZrO@eYkv4?-G*O&EBfyVTA@G{bo_wphivWC97_"
+        "KeO};=xI6uq5{+?L;Z{p8xQ_@Ru%rtDLHVA?v>a{tJ",
     ),
     "ibm-1363_P110-1997": (
         "cp949",
-        "c-rmM+cuN|0LAg&n88pYjB?0f(on)EIpk0dsdS*|pjJ+ygGxn3p=Ysj(<^k<Gk5|oV7YF!teU6jyJ+_RZeQ)aFE&Clghgb^k"
-        "}WDnu0syXb40!ZM-?hkET+UU$Cav3?yD0jRjF1Z?xb3$B-E*Q+8GVbYSg4zQj2rWYjr`Jb{#rh)TLXGUYA_fr{91<R}8u8n("
-        "Kz$aMLZfjTm*uU1P@GbKe6GO?c#S^><H9nlf$1tf%J8Tky<tFTAwqmDk=_^42@=EnD%yN1v=(^Vt{cHf$<W_UGXLCDlJ@g#u"
-        "O3@dK_OvbCN3EptDXdVz>=LDa9EpUUHViQOOVDKE`GruAETgCO_|nD!?|",
+        "c-rmM%U;X@0LAg|m>HE&)F@3c!jvwWYHH{r<&rLRL(wO6qma8u;#qvM=@nXe22aon__XfR#yo}p!kpjktj;-$gOCHlBBBn;l"
+        "dr%bg$_I7s3OIVIj%&hm=nsBJE>CKcU4X~E#Zu6XPt9iQjJ;{)T!5?(M3&Cnzd+^)}~#?C6{&R)TP@MJ+A82=bGzoxT)VQ0|"
+        "pHlcH12zMvWOa;jVk`n>6Ktho%!-W<2uP6SL;bTd?S<XO=8`?uD0Dyz<%`Z@u&02Oq8a<g+zjtov%iHx>UqK`Ruff{q_>{g5"
+        "9&Q~RR3vFr;(gp2d-{r)9h{U^DzoymGR{xRvz+y+7L7n-Fx`v",
     ),
     "ibm-5471_P100-2006": (
         "big5hkscs",
@@ -624,18 +625,18 @@ DOUBLE: Final = {
     ),
     "ibm-33722_P120-1999": (
         "euc_jp",
-        "c-rmMSyRq&7{>9>Ur3fHYoU@tmPE;(UABtII$5$s$i5p(WJ_Z$Da>e`dm&C8aH2QTJf4h0<1AA%zw3K&&s=jKeeanYkpU76G"
-        "{|6yhDb8hFvE?IY@|_Aq#A9EvBnv1f;8zSnq;yJnX*igZK@o(rkQSrJTuKQ+Z_4kDlpG{g^DatY@tOKTVknYmMgKsN~^54##"
-        "-yFS89WeHrZ^8GUY04wN0h%cBrz`F1ziq*FK+B+wXvb4yke25l0<!T&)vMs&mR|XVg3EobxWY=#tB>xaykgZn)`IR*Bp0xa*"
-        "z<_dU?)p+_Ej;;AOjV%@QB&%N-{E3duLqSae%-f7q2y$?Q0@7e0F#4p*W5=DQhdNcZZqFzpOmrwBz&_j|a_9Z^EQ@>}nDEj&"
-        "Jcl$$B`K>GC&raZf(it2C@4<T@cn{tK!F%u?2;PJDz`ytfmO%%&",
+        "c-rmM$y3j99LMp;7a_7`OQ;k=mXHuCTZ_GH(PZDZLXl!@S;I(VubGUyKg896i~bY+YC1M<naq4%&%=A>HSf#&d3Yl-#8AV;8"
+        "E%A;;*By|f-%M#XS@j#O*F}5Q%sd)nq<?>FjI<DX=X{6VYWHu$~4b>3uIYnk;RtCw$w7q<yaxtN~^4vXN|Si$ycDzdK+xC$!"
+        "0~0l_<5vR@-d1!%n-DDYx4md+oDdg#!+%^i`EZ4m;wgV~#uFq*G2i<E(SeyWpZrs@1scimPhXx#qfhH#BH;)2+08x7~5qJ@+"
+        "+v;Gstzd*Z2P&peOane3$&ue5sYjW%z+^WFy^eezkmj^3UBnL(8(>ZcmW80?7#I4`<%#y&s~@uEN9VlzGQXKI_A-`{)NU!w9"
+        "KT`7G#fq%)D;2?Mp-UGpV@E!=>gZDu29=r$sMmHb9Qt1",
     ),
     "ibm-954_P101-2007": (
         "euc_jp",
-        "c-rmMSyRq&7{>9>-(Cn=q9{@#OCc&-_9ca)>`V4tmh3yBl(A;l3~#^->9hk*^hTP;lj+bn%hb&8`X1af*W5?nd*()@pZ*3IX"
-        "pq5%NRVi#VTMaG!bqbe8*PlS#z`^W1gX+YG)cM)lTDFnsw~;2$uZpwxn`PWwmI_Tn`@r=3M{Ztp(4c=S!{`=mMO8^3M;L$+8"
-        "S%Ev)%@!HY!tYlg+lMP-&}es#M!<hn;rWZI8Y7+3$cF2OV<Q5l0<!+zBV0a@rYZom1<)3og2(&Sh6zb<K4*+;q!rcieT)eGf"
-        "cT?~%uzXwc}XCe5+VSf}S+c<Ghb-e~dGJMVq)(I=mM(JHlTtFIEjWUopT{iW*3=<SJmIL|tKjemeH5=61@@tK+YBcnyZueLw"
-        "!Pf=xiM|$^8;D7QhI0)W@_dxI-ya$5!;5`t$2k(J@@f)Wh2af",
+        "c-rmMSyRt(7>4oBPqt(&q0(y0zGaDQ$xaa}vTrT2hh*P(L#1SEhBx4aICYQ{y%YX59X8G~nfcz=!83EubMjmV4<dua8ElB5h"
+        "8Zs22nj|SWwbHI8YfYb@sdq2(IhESrI{>UhD=$q<(OisX{MVY*G#j_Hpg7^%(uWoi!7FBiKUiVF5e0(6<B4pHP%|E(0WBS*l"
+        "3f@w%BT$?RF?uVy9h7?Y75WWy)39XTM4Z9CXNGM;vv`aVMN~N|kCgYMoZ+jI+);?}Cdisdw2GS2eh%(RDZ6bjxjb+;z`=4?O"
+        "h9V^2Kw%yTcijNO^)wKtkHYw=dAHt)21?}Lv%`K+U7=YM8EC5rl}`ZET4qJGY+E?;6FpqqHn?{Bf0lh~QrD(~0#p7y7x^hZ}"
+        "l?@r)f@-;XJ-h=l*@E*Jeg7@G(5WENPfxqzwFriYw",
     ),
 }

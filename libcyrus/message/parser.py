@@ -118,10 +118,11 @@ class Parser:
             self._content(part)
             return None
         self._boundaries.append(boundary)
+        depth = len(self._boundaries)
         preamble = BodyPart()
         self._measure(preamble)
         default = _RFC822 if part.subtype == b"DIGEST" else _PLAIN
-        return _Container(part, len(self._boundaries), default, preamble)
+        return _Container(part, depth, default, preamble)
 
     def _next_default(self, container: _Container) -> tuple[bytes, bytes] | None:
         """The default type of the container's next part, None when it has no more."""
