@@ -29,6 +29,7 @@ from imap.imapd.commands import (
     create,
     delete,
     enable,
+    fetch,
     idle,
     login,
     logout,
@@ -131,5 +132,7 @@ COMMANDS: dict[str, Command] = {
     "CHECK": Command(no_arguments, noop.run, State.SELECTED, Tell.AFTER_WITH_EXPUNGES),
     "CLOSE": Command(no_arguments, partial(close.run, expunge=True), State.SELECTED),
     "UNSELECT": Command(no_arguments, partial(close.run, expunge=False), State.SELECTED),
+    "FETCH": Command(fetch.parse, partial(fetch.run, by_uid=False), State.SELECTED),
+    "UID FETCH": Command(fetch.parse, partial(fetch.run, by_uid=True), State.SELECTED),
     "UID": Command(no_arguments, _uid, State.SELECTED),
 }

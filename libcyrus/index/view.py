@@ -224,6 +224,23 @@ class IndexView:
 
     # telling
 
+    def new_flag_names(self) -> bool:
+        """Take over the mailbox's flag names; whether FLAGS must be sent again."""
+        slots = self.mailbox.header.flags
+        if slots == self.flag_slots:
+            return False
+        self.flag_slots = list(slots)
+        self._flag_lists.clear()
+        return True
+
+    def new_exists(self) -> int | None:
+        """Count untold messages as told; the number for EXISTS if it differs from the last one."""
+        count = len(self.picture)
+        if count == self.picture.told:
+            return None
+        self.picture.told = count
+        return count
+
     def changes(self, *, expunges: bool, refresh: bool = True) -> Updates:
         """See ``updates.SelectedView.changes``."""
         if refresh and not self._gone and not self.mailbox.unchanged():
@@ -236,14 +253,8 @@ class IndexView:
             return Updates(expunged=self.picture.empty(), exists=None, mailbox_gone=True)
         picture = self.picture
         said = picture.tell_expunged() if expunges and picture.gone else ()
-        count = len(picture)
-        new_exists = count if count != picture.told else None
-        picture.told = count
-        slots = self.mailbox.header.flags
-        names_changed = slots != self.flag_slots
-        if names_changed:
-            self.flag_slots = list(slots)
-            self._flag_lists.clear()
+        new_exists = self.new_exists()
+        names_changed = self.new_flag_names()
         if not said and new_exists is None and not names_changed and not picture.pending:
             return NOTHING_NEW
         return Updates(
@@ -316,6 +327,30 @@ class IndexView:
         made = b"(" + b" ".join(words) + b")"
         self._flag_lists[key] = made
         return made
+
+    # changing
+
+    def mark_seen(self, numbers: list[int]) -> None:
+        """Set \\Seen on messages that lack it, as fetching their bodies does; the caller has the right."""
+        unseen = [number for number in numbers if not self.system_flags(number) & SEEN]
+        if not unseen:
+            return
+        picture = self.picture
+        with self.locked(write=True) as mailbox:
+            uids = []
+            for number in unseen:
+                recno = picture.recnos[number - 1]
+                if not recno:
+                    continue
+                record = mailbox.record(recno)
+                if record.expunged:
+                    continue
+                if self.seen.internal:
+                    record.system_flags |= SEEN
+                mailbox.rewrite(record)
+                uids.append(record.uid)
+            if not self.seen.internal:
+                self.seen.mark(uids, is_seen=True)
 
     # removing and leaving
 

@@ -320,6 +320,16 @@ class Mailbox:
             )
         return None
 
+    def cache_at(self, offset: int, crc: int, *, archived: bool, end: int = 0) -> memoryview:
+        """The cache record at this place; unlike ``cache``, a bad one is not repaired.
+
+        Raises IoError or MailboxChecksum; the view stays valid.
+        """
+        try:
+            return self._cache_file(archived).read(offset, crc, end=end)
+        except (OSError, ValueError) as error:
+            raise IoError from error
+
     def message_path(self, record: IndexRecord) -> str:
         return self.paths.message(record.uid, archived=record.archived)
 

@@ -1,0 +1,316 @@
+"""FETCH responses: what is asked of each message, spelt for the wire.
+
+The order of the items in a response is the server's, whatever the client asked in; flags that changed
+come along unasked. A message that cannot be read is told with an untagged OK and left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from itertools import chain
+
+from imap.imapd.response import astring
+from imap.imapd.session import Session
+from libcyrus import options as opt
+from libcyrus.base import times
+from libcyrus.errors import CyrusError
+from libcyrus.index import contents
+from libcyrus.index.contents import Fields, MessageFile
+from libcyrus.index.view import IndexView
+from libcyrus.mailbox.index_record import CACHE_VERSION
+from libcyrus.message import cached_headers
+from libcyrus.message.prune import FieldFilter
+
+_CHUNK = 96 * 1024
+"""Responses are handed to the stream in pieces of about this size, in octets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """``label`` is what stands before the value. ``kind`` is as in ``contents.place``, "" for content.
+
+    ``start`` and ``count`` are those of a partial fetch, ``count`` 0 for none. Only HEADER.FIELDS has
+    ``names``, ``inverted`` and ``trail``, what stands behind the list of names.
+    """
+
+    label: bytes
+    path: tuple[int, ...]
+    kind: str
+    start: int = 0
+    count: int = 0
+    names: tuple[bytes, ...] = ()
+    inverted: bool = False
+    trail: bytes = b""
+
+
+@dataclass(slots=True)
+class FetchItems:
+    """What to show of each message."""
+
+    flags: bool = False
+    uid: bool = False
+    internaldate: bool = False
+    size: bool = False
+    envelope: bool = False
+    bodystructure: bool = False
+    body: bool = False
+    rfc822: bool = False
+    rfc822_header: bool = False
+    rfc822_text: bool = False
+    set_seen: bool = False
+    header_lines: list[bytes] = field(default_factory=list)
+    header_lines_not: list[bytes] = field(default_factory=list)
+    field_sections: list[Section] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
+
+
+def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool, mark_seen: bool) -> bool:
+    """Send the responses for a sequence set; whether it names any message.
+
+    Raises an error of the library when the mailbox cannot be read.
+    """
+    view = session.selected()
+    assert isinstance(view, IndexView)
+    with view.locked(write=False):
+        pass
+    ranges = list(view.picture.numbers(sequence, by_uid=by_uid))
+    if mark_seen:
+        view.mark_seen([number for low, high in ranges for number in range(low, high + 1)])
+    if view.new_flag_names():
+        session.out.flags(view)
+    exists = view.new_exists()
+    if exists is not None:
+        session.out.exists(exists, view.recent)
+    writer = _Writer(session, view, items, by_uid=by_uid)
+    writer.write(ranges)
+    return bool(ranges)
+
+
+class _Writer:
+    def __init__(self, session: Session, view: IndexView, items: FetchItems, *, by_uid: bool) -> None:
+        self._session = session
+        self._view = view
+        self._items = items
+        self._by_uid = by_uid
+        self._dates: dict[int, bytes] = {}
+        self._needs_file = bool(
+            items.rfc822 or items.rfc822_header or items.rfc822_text or items.sections
+        )
+        self._max_lines = session.process.config[opt.maxheaderlines]
+        self._parts: list[Callable[[Fields, memoryview | None, MessageFile], bytes]] = []
+        self._needs_cache = items.envelope or items.bodystructure or items.body
+        self._plan()
+
+    def write(self, ranges: list[tuple[int, int]]) -> None:
+        out = self._session.out
+        make: Callable[[int], bytes] = self._one
+        numbers: Iterable[int] = chain.from_iterable(range(low, high + 1) for low, high in ranges)
+        if self._view.picture.pending:
+            numbers, make = self._with_news(set(numbers))
+        chunk: list[bytes] = []
+        size = 0
+        for number in numbers:
+            response = make(number)
+            chunk.append(response)
+            size += len(response)
+            if size >= _CHUNK:
+                out.write(b"".join(chunk))
+                chunk.clear()
+                size = 0
+        out.write(b"".join(chunk))
+
+    def _with_news(self, wanted: set[int]) -> tuple[Iterable[int], Callable[[int], bytes]]:
+        """The wanted messages and, in their places, those whose flags changed."""
+        picture = self._view.picture
+        changed = {number for uid in picture.pending - picture.gone if (number := picture.msgno(uid))}
+
+        def make(number: int) -> bytes:
+            return self._one(number) if number in wanted else self._news(number)
+
+        return sorted(wanted | changed), make
+
+    def _news(self, number: int) -> bytes:
+        view = self._view
+        uid = view.picture.uids[number - 1]
+        view.picture.pending.discard(uid)
+        suffix = b" UID %d" % uid if self._by_uid else b""
+        return b"* %d FETCH (FLAGS %b%b)\r\n" % (number, view.flags(number), suffix)
+
+    # one message
+
+    def _one(self, number: int) -> bytes:
+        view = self._view
+        try:
+            found = contents.fields(view, number)
+        except CyrusError:
+            return b""
+        file = MessageFile(view, number, found)
+        try:
+            if self._needs_file:
+                file.open()
+            return self._response(number, found, file)
+        except CyrusError:
+            return b"* OK Message %d no longer exists\r\n" % number
+        finally:
+            file.close()
+
+    def _response(self, number: int, found: Fields, file: MessageFile) -> bytes:
+        view, items = self._view, self._items
+        uid = found.uid
+        words: list[bytes] = []
+        if items.flags or uid in view.picture.pending:
+            words.append(b"FLAGS " + view.flags(number))
+        if items.uid:
+            words.append(b"UID %d" % uid)
+        if items.internaldate:
+            words.append(self._internaldate(found.internaldate))
+        if items.size:
+            words.append(b"RFC822.SIZE %d" % found.size)
+        record = None
+        if self._needs_cache:
+            try:
+                record = contents.cache_record(view, number, found)
+            except CyrusError:
+                record = None
+        for part in self._parts:
+            word = part(found, record, file)
+            if word:
+                words.append(word)
+        view.picture.pending.discard(uid)
+        if not words:
+            return b""
+        return b"* %d FETCH (%b)\r\n" % (number, b" ".join(words))
+
+    def _internaldate(self, when: int) -> bytes:
+        known = self._dates.get(when)
+        if known is None:
+            known = b'INTERNALDATE "%b"' % times.to_rfc3501(when).encode("ascii")
+            if len(self._dates) < 10000:
+                self._dates[when] = known
+        return known
+
+    # the items that depend on the cache record or the message, made ready once a command
+
+    def _plan(self) -> None:
+        items, add = self._items, self._parts.append
+        if items.envelope:
+            add(_cache_item(b"ENVELOPE ", contents.ENVELOPE))
+        if items.bodystructure:
+            add(_cache_item(b"BODYSTRUCTURE ", contents.BODYSTRUCTURE))
+        if items.body:
+            add(_cache_item(b"BODY ", contents.BODY))
+        if items.rfc822_header:
+            add(lambda found, _record, file: b"RFC822.HEADER " + _piece(file, 0, found.header_size))
+        elif items.header_lines or items.header_lines_not:
+            self._plan_header_lines()
+        if items.rfc822_text:
+            add(
+                lambda found, _record, file: b"RFC822.TEXT "
+                + _piece(file, found.header_size, found.size - found.header_size)
+            )
+        if items.rfc822:
+            add(lambda found, _record, file: b"RFC822 " + _piece(file, 0, found.size))
+        for section in items.field_sections:
+            self._plan_fields(section)
+        for section in items.sections:
+            self._plan_section(section)
+
+    def _plan_header_lines(self) -> None:
+        items = self._items
+        self._needs_file = True
+        keep = FieldFilter(items.header_lines, max_lines=self._max_lines)
+        drop = FieldFilter(items.header_lines_not, inverted=True, max_lines=self._max_lines)
+
+        def lines(found: Fields, _record: memoryview | None, file: MessageFile) -> bytes:
+            header = file.read(0, found.header_size)
+            kept = keep.apply(header) if items.header_lines else drop.apply(header)
+            return b"RFC822.HEADER {%d}\r\n%b\r\n" % (len(kept) + 2, kept)
+
+        self._parts.append(lines)
+
+    def _plan_fields(self, section: Section) -> None:
+        names = b" ".join(astring(name) for name in section.names)
+        label = b"BODY[%b (%b)%b " % (section.label, names, section.trail)
+        fields = FieldFilter(section.names, inverted=section.inverted, max_lines=self._max_lines)
+        path = section.path
+        cached = not path and not section.inverted
+        cached = cached and all(cached_headers.min_version(name) <= CACHE_VERSION for name in section.names)
+        if cached or path:
+            self._needs_cache = True
+        if not cached:
+            self._needs_file = True
+
+        def value(found: Fields, record: memoryview | None, file: MessageFile) -> bytes:
+            if cached:
+                if record is None:
+                    return label + b'""'
+                header = bytes(contents.item(record, contents.HEADERS))
+            else:
+                where = (0, found.header_size) if not path else _place(record, path, "FIELDS")
+                if where is None or not where[1]:
+                    return label + b"NIL"
+                header = file.read(*where)
+            kept = fields.apply(header) + b"\r\n"
+            if section.count:
+                kept = kept[section.start : section.start + section.count]
+            if not kept:
+                return label + b'""'
+            return b"%b{%d}\r\n%b" % (label, len(kept), kept)
+
+        self._parts.append(value)
+
+    def _plan_section(self, section: Section) -> None:
+        label, path, kind = section.label + b" ", section.path, section.kind
+        start, count = section.start, section.count
+        # the text of a multipart without parts is empty, so its size is in the cache only
+        by_table = bool(path) or kind == "TEXT"
+        if by_table:
+            self._needs_cache = True
+
+        def value(found: Fields, record: memoryview | None, file: MessageFile) -> bytes:
+            where: tuple[int, int] | None
+            if by_table:
+                if record is None:
+                    return b""
+                where = _place(record, path, kind)
+            elif kind == "HEADER":
+                where = (0, found.header_size)
+            else:
+                where = (0, found.size)
+            if where is None:
+                return label + b"NIL"
+            return label + _piece(file, where[0], where[1], start, count)
+
+        self._parts.append(value)
+
+
+def _place(record: memoryview | None, path: tuple[int, ...], kind: str) -> tuple[int, int] | None:
+    if record is None:
+        return None
+    try:
+        return contents.place(record, path, kind)
+    except ValueError:
+        return None
+
+
+def _cache_item(label: bytes, wanted: int) -> Callable[[Fields, memoryview | None, MessageFile], bytes]:
+    def value(_found: Fields, record: memoryview | None, _file: MessageFile) -> bytes:
+        if record is None:
+            return b""
+        return label + contents.item(record, wanted)
+
+    return value
+
+
+def _piece(file: MessageFile, offset: int, size: int, start: int = 0, count: int = 0) -> bytes:
+    """A literal with part of a message; its announced size holds even if the file is too short."""
+    if count:
+        size = min(max(size - start, 0), count)
+    if not size:
+        return b'""'
+    data = file.read(offset + start, size)
+    if not data:
+        return b'""'
+    mark = b"~" if b"\0" in data else b""
+    return b"%b{%d}\r\n%b" % (mark, size, data.ljust(size, b" "))

@@ -1,0 +1,140 @@
+"""What FETCH reads of messages: index fields, cache items, pieces of the message file.
+
+All of it may be read without the index lock, as long as the mailbox has not been released: records found
+under the lock stay where they are, and so do cache records and message files.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from struct import Struct
+from typing import Final, NamedTuple
+
+from libcyrus.base import xlog
+from libcyrus.errors import CyrusError, IoError
+from libcyrus.index.view import IndexView
+from libcyrus.mailbox.index_record import ARCHIVED
+from libcyrus.message.section import SectionTable
+
+log = logging.getLogger(__name__)
+
+ENVELOPE: Final = 0
+BODYSTRUCTURE: Final = 1
+BODY: Final = 2
+SECTION: Final = 3
+HEADERS: Final = 4
+
+_FIELDS = Struct(">I I 4x I I 4x I 4x I 20x I 44x I")
+_OLD_FIELDS = Struct(">I I 4x I I 4x I 4x I 20x I")
+
+
+class Fields(NamedTuple):
+    """The fixed fields of an index record that FETCH shows or needs."""
+
+    uid: int
+    internaldate: int
+    size: int
+    header_size: int
+    cache_low: int
+    flags: int
+    cache_high: int
+    cache_crc: int
+
+
+def fields(view: IndexView, number: int) -> Fields:
+    """Raises IoError for a message whose record is there no more."""
+    data = view.record_data(number)
+    if view.picture.size == 112:
+        return Fields._make(_FIELDS.unpack_from(data))
+    crc = int.from_bytes(data[-8:-4], "big")
+    return Fields._make((*_OLD_FIELDS.unpack_from(data), crc))
+
+
+def cache_record(view: IndexView, number: int, found: Fields) -> memoryview:
+    """The checked cache record. A damaged one is computed anew; raises an error only if that fails too."""
+    mailbox = view.mailbox
+    offset = found.cache_low | (found.cache_high & 0xFFFF0000) << 16
+    picture = view.picture
+    recno = picture.recnos[number - 1]
+    after = recno * picture.size
+    # where the next record begins, this one probably ends
+    end = int.from_bytes(picture.data[after + 24 : after + 28], "big") if after < len(picture.data) else 0
+    try:
+        return mailbox.cache_at(offset, found.cache_crc, archived=bool(found.flags & ARCHIVED), end=end)
+    except CyrusError:
+        return mailbox.cache(mailbox.record(recno))
+
+
+def item(record: memoryview, wanted: int) -> memoryview:
+    """One item of a cache record."""
+    at = 0
+    for _ in range(wanted):
+        at += 4 + (int.from_bytes(record[at : at + 4], "big") + 3 & ~3)
+    size = int.from_bytes(record[at : at + 4], "big")
+    return record[at + 4 : at + 4 + size]
+
+
+class MessageFile:
+    """The file of one message, opened when first read. Reads past its end are short."""
+
+    def __init__(self, view: IndexView, number: int, found: Fields) -> None:
+        self._path = view.mailbox.paths.message(found.uid, archived=bool(found.flags & ARCHIVED))
+        self._name = view.mboxname
+        self._fd = -1
+
+    def open(self) -> None:
+        """Raises IoError, which is logged, when the file cannot be opened."""
+        if self._fd < 0:
+            try:
+                self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                xlog.ioerror(
+                    log, "map message file failed", error, filename=self._path, mailbox=self._name
+                )
+                raise IoError from error
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Raises IoError."""
+        self.open()
+        try:
+            data = os.pread(self._fd, size, offset)
+            while len(data) < size:
+                more = os.pread(self._fd, size - len(data), offset + len(data))
+                if not more:
+                    break
+                data += more
+        except OSError as error:
+            xlog.ioerror(log, "read message file failed", error, filename=self._path, mailbox=self._name)
+            raise IoError from error
+        return data
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def place(record: memoryview, path: tuple[int, ...], kind: str) -> tuple[int, int] | None:
+    """Offset and size of a section of the message; None if there is no such part.
+
+    ``kind`` is "" for the part's content, "MIME", "HEADER", "TEXT", or "FIELDS" for the header that
+    HEADER.FIELDS looks into, which is the part's own if that is no message. Raises ValueError for a
+    damaged section item.
+    """
+    table = SectionTable(item(record, SECTION))
+    if kind in ("HEADER", "TEXT", "FIELDS"):
+        inner = table.message(path)
+        if inner is None and kind == "FIELDS":
+            inner = table.find(path)
+        if inner is None:
+            return None
+        if kind == "TEXT":
+            return inner.content_offset, inner.content_size
+        return inner.header_offset, inner.header_size
+    part = table.find(path)
+    if part is None or not path or 0 in path:
+        return None
+    if kind == "MIME":
+        return part.header_offset, part.header_size
+    return part.content_offset, part.content_size
