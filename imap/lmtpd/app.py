@@ -18,6 +18,7 @@ from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
 from libcyrus.server import starttls
 from libcyrus.server.program import Service
+from libcyrus.server.shutdown_file import ShutdownWatch
 from libcyrus.server.telemetry import Usage
 from libcyrus.version import VERSION
 
@@ -110,6 +111,7 @@ class Lmtpd:
     tls: TlsContext | None
     tls_enabled: bool
     preauthorized: bool
+    shutdown: ShutdownWatch
     usage: Usage = field(default_factory=Usage)
     messages_without_id: int = 0
     _store: MailStore | None = None
@@ -184,4 +186,5 @@ def build(service: Service) -> Lmtpd:
         tls=starttls.build_context(config, "lmtp"),
         tls_enabled=starttls.enabled(config),
         preauthorized=any(letter == "a" for letter, _ in service.options),
+        shutdown=ShutdownWatch(config),
     )

@@ -82,7 +82,6 @@ def _to_recipient(app: Lmtpd, delivery: Delivery, recipient: Recipient) -> MboxN
         _into(app, delivery, recipient, name, need=acl.POST)
         return name
     inbox = name.with_boxes()
-    recipients.lookup(app, inbox)
     if name.boxes:
         try:
             return _into_folder(app, delivery, recipient, name)

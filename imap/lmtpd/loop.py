@@ -9,7 +9,6 @@ from imap.lmtpd.parse import ParseError
 from imap.lmtpd.session import Session, Trust
 from libcyrus.base.xlog import NOTICE
 from libcyrus.prot import ConnectionClosed, LineTooLong, ProtError
-from libcyrus.server import shutdown_file
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ def _next(session: Session) -> tuple[str, ...]:
         log.log(NOTICE, "command: %s", line.decode("utf-8", "backslashreplace"))
     found = command_table.find(line)
     if found is None or not found[0].always:
-        closed = shutdown_file.message(session.app.config)
+        closed = session.app.shutdown.message()
         if closed is not None:
             session.over = True
             return (f"421 4.3.2 {closed}",)

@@ -41,24 +41,24 @@ def resolve(
     if address:
         name = _named_by(app, address)
         try:
-            name = verify(app, name, ignorequota=ignorequota, size=size, authstate=authstate)
-            return Recipient(name, address, ignorequota)
+            name, entry = verify(app, name, ignorequota=ignorequota, size=size, authstate=authstate)
+            return Recipient(name, entry.partition, ignorequota)
         except CyrusError as error:
             failure = error
     if app.settings.catchall:
         name = app.namespace.rules.from_userid(app.settings.catchall)
-        verify(app, name, ignorequota=ignorequota, size=size, authstate=authstate)
-        return Recipient(name, address, ignorequota)
+        name, entry = verify(app, name, ignorequota=ignorequota, size=size, authstate=authstate)
+        return Recipient(name, entry.partition, ignorequota)
     raise failure
 
 
 def verify(
     app: Lmtpd, name: MboxName, *, ignorequota: bool, size: int, authstate: AuthState | None
-) -> MboxName:
+) -> tuple[MboxName, MboxEntry]:
     """Raise unless mail for ``name`` can be taken; its INBOX counts for a user, rights only elsewhere.
 
-    Returns the name to deliver to: another than ``name`` only for a shared folder that was found by
-    ``lmtp_fuzzy_mailbox_match``.
+    Returns the name to deliver to (another than ``name`` only for a shared folder that was found by
+    ``lmtp_fuzzy_mailbox_match``), and the entry of the mailbox that was looked at.
     """
     inbox = name.with_boxes() if name.userid is not None else name
     store = app.store
@@ -83,7 +83,7 @@ def verify(
     userid = name.userid
     if userid is not None and app.denied(userid, app.config.ident) is not None:
         raise MailboxDisabled
-    return name
+    return name, entry
 
 
 def lookup(app: Lmtpd, name: MboxName) -> MboxEntry:

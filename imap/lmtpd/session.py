@@ -30,10 +30,10 @@ class Trust(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """An accepted RCPT: the mailbox its address names, and the address itself for the log."""
+    """An accepted RCPT: the mailbox its address names, and the partition of that (of its INBOX)."""
 
     mboxname: MboxName
-    address: str
+    partition: str | None
     ignorequota: bool
 
 

@@ -25,3 +25,23 @@ def message(config: Config) -> str | None:
         log.debug("Shutdown file: %s, closing connection", text)
         return text
     return None
+
+
+class ShutdownWatch:
+    """``message`` for who asks before every command; looks again when the directory changed."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._directory = os.path.join(config.directory, "msg")
+        self._changed: int | None = None
+        self._message: str | None = None
+
+    def message(self) -> str | None:
+        try:
+            changed = os.stat(self._directory).st_mtime_ns
+        except OSError:
+            return None
+        if changed != self._changed or self._message is not None:
+            self._message = message(self._config)
+            self._changed = changed
+        return self._message

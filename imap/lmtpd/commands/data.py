@@ -17,8 +17,8 @@ from libcyrus.errors import (
     MessageBadHeader,
     MessageContainsNull,
     NoSpace,
+    PartitionUnknown,
 )
-from libcyrus.mailbox.mailstore import MailStore
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
     app = session.app
     now = int(time.time())
     try:
-        stage = _new_stage(app.store, app, transaction, now)
+        stage = _new_stage(app, transaction, now)
     except CyrusError as error:
         session.transaction = None
         return (f"451 4.3.{_detail(error)} cannot create temporary file: {error}",)
@@ -91,18 +91,15 @@ def _answer(
     return tuple(lines)
 
 
-def _new_stage(store: MailStore, app: Lmtpd, transaction: Transaction, now: int) -> Stage:
-    """In the partition of the first recipient that has one."""
-    rules = app.namespace.rules
-    failure: CyrusError | None = None
-    for recipient in transaction.recipients:
-        name = recipient.mboxname
-        inbox = name.with_boxes() if name.userid is not None else name
+def _new_stage(app: Lmtpd, transaction: Transaction, now: int) -> Stage:
+    """In the partition of the first recipient where one can be made."""
+    partitions = dict.fromkeys(recipient.partition for recipient in transaction.recipients)
+    failure: CyrusError = PartitionUnknown()
+    for partition in partitions:
         try:
-            return Stage.for_mailbox(store, rules.from_internal(inbox.internal).internal, internaldate=now)
+            return Stage(app.store, partition, internaldate=now)
         except CyrusError as error:
             failure = error
-    assert failure is not None
     raise failure
 
 
