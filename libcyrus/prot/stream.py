@@ -300,7 +300,7 @@ class ProtStream:
                     deadline = time.monotonic() + self.timeout
                 self._wait(False, deadline)
             except (OSError, TlsError) as error:
-                raise ConnectionClosed(str(error)) from error
+                raise ConnectionClosed(getattr(error, "strerror", None) or str(error)) from error
         if not data:
             raise ConnectionClosed("end of file reached")
         self.bytes_in += len(data)
@@ -319,7 +319,7 @@ class ProtStream:
                 self._wait(True, deadline)
                 continue
             except (OSError, TlsError) as error:
-                raise ConnectionClosed(str(error)) from error
+                raise ConnectionClosed(getattr(error, "strerror", None) or str(error)) from error
             if sent == len(data):
                 return
             deadline = None
