@@ -31,6 +31,21 @@ class MessageAnnotations:
         if os.path.exists(self._db.path):
             yield from self._db.find(str(uid))
 
+    def all(self) -> Iterator[tuple[int, Annotation]]:
+        """Every annotation with the uid it belongs to."""
+        if os.path.exists(self._db.path):
+            for annotation in self._db.all():
+                if annotation.owner.isdigit():
+                    yield int(annotation.owner), annotation
+
+    def virtual(self, uid: int, version: int) -> list[str]:
+        """The words (``thrid`` and so on) of annotations that an index of this version keeps itself."""
+        return [
+            annotation.entry.removeprefix(synccrc.ANNOTATION_PREFIX)
+            for annotation in self.of(uid)
+            if not annotation.userid and synccrc.is_virtual(annotation.entry, version)
+        ]
+
     def crc_and_size(self, uid: int, version: int) -> tuple[int, int]:
         """One message's share of the annotation CRC and of the annotation quota."""
         crc = size = 0
@@ -42,13 +57,9 @@ class MessageAnnotations:
     def crcs_and_sizes(self, version: int) -> dict[int, tuple[int, int]]:
         """``crc_and_size`` of every message that has annotations."""
         found: dict[int, tuple[int, int]] = {}
-        if not os.path.exists(self._db.path):
-            return found
-        for annotation in self._db.all():
-            if annotation.owner.isdigit():
-                uid = int(annotation.owner)
-                crc, size = found.get(uid, (0, 0))
-                found[uid] = (crc ^ self.crc(uid, annotation, version), size + len(annotation.value))
+        for uid, annotation in self.all():
+            crc, size = found.get(uid, (0, 0))
+            found[uid] = (crc ^ self.crc(uid, annotation, version), size + len(annotation.value))
         return found
 
     def crc(self, uid: int, annotation: Annotation, version: int) -> int:
@@ -61,6 +72,10 @@ class MessageAnnotations:
     def write(self, uid: int, annotation: Annotation) -> None:
         """Store a value for this message at the next commit. Counting it is the caller's."""
         self._written.append((uid, annotation))
+
+    def forget(self, uid: int, entry: str) -> None:
+        """Remove a shared value at the next commit, leaving a tombstone."""
+        self._written.append((uid, Annotation(str(uid), entry, "", b"")))
 
     def remove(self, uid: int) -> None:
         """Remove a message's annotations at the next commit, leaving no trace."""

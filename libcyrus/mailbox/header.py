@@ -30,6 +30,9 @@ MAGIC: Final = (
 )
 
 
+_SPECIALS = frozenset(b'(){%*"\\')
+
+
 @dataclass(slots=True)
 class MailboxHeader:
     """``flags[n]`` is the name of user flag n, None where that is free; ``acl`` is tab-separated text."""
@@ -70,6 +73,12 @@ def unpack(data: bytes) -> MailboxHeader:
     if len(lines) < 4:
         raise MailboxBadFormat
     return _from_lines(*(os.fsdecode(line) for line in lines[:3]))
+
+
+def is_atom(flag: str) -> bool:
+    """Whether a user flag may have this name: the characters of an IMAP atom."""
+    octets = os.fsencode(flag)
+    return bool(octets) and not any(octet in _SPECIALS or not 0x20 < octet < 0x7F for octet in octets)
 
 
 def crc(data: bytes) -> int:

@@ -23,6 +23,7 @@ What an older version cannot hold is dropped when packing and 0 when unpacking.
 from __future__ import annotations
 
 import struct
+import time
 from dataclasses import dataclass, replace
 from typing import Final
 from zlib import crc32
@@ -215,6 +216,16 @@ def pack(record: IndexRecord, version: int = 17) -> bytes:
         fields.append(record.createdmodseq)
     body = layout.pack(*fields, record.cache_crc, 0)[:-4]
     return body + _CRC.pack(crc32(body))
+
+
+def complete_dates(record: IndexRecord, now: int) -> None:
+    """Give what a message lacks: internaldate is ``now``, gmtime the same, sentdate its day (local time)."""
+    record.internaldate = record.internaldate or now
+    record.gmtime = record.gmtime or record.internaldate
+    if not record.sentdate:
+        day = time.localtime(record.internaldate)
+        midnight = (day.tm_year, day.tm_mon, day.tm_mday, 0, 0, 0, 0, 0, day.tm_isdst)
+        record.sentdate = int(time.mktime(midnight)) & _U32
 
 
 def flag_codes(flags: int) -> str:

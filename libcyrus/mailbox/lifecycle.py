@@ -65,13 +65,6 @@ def create(
     if not createdmodseq or createdmodseq > highestmodseq:
         createdmodseq = highestmodseq
     mailbox.entry = replace(entry, uidvalidity=uidvalidity)
-    header = MailboxHeader(
-        name=entry.name,
-        uniqueid=entry.uniqueid,
-        mbtype=mbtypes.format(entry.mbtype),
-        quotaroot=store.quota.find_root(entry.name),
-        acl=entry.acl or "",
-    )
     index = IndexHeader(
         options=options,
         uidvalidity=uidvalidity,
@@ -81,7 +74,7 @@ def create(
     )
     try:
         made = _make_directories(mailbox.paths)
-        mailbox.begin(header, index)
+        mailbox.begin(new_header(store, entry), index)
         for directory in made:
             files.fsync_dir(directory)
     except OSError as error:
@@ -95,6 +88,17 @@ def create(
     if store.auditlog:
         audit.mailbox_event(mailbox, "create", f" uidvalidity=<{uidvalidity}>")
     return mailbox
+
+
+def new_header(store: MailStore, entry: MboxEntry) -> MailboxHeader:
+    """What ``cyrus.header`` says as long as the mailbox has no user flags."""
+    return MailboxHeader(
+        name=entry.name,
+        uniqueid=entry.uniqueid,
+        mbtype=mbtypes.format(entry.mbtype),
+        quotaroot=store.quota.find_root(entry.name),
+        acl=entry.acl or "",
+    )
 
 
 def delete(mailbox: Mailbox, *, keep_annotations: bool = False) -> None:

@@ -24,6 +24,8 @@ from libcyrus.mailbox.cache import GENERATION_SIZE
 from libcyrus.mailbox.index_header import IndexHeader
 from libcyrus.mailbox.index_record import NEEDS_CLEANUP, UNLINKED, IndexRecord
 from libcyrus.mailbox.mailbox import Mailbox
+from libcyrus.mailbox.synccrc import ANNOTATION_PREFIX
+from libcyrus.records.annotate import Annotation
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +51,10 @@ def repack(mailbox: Mailbox, version: int | None = None) -> None:
     try:
         header = _new_header(mailbox, version)
         records = _copy_records(mailbox, header, writers)
+        if version != mailbox.i.minor_version:
+            for record in records:
+                _convert(mailbox, record, version)
+            mailbox.annotations.commit()
         _recount(mailbox, header, records)
         _write_index(new_index, header, records)
         for writer in writers.values():
@@ -63,6 +69,9 @@ def repack(mailbox: Mailbox, version: int | None = None) -> None:
         _discard(new_index, writers)
         mailbox.abort()
         raise
+    for record in records if version != mailbox.i.minor_version else ():
+        for word in mailbox.annotations.virtual(record.uid, version):
+            mailbox.annotations.forget(record.uid, ANNOTATION_PREFIX + word)
     mailbox.annotations.commit()
     mailbox.reopen_replaced()
 
@@ -146,6 +155,34 @@ def _copy_records(
     return records
 
 
+def _convert(mailbox: Mailbox, record: IndexRecord, version: int) -> None:
+    """Move what only one of the two versions keeps in the index from or to an annotation."""
+    old = mailbox.i.minor_version
+    for word, since, value in (
+        ("thrid", 13, f"{record.cid:x}" if record.cid else ""),
+        ("savedate", 15, f"{record.savedate}" if record.savedate else ""),
+        ("createdmodseq", 16, f"{record.createdmodseq}" if record.createdmodseq else ""),
+    ):
+        if version < since <= old and value:
+            entry = Annotation(
+                str(record.uid), ANNOTATION_PREFIX + word, "", value.encode(), mailbox.i.highestmodseq
+            )
+            mailbox.annotations.write(record.uid, entry)
+        elif old < since <= version:
+            _take_annotation(mailbox, record, word)
+
+
+def _take_annotation(mailbox: Mailbox, record: IndexRecord, word: str) -> None:
+    for annotation in mailbox.annotations.of(record.uid):
+        if annotation.userid or annotation.entry != ANNOTATION_PREFIX + word:
+            continue
+        try:
+            number = int(annotation.value, 16 if word == "thrid" else 10)
+        except ValueError:
+            continue
+        setattr(record, "cid" if word == "thrid" else word, number & 0xFFFFFFFFFFFFFFFF)
+
+
 def _recount(mailbox: Mailbox, header: IndexHeader, records: list[IndexRecord]) -> None:
     """A converted index counts anew; otherwise the records must add up to what the header says."""
     flag_crcs = mailbox.flag_crcs
@@ -165,11 +202,14 @@ def _recount(mailbox: Mailbox, header: IndexHeader, records: list[IndexRecord]) 
     header.quota_mailbox_used = 0
     header.sync_crc = basic
     header.sync_crc_annot = index_header.SYNC_CRC_ANNOT_START
+    header.quota_annot_used = mailbox.store.annotation_size(mailbox.uniqueid)
     annotations = mailbox.annotations.crcs_and_sizes(version)
     for record in records:
         header.count(record)
         if not record.expunged:
-            header.sync_crc_annot ^= synccrc.virtual(record, version) ^ annotations.get(record.uid, (0, 0))[0]
+            crc, size = annotations.get(record.uid, (0, 0))
+            header.sync_crc_annot ^= synccrc.virtual(record, version) ^ crc
+            header.quota_annot_used += size
 
 
 def _write_index(path: str, header: IndexHeader, records: list[IndexRecord]) -> None:
