@@ -73,8 +73,7 @@ class Master:
                 self._begin_shutdown()
             if self._signals.child:
                 self._signals.child = False
-                # pool parents last: what they leave unsaid is then known of those who died with them
-                for pid, code in sorted(reap.children(), key=lambda dead: self._pools.has(dead[0])):
+                for pid, code in reap.children(self._table):
                     self._bury(pid, code)
             now = time.monotonic()
             if self._shutdown_since is None:

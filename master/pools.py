@@ -41,10 +41,6 @@ class Pools:
         if service.pool is not None:
             self.channels.append((service.pool, service))
 
-    def has(self, pid: int) -> bool:
-        """Whether the process is, or may be, a pool parent."""
-        return any(pool.pid == pid for pool, _ in self.channels)
-
     def fork(self, service: Service, number: int) -> None:
         """Ask for ``number`` workers and count them."""
         pool = service.pool
@@ -74,10 +70,13 @@ class Pools:
                 self._announced(pool, service)
             elif letter == Pool.BORN:
                 self._born(pool, service, first)
-            elif letter == Pool.DIED:
+            elif letter == Pool.DIED and first in self.table.children:
                 self.buried(first, second)
+            elif letter == Pool.DIED:
+                self._unborn(pool, service)
             elif letter == Pool.FAILED:
-                self._failed(pool, service)
+                self._unborn(pool, service)
+                service.suspended_until = time.monotonic() + _FORK_PAUSE
 
     def read_of(self, service: Service) -> None:
         """Catch up with a service's pool parents before judging a worker unknown."""
@@ -144,12 +143,13 @@ class Pools:
             service.workers.active += 1
         self.table.add(Child(pid, "SERVICE", service.spec.name, service.path, service, pool))
 
-    def _failed(self, pool: PoolParent, service: Service) -> None:
+    @staticmethod
+    def _unborn(pool: PoolParent, service: Service) -> None:
+        """One that was asked for and counted will not come."""
         if pool.expected:
             pool.expected -= 1
             service.workers.ready -= 1
             service.workers.active -= 1
-        service.suspended_until = time.monotonic() + _FORK_PAUSE
 
     def _end(self, pool: PoolParent, service: Service) -> None:
         """Nobody holds the other end: the parent is gone, and so is every worker not born yet."""

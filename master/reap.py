@@ -40,17 +40,27 @@ def ending(status: int) -> Ending:
     return Ending(f"exited, status {code}", syslog.LOG_ERR, True)
 
 
-def children() -> list[tuple[int, int]]:
-    """Pid and status of every child that has ended and not been collected."""
+def children(table: Table) -> list[tuple[int, int]]:
+    """Pid and status of every child that has ended, collected now.
+
+    Pool parents come last. When their turn comes, it is known who of their
+    workers died with them, and of the rest what they did not live to report.
+    """
     dead: list[tuple[int, int]] = []
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
-            return dead
+            break
         if not pid:
-            return dead
+            break
         dead.append((pid, status))
+
+    def is_pool_parent(one: tuple[int, int]) -> bool:
+        child = table.children.get(one[0])
+        return child is not None and child.is_pool_parent
+
+    return sorted(dead, key=is_pool_parent)
 
 
 def account(table: Table, pid: int, status: int, *, in_shutdown: bool, verbose: int) -> Service | None:

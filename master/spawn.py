@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from libcyrus.base.master_protocol import LISTEN_FD, POOL_FD, POOL_VARIABLE, STATUS_FD
+from libcyrus.base.signals import fork, unblock
 from libcyrus.base.systemlog import write
 from master.table import Child, Pooling, PoolParent, Service
 
@@ -55,7 +56,7 @@ def may_pool(path: str) -> bool:
 def start_command(kind: str, name: str, command: tuple[str, ...]) -> Child:
     """Run a command of START or EVENTS. Raises OSError if there is no process for it."""
     path = executable(command)
-    pid = os.fork()
+    pid = fork()
     if not pid:
         with _child(path):
             _execute(path, command, {})
@@ -71,7 +72,7 @@ def start_worker(service: Service) -> Child | None:
     if service.pooling is Pooling.UNKNOWN:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
-        pid = os.fork()
+        pid = fork()
     except OSError as error:
         write(
             syslog.LOG_ERR, f"can't fork process to run service {service.label}: {error.strerror}"
@@ -98,7 +99,7 @@ def start_waitdaemon(service: Service, group: int, ready_fd: int | None) -> Chil
 
     With ``ready_fd`` it has that descriptor as its 3, to say ``ok`` there. Raises OSError.
     """
-    pid = os.fork()
+    pid = fork()
     if not pid:
         with _child(service.path):
             os.setpgid(0, group)
@@ -136,6 +137,7 @@ def _child(path: str) -> Iterator[None]:
         # ignored signals stay ignored across exec, and the interpreter ignores some
         for number in _RESET:
             signal.signal(number, signal.SIG_DFL)
+        unblock()
         yield
     except OSError as error:
         write(syslog.LOG_ERR, f"couldn't exec {path}: {error.strerror}")

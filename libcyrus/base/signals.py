@@ -19,7 +19,29 @@ from contextlib import contextmanager
 from types import FrameType
 
 _TERMINATING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+_HELD = (*_TERMINATING, signal.SIGHUP)
 _NOTED = (*_TERMINATING, signal.SIGHUP, signal.SIGALRM, signal.SIGUSR2)
+
+
+def fork() -> int:
+    """``os.fork`` that loses no signal: the interpreter forgets what the child was sent too early.
+
+    In the child, signals stay blocked until it calls ``unblock``.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD)
+    try:
+        pid = os.fork()
+    except BaseException:
+        unblock()
+        raise
+    if pid:
+        unblock()
+    return pid
+
+
+def unblock() -> None:
+    """Let the signals come that ``fork`` held back."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD)
 
 
 class ShutdownRequested(BaseException):

@@ -16,6 +16,7 @@ import select
 import signal
 import socket
 
+from libcyrus.base import signals
 from libcyrus.base.master_protocol import POOL, Pool
 from libcyrus.base.signals import ShutdownRequested, Signals
 from libcyrus.server.program import App
@@ -27,20 +28,20 @@ log = logging.getLogger(__name__)
 def run(worker: Worker[App], channel: socket.socket) -> int:
     """Serve as pool parent until told to stop; its exit code. Children never return from here."""
     channel.set_inheritable(False)
-    signals = worker.service.signals
-    signals.install()
+    noted = worker.service.signals
+    noted.install()
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     poll = select.poll()
     poll.register(channel, select.POLLIN)
-    poll.register(signals.wakeup_fd, select.POLLIN)
+    poll.register(noted.wakeup_fd, select.POLLIN)
     gc.collect()
     gc.freeze()
     try:
         _send(channel, Pool.READY, os.getpid(), 0)
-        while not signals.poll():
+        while not noted.poll():
             _bury(channel)
             if not dict(poll.poll()).get(channel.fileno()):
-                _drain(signals)
+                _drain(noted)
                 continue
             record = channel.recv(POOL.size)
             if len(record) < POOL.size:
@@ -63,7 +64,7 @@ def run(worker: Worker[App], channel: socket.socket) -> int:
 
 def _fork(worker: Worker[App], channel: socket.socket) -> None:
     try:
-        pid = os.fork()
+        pid = signals.fork()
     except OSError as error:
         log.error("can't fork process to run service %s: %s", worker.service.name, error.strerror)
         _send(channel, Pool.FAILED, error.errno or 0, 0)
@@ -73,6 +74,7 @@ def _fork(worker: Worker[App], channel: socket.socket) -> None:
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         worker.service.signals.renew()
+        signals.unblock()
         _send(channel, Pool.BORN, os.getpid(), 0)
         channel.close()
     except BaseException:
@@ -93,10 +95,10 @@ def _bury(channel: socket.socket) -> None:
         _send(channel, Pool.DIED, pid, status)
 
 
-def _drain(signals: Signals) -> None:
+def _drain(noted: Signals) -> None:
     """SIGCHLD is not among the noted signals, but it writes to the wakeup descriptor all the same."""
     try:
-        os.read(signals.wakeup_fd, 512)
+        os.read(noted.wakeup_fd, 512)
     except BlockingIOError:
         pass
 

@@ -195,6 +195,9 @@ class Worker(Generic[App]):
 
     def _accept(self) -> socket.socket | None:
         while not self._is_closed and not self.file_has_changed():
+            # before waiting too: what came while the process was being forked wakes nobody
+            if self.service.signals.poll():
+                return None
             events = dict(self._wait())
             if self.service.signals.poll():
                 return None
