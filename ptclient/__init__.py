@@ -1,0 +1,1 @@
+"""Group lookups for ACLs: ptloader and its tools."""

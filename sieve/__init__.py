@@ -1,0 +1,1 @@
+"""The Sieve language: grammar, bytecode, interpreter. Knows no mail store."""

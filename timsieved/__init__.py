@@ -1,0 +1,1 @@
+"""timsieved(8): the ManageSieve server."""
