@@ -25,8 +25,9 @@ from libcyrus.records.find import ForeignNames
 from libcyrus.records.subscriptions import Subscriptions
 from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
-from libcyrus.server import shutdown_file, starttls
+from libcyrus.server import starttls
 from libcyrus.server.program import Service
+from libcyrus.server.shutdown_file import ShutdownWatch
 
 if TYPE_CHECKING:
     from imap.imapd.session import Session
@@ -54,8 +55,8 @@ class Process:
         self._service = service
         self._store: MailStore | None = None
         self._messages = os.path.join(config.directory, "msg")
-        self._messages_state = -1
-        self._shutdown: str | None = None
+        self._shutdown = ShutdownWatch(config)
+        self._allowed: tuple[str, int, int, int] | None = None
 
     @property
     def store(self) -> MailStore:
@@ -101,24 +102,23 @@ class Process:
         """Say goodbye to a user if the administrator closed the service, or the service to this user."""
         if session.userid is None or session.is_admin:
             return
-        text = self.shutdown_notice() or self.denied(session.userid)
+        text = self._shutdown.message() or self._newly_denied(session.userid)
         if text is not None:
             session.out.bye(text.lstrip("["), code="ALERT")
             session.closing = True
 
-    def shutdown_notice(self) -> str | None:
-        """The shutdown notice; costs one look at the directory's time stamp while nothing changes there.
-
-        A notice is never remembered, so that a rewritten one is told as it is now.
-        """
+    def _newly_denied(self, userid: str) -> str | None:
+        """denied(), looked up again only when the file changed since the last time."""
         try:
-            state = os.stat(self._messages).st_mtime_ns
+            status = os.stat(self.userdeny.path)
         except OSError:
             return None
-        if state != self._messages_state or self._shutdown is not None:
-            self._shutdown = shutdown_file.message(self.config)
-            self._messages_state = state
-        return self._shutdown
+        state = (userid, status.st_ino, status.st_mtime_ns, status.st_size)
+        if state == self._allowed:
+            return None
+        text = self.denied(userid)
+        self._allowed = state if text is None else None
+        return text
 
     def denied(self, userid: str) -> str | None:
         """Why user_deny.db keeps this user out of the service, None if it does not."""

@@ -58,6 +58,11 @@ class UserDeny:
         self._path = path or config[opt.userdeny_db_path] or f"{config.directory}/{FILENAME}"
         self._db: Database | None = None
 
+    @property
+    def path(self) -> str:
+        """The file, which need not exist; its time stamp tells who remembers answers when to ask again."""
+        return self._path
+
     def close(self) -> None:
         if self._db is not None:
             self._db.close()
