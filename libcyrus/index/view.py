@@ -205,6 +205,12 @@ class IndexView:
     def _lowmark(self) -> int:
         return self.mailbox.i.recentuid if self.seen.internal else self.seen.lowmark
 
+    def _is_current(self) -> bool:
+        """Whether the picture is that of the mailbox on disk, which others of this process may have changed."""
+        i = self.mailbox.i
+        known = i.highestmodseq == self._modseq and i.generation_no == self.picture.generation
+        return known and self.mailbox.unchanged()
+
     def _take_in(self) -> None:
         """Look at what is new; the index is locked."""
         mailbox = self.mailbox
@@ -243,7 +249,7 @@ class IndexView:
 
     def changes(self, *, expunges: bool, refresh: bool = True) -> Updates:
         """See ``updates.SelectedView.changes``."""
-        if refresh and not self._gone and not self.mailbox.unchanged():
+        if refresh and not self._gone and not self._is_current():
             try:
                 with self.locked(write=False):
                     pass
@@ -354,21 +360,25 @@ class IndexView:
 
     # removing and leaving
 
-    def expunge(self, uids: str | None = None) -> None:
-        """See ``updates.SelectedView.expunge``. Raises ValueError for what is no UID set."""
+    def expunge(self, uids: str | None = None, *, only_deleted: bool = True) -> None:
+        """See ``updates.SelectedView.expunge``; MOVE also removes what is not marked \\Deleted.
+
+        Raises ValueError for what is no UID set.
+        """
         wanted = None if uids is None else SeqSet.parse(uids, maxval=self._uidnext - 1)
         expunged = 0
         with self.locked(write=True) as mailbox:
             picture = self.picture
-            if not mailbox.i.deleted:
-                return
             low = picture.data[OFFSET_FLAGS + 3 :: picture.size]
             for uid, recno in zip(picture.uids, picture.recnos, strict=True):
-                if not recno or not low[recno - 1] & DELETED or uid in picture.gone:
+                if not recno or uid in picture.gone:
+                    continue
+                if only_deleted and not low[recno - 1] & DELETED:
                     continue
                 if wanted is not None and uid not in wanted:
                     continue
                 record = mailbox.record(recno)
+                record.system_flags |= DELETED
                 record.internal_flags |= EXPUNGED
                 mailbox.rewrite(record)
                 expunged += 1
