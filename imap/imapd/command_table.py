@@ -26,9 +26,11 @@ from imap.imapd.commands import (
     authenticate,
     capability,
     close,
+    copy,
     create,
     delete,
     enable,
+    expunge,
     fetch,
     idle,
     login,
@@ -40,6 +42,7 @@ from imap.imapd.commands import (
     select,
     starttls,
     status,
+    store,
     subscribe,
 )
 from imap.imapd.commands import (
@@ -134,5 +137,15 @@ COMMANDS: dict[str, Command] = {
     "UNSELECT": Command(no_arguments, partial(close.run, expunge=False), State.SELECTED),
     "FETCH": Command(fetch.parse, partial(fetch.run, by_uid=False), State.SELECTED),
     "UID FETCH": Command(fetch.parse, partial(fetch.run, by_uid=True), State.SELECTED),
+    "STORE": Command(store.parse, partial(store.run, by_uid=False), State.SELECTED, writes=True),
+    "UID STORE": Command(store.parse, partial(store.run, by_uid=True), State.SELECTED, writes=True),
+    "COPY": Command(
+        copy.parse, partial(copy.run, by_uid=False, move=False), State.SELECTED, writes=True
+    ),
+    "UID COPY": Command(copy.parse, partial(copy.run, by_uid=True, move=False), State.SELECTED, writes=True),
+    "MOVE": Command(copy.parse, partial(copy.run, by_uid=False, move=True), State.SELECTED, writes=True),
+    "UID MOVE": Command(copy.parse, partial(copy.run, by_uid=True, move=True), State.SELECTED, writes=True),
+    "EXPUNGE": Command(no_arguments, expunge.run, State.SELECTED, writes=True),
+    "UID EXPUNGE": Command(expunge.parse_uid, expunge.run, State.SELECTED, writes=True),
     "UID": Command(no_arguments, _uid, State.SELECTED),
 }

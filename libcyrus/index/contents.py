@@ -130,6 +130,10 @@ def place(record: memoryview, path: tuple[int, ...], kind: str) -> tuple[int, in
         if inner is None:
             return None
         if kind == "TEXT":
+            first = table.find((*path, 1))
+            if first is not None and first.header_offset == inner.header_offset:
+                # not a multipart; one without parts has an empty text, which only this entry says
+                return first.content_offset, first.content_size
             return inner.content_offset, inner.content_size
         return inner.header_offset, inner.header_size
     part = table.find(path)

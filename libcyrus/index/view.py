@@ -70,6 +70,7 @@ class IndexView:
         self.uidvalidity = mailbox.i.uidvalidity
         self.flag_slots: list[str | None] = list(mailbox.header.flags)
         self._modseq = -1
+        self._header = b""
         self._uidnext = mailbox.i.last_uid + 1
         self._gone = False
         self._flag_lists: dict[tuple[int, bytes], bytes] = {}
@@ -227,6 +228,8 @@ class IndexView:
                 self.seen.dirty = False
         if self.seen.dirty and mailbox.locked is Lock.EXCLUSIVE:
             self.seen.save(mailbox, self.picture.uids)
+            mailbox.commit()
+        self._header = mailbox.raw_header
 
     # telling
 

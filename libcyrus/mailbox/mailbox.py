@@ -204,8 +204,13 @@ class Mailbox:
         self.lock_index(exclusive=write)
         return self._index_id != before
 
-    def unchanged(self) -> bool:
-        """Whether, without any lock, the index header on disk is still the one that was last read.
+    @property
+    def raw_header(self) -> bytes:
+        """The index header as it was last read or written."""
+        return self._raw_header
+
+    def unchanged(self, since: bytes) -> bool:
+        """Whether, without any lock, the index header on disk is still the ``raw_header`` it once was.
 
         Every change of the mailbox, its name or its ACL changes that header. False in doubt.
         """
@@ -214,7 +219,7 @@ class Mailbox:
         try:
             status = os.stat(self.paths.index)
             same = (status.st_dev, status.st_ino) == self._index_id
-            return same and os.pread(self._fd, index_header.HEADER_SIZE, 0) == self._raw_header
+            return same and os.pread(self._fd, index_header.HEADER_SIZE, 0) == since
         except OSError:
             return False
 

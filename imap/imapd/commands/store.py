@@ -1,0 +1,92 @@
+"""STORE and UID STORE: change message flags (RFC 3501 sections 6.4.6 and 6.4.8)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from imap.imapd.parse import LPAREN, RPAREN, SP, InvalidSequence, ParseError, Parser, is_atom
+from imap.imapd.response import Ok, Outcome
+from imap.imapd.session import Session
+from libcyrus.index.store import FlagChange, store
+from libcyrus.index.view import IndexView
+from libcyrus.mailbox.index_record import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
+
+_OPERATIONS = {b"flags": FlagChange.REPLACE, b"+flags": FlagChange.ADD, b"-flags": FlagChange.REMOVE}
+_SYSTEM_FLAGS = {
+    b"\\seen": SEEN,
+    b"\\answered": ANSWERED,
+    b"\\flagged": FLAGGED,
+    b"\\deleted": DELETED,
+    b"\\draft": DRAFT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StoreArgs:
+    sequence: str
+    change: FlagChange
+    silent: bool
+    system: int
+    names: tuple[str, ...]
+
+
+def parse(parser: Parser) -> StoreArgs:
+    parser.sp()
+    sequence = parser.sequence_set()
+    if not parser.accept(SP):
+        raise InvalidSequence
+    if parser.accept(LPAREN):
+        raise ParseError("Invalid {full} modifier " + parser.word().upper().decode("latin-1"))
+    word = parser.word().lower()
+    if not parser.accept(SP):
+        raise ParseError("Missing required argument to {full}")
+    operation = word.removesuffix(b".silent") if len(word) > len(b".silent") else word
+    change = _OPERATIONS.get(operation)
+    if change is None:
+        raise ParseError("Invalid {full} attribute")
+    system, names = _flags(parser)
+    if not parser.at_eol():
+        raise ParseError("Unexpected extra arguments to {full}")
+    parser.eol()
+    return StoreArgs(sequence, change, operation != word, system, names)
+
+
+def run(session: Session, args: StoreArgs, *, by_uid: bool) -> Outcome:
+    view = session.selected()
+    assert isinstance(view, IndexView)
+    try:
+        store(
+            view, args.sequence, args.change, args.system, args.names, by_uid=by_uid, silent=args.silent
+        )
+    finally:
+        session.tell(expunges=by_uid, by_uid=by_uid, refresh=False)
+    return Ok()
+
+
+def _flags(parser: Parser) -> tuple[int, tuple[str, ...]]:
+    """A list of flags in parentheses, or flags without any: system flags as a mask, the names of others."""
+    system = 0
+    names = []
+    in_list = parser.accept(LPAREN)
+    found = False
+    while word := parser.word():
+        parser.check_arguments()
+        if word.startswith(b"\\"):
+            flag = _SYSTEM_FLAGS.get(word.lower())
+            if flag is None:
+                raise ParseError("Invalid system flag in {full} command")
+            system |= flag
+        elif not is_atom(word):
+            raise ParseError(f"Invalid flag name {word.decode('latin-1')} in {{full}} command")
+        else:
+            names.append(word.decode("latin-1"))
+        found = True
+        if not parser.accept(SP):
+            break
+    if not in_list and not found:
+        raise ParseError("Missing required argument to {full}")
+    if in_list and not parser.accept(RPAREN):
+        raise ParseError("Missing close parenthesis in {full}")
+    return system, tuple(names)
+
+
