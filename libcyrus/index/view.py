@@ -206,12 +206,6 @@ class IndexView:
     def _lowmark(self) -> int:
         return self.mailbox.i.recentuid if self.seen.internal else self.seen.lowmark
 
-    def _is_current(self) -> bool:
-        """Whether the picture is that of the mailbox on disk, which others of this process may have changed."""
-        i = self.mailbox.i
-        known = i.highestmodseq == self._modseq and i.generation_no == self.picture.generation
-        return known and self.mailbox.unchanged()
-
     def _take_in(self) -> None:
         """Look at what is new; the index is locked."""
         mailbox = self.mailbox
@@ -252,7 +246,7 @@ class IndexView:
 
     def changes(self, *, expunges: bool, refresh: bool = True) -> Updates:
         """See ``updates.SelectedView.changes``."""
-        if refresh and not self._gone and not self._is_current():
+        if refresh and not self._gone and not self.mailbox.unchanged(self._header):
             try:
                 with self.locked(write=False):
                     pass
