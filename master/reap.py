@@ -15,6 +15,9 @@ from master.table import Child, Service, Table
 _GRACE = 2.0
 """Seconds a dead child is remembered, for messages that were under way."""
 
+_INFANCY = 0.5
+"""Seconds; a worker that is not busy has no reason to end in them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ending:
@@ -114,9 +117,15 @@ def _account_service(
             write(syslog.LOG_DEBUG, f"{label} in BUSY state: terminated abnormally")
         return None
     service.workers.ready -= 1
-    if not end.failed or in_shutdown:
+    if in_shutdown:
         return None
-    return _count_failure(service, label)
+    if end.failed:
+        return _count_failure(service, label)
+    now = time.monotonic()
+    if now - child.born < _INFANCY and child.hup_at is None:
+        # whatever ends so soon and calls it success would be started again without pause
+        service.suspended_until = now + _INFANCY
+    return None
 
 
 def _count_failure(service: Service, label: str) -> Service | None:

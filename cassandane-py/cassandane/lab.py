@@ -15,6 +15,7 @@
     fatal               raise Fatal
     quit                end the conversation
 
+On a datagram socket it returns each datagram to its sender, after its pid.
 With ``-f CODE`` it refuses to start at all.
 """
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import os
 import resource
+import socket
 import sys
 from dataclasses import dataclass, field
 
@@ -48,6 +50,10 @@ def init(surroundings: service.Service) -> Lab:
 
 
 def serve(lab: Lab, connection: service.Connection) -> None:
+    if connection.sock.type == socket.SOCK_DGRAM:
+        data, sender = connection.sock.recvfrom(1000)
+        connection.sock.sendto(b"%d %s" % (os.getpid(), data), sender)
+        return
     signals = lab.surroundings.signals
     stream = ProtStream(connection.sock, before_wait=signals.check, wakeup_fd=signals.wakeup_fd)
     lab.uses += 1

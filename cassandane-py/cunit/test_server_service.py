@@ -102,8 +102,8 @@ def noted() -> Iterator[Signals]:
     made.install()
     yield made
     signal.set_wakeup_fd(-1)
-    for number, handler in before.items():
-        signal.signal(number, handler)
+    for one, handler in before.items():
+        signal.signal(one, handler)
 
 
 def is_awake(noted: Signals) -> bool:

@@ -162,6 +162,31 @@ def _served_by_another(master: LabMaster, pid: int) -> bool:
     return now != pid
 
 
+def test_datagrams_go_to_one_process(make: Make) -> None:
+    master = make(services('lab cmd="{lab}" listen="{port}" proto=udp prefork=5')).start()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(DEADLINE)
+        client.connect(("127.0.0.1", master.ports[0]))
+        answers = []
+        for text in (b"one", b"two"):
+            client.send(text)
+            answers.append(client.recv(100).split())
+    assert [answer[1] for answer in answers] == [b"one", b"two"]
+    assert answers[0][0] == answers[1][0]
+    assert [child.pid for child in psutil.Process(master.pid).children()] == [int(answers[0][0])]
+
+
+def test_a_program_that_ends_at_once_is_not_started_without_pause(make: Make) -> None:
+    master = make(
+        services('quick cmd="/bin/true" listen="{port}" prefork=1\n lab cmd="{lab}" listen="{port2}"')
+    )
+    master.start()
+    master.wait_for_log("type:SERVICE name:quick", 3)
+    client, _ = greeted(master, 1)
+    client.quit()
+    assert not master.has_logged("type:SERVICE name:quick", 20)
+
+
 # how many
 
 
