@@ -60,13 +60,16 @@ class Message:
 
     @property
     def sentdate(self) -> int:
-        """Midnight, local time, of the day that Date names; 0 if it names none. As in the index record."""
-        return dates.sent_day(self.date)
+        """Midnight, local time, of the day that Date names; 0 if it names none.
+
+        The low 32 bits, which is what the index record has room for.
+        """
+        return dates.sent_day(self.date) & 0xFFFFFFFF
 
     @property
     def gmtime(self) -> int:
-        """The moment that Date names, 0 if it names none. As in the index record."""
-        return dates.sent_time(self.date)
+        """The moment that Date names, 0 if it names none; the low 32 bits."""
+        return dates.sent_time(self.date) & 0xFFFFFFFF
 
     @property
     def message_id(self) -> bytes | None:

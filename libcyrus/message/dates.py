@@ -5,7 +5,6 @@ Lenient exactly as far as the original is, since both sort by it.
 
 from __future__ import annotations
 
-import calendar
 import re
 import time
 from typing import Final
@@ -13,12 +12,13 @@ from typing import Final
 # "[Fri, ]6 Nov 2020": a single byte of any kind may separate day, month and year, then blanks.
 _DAY: Final = re.compile(
     rb"[ \t\r\n]*(?:[A-Za-z][A-Za-z0-9]{2},[ \t\r\n]*)?"
-    rb"([0-9]{1,2})(?![A-Za-z0-9])[^A-Za-z0-9]?[ \t\r\n]*([A-Za-z]{3})(?![A-Za-z0-9])[^A-Za-z0-9]?[ \t\r\n]*"
-    rb"([0-9]+)(?![A-Za-z])"
+    rb"([0-9]{1,2})(?![A-Za-z0-9\x80-\xff])[^A-Za-z0-9]?[ \t\r\n]*"
+    rb"([A-Za-z]{3})(?![A-Za-z0-9\x80-\xff])[^A-Za-z0-9]?[ \t\r\n]*"
+    rb"([0-9]++)(?![A-Za-z\x80-\xff])"
 )
 _TIME: Final = re.compile(
-    rb"[ \t\r\n]*([0-9]{1,2})(?![A-Za-z0-9])[:.]([0-9]{1,2})(?![A-Za-z0-9])"
-    rb"(?:[:.]([0-9]{1,2})(?![A-Za-z0-9])|(?![:.]))"
+    rb"[ \t\r\n]*([0-9]{1,2})(?![A-Za-z0-9\x80-\xff])[:.]([0-9]{1,2})(?![A-Za-z0-9\x80-\xff])"
+    rb"(?:[:.]([0-9]{1,2})(?![A-Za-z0-9\x80-\xff])|(?![:.]))"
     rb"[ \t\r\n]*([+-]?)([A-Za-z0-9]*)"
 )
 _MONTHS: Final = {
@@ -47,7 +47,10 @@ def sent_day(date: bytes | None) -> int:
 
 
 def sent_time(date: bytes | None) -> int:
-    """The moment ``date`` names, in seconds since 1970; 0 when it names none. May be negative by its zone."""
+    """The moment ``date`` names, in seconds since 1970; 0 when it names none.
+
+    Its zone may make it negative.
+    """
     day = _DAY.match(date) if date else None
     fields = None if day is None or date is None else _day(day)
     clock = None if day is None or fields is None or date is None else _TIME.match(date, day.end())
@@ -55,8 +58,8 @@ def sent_time(date: bytes | None) -> int:
         return 0
     year, month, mday = fields
     hour, minute, second, sign, zone = clock.groups()
-    seconds = calendar.timegm((year, month, 1, int(hour), int(minute), int(second or b"0"), 0, 0, 0))
-    seconds += (mday - 1) * 86400
+    days = _days(year, month) + mday - 1
+    seconds = days * 86400 + int(hour) * 3600 + int(minute) * 60 + int(second or b"0")
     return 0 if seconds < 0 else seconds - _zone_offset(zone, sign) * 60
 
 
@@ -66,9 +69,17 @@ def _day(day: re.Match[bytes]) -> tuple[int, int, int] | None:
     year = int(digits) if len(digits) <= _LONGEST_YEAR else 0
     if len(digits) == 2:
         year += 2000 if year < 70 else 1900
-    if month is None or not 1900 <= year <= 9999:
+    if month is None or year < 1900:
         return None
     return year, month, int(mday)
+
+
+def _days(year: int, month: int) -> int:
+    """Days from 1 January 1970 to the first of the month, in years of any length."""
+    years = year - (month < 3)
+    before = years * 365 + years // 4 - years // 100 + years // 400
+    # the year begins in March, and the days before the epoch are 719468
+    return before + (153 * ((month + 9) % 12) + 2) // 5 - 719468
 
 
 def _zone_offset(zone: bytes, sign: bytes) -> int:

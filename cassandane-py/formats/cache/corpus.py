@@ -18,8 +18,7 @@ _FROM = b"From: Joe User <Joe@Example.COM>\r\n"
 
 def messages() -> Iterator[tuple[str, bytes]]:
     """The whole corpus."""
-    for name, text in _TRAPS.items():
-        yield name, text
+    yield from _TRAPS.items()
     for seed in range(RANDOM_MESSAGES):
         yield f"random-{seed}", random_message(seed)
 
@@ -29,7 +28,9 @@ def random_message(seed: int) -> bytes:
     return _Maker(random.Random(seed)).message()
 
 
-def _multipart(*parts: bytes, boundary: bytes = b"b", subtype: bytes = b"mixed", header: bytes = b"") -> bytes:
+def _multipart(
+    *parts: bytes, boundary: bytes = b"b", subtype: bytes = b"mixed", header: bytes = b""
+) -> bytes:
     body = b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts)
     return b"%bContent-Type: multipart/%b; boundary=%b\r\n\r\n%b--%b--\r\n" % (
         header,
@@ -90,10 +91,10 @@ _ADDRESSES = (
     b"Joe (open comment <a@b>",
     b"UPPER <UPPER@EXAMPLE.COM>",
     b"=?iso-8859-1?q?Andr=E9?= Pirard <PIRARD@vm1.ulg.ac.be>",
-    b"\"=?utf-8?q?quoted=2C_word?=\" <a@b>",
+    b'"=?utf-8?q?quoted=2C_word?=" <a@b>',
     b"Name: With: Colons <a@b>",
-    b"a.b.c@d.e, \"x y\"@z, <a.@b>",
-    b"control \x01\x7f chars <a@b>, \"q\x01\x7f\" <c@d>",
+    b'a.b.c@d.e, "x y"@z, <a.@b>',
+    b'control \x01\x7f chars <a@b>, "q\x01\x7f" <c@d>',
     b"semi;colon <a@b>",
     b"Joe <joe%host@example.com>, s/mtp@x, p+lus@y",
 )
@@ -131,7 +132,7 @@ _SUBJECTS = (
     b"=?windows-1251?q?=CF=F0=E8=E2=E5=F2?= =?windows-1255?b?+ezl7Q==?= =?windows-874?b?ysfRyrTV?=",
     b"raw 8-bit h\xe9llo",
     b"raw utf-8 h\xc3\xa9llo",
-    b"quote \" backslash \\ percent %",
+    b'quote " backslash \\ percent %',
     b"folded\r\n line\r\n\tagain",
     b"=?utf-8?q?folded?=\r\n =?utf-8?q?words?=\r\n tail",
     b"=?utf-8?q?nul=00inside?= cut",
@@ -211,22 +212,22 @@ _DATES = (
 _TYPES = (
     b"text/plain",
     b"TEXT/Plain; charset=UTF-8",
-    b"text/html; charset=\"iso-8859-1\"",
+    b'text/html; charset="iso-8859-1"',
     b"text/plain; charset=nosuch",
     b"text/plain; charset=utf-8; charset=koi8-r; charset=nosuch",
     b"text/plain; charset=",
     b"text/plain; charset=;format=flowed",
     b"text/plain; charset=; format=flowed; delsp=yes",
     b"text/plain; charset=us-ascii (comment); format=flowed",
-    b"text/plain; charset = \"us\\-ascii\" ; x=y",
+    b'text/plain; charset = "us\\-ascii" ; x=y',
     b"text/plain; charset=x-utf-8; name=foo bar.txt ; size=3",
     b"text/plain; charset=utf-8, foo",
-    b"text/plain; name=\"unbalanced",
-    b"text/plain; name=\"a\\\"b\\\\c;d\"; x=1",
-    b"text/plain; name=\"fol\r\n ded\"; x=fol\r\n ded; y=\r\n z",
-    b"text/plain; name=\"back\\\r\n slash\"",
+    b'text/plain; name="unbalanced',
+    b'text/plain; name="a\\"b\\\\c;d"; x=1',
+    b'text/plain; name="fol\r\n ded"; x=fol\r\n ded; y=\r\n z',
+    b'text/plain; name="back\\\r\n slash"',
     b"text/plain;name*=utf-8''h%C3%A9llo.txt",
-    b"text/plain; name*0=one; name*1=two; name*2=\"thr ee\"",
+    b'text/plain; name*0=one; name*1=two; name*2="thr ee"',
     b"text/plain; name*0*=utf-8''one%20; name*1*=two%20; name*2=\"thr ee%\"",
     b"text/plain; name*1=two; name*0=one; name*3=four",
     b"text/plain; name*0=plain sp; name*1*=ext%20",
@@ -236,7 +237,7 @@ _TYPES = (
     b"text/plain; foo bar=baz; x=y",
     b"text/plain; b\xe9d=x; ok=1; v=\xe9\xe8",
     b"text/plain; a=b\x01c; d=e",
-    b"text/plain; a=\"b\x01c\"; d=e",
+    b'text/plain; a="b\x01c"; d=e',
     b"text / plain ; a = b",
     b"text(c)/(d)plain(e);(f)a(g)=(h)b(i);(j)",
     b"text/plain; (open comment; a=b",
@@ -252,7 +253,7 @@ _TYPES = (
     b";",
     b"*/*",
     b"application/octet-stream; name=x.bin",
-    b"image/png; name=\"=?utf-8?q?h=C3=A9?=.png\"",
+    b'image/png; name="=?utf-8?q?h=C3=A9?=.png"',
     b"message/partial; id=x; number=1",
     b"message/external-body; access-type=url",
     b"message/delivery-status",
@@ -260,7 +261,7 @@ _TYPES = (
     b"model/vrml",
     b"multipart/mixed",
     b"multipart/mixed; boundary=",
-    b"multipart/mixed; boundary=\"\"",
+    b'multipart/mixed; boundary=""',
     b"multipart/digest; boundary=x",
     b"=?utf-8?q?text/plain=3B_name=3D=22h=C3=A9=22?=",
     b"=?utf-8?q?text/plain?=; name=x",
@@ -270,7 +271,7 @@ _TYPES = (
 _DISPOSITIONS = (
     b"attachment",
     b"inline; filename=a.txt",
-    b"attachment; filename=\"a b.txt\"; size=10",
+    b'attachment; filename="a b.txt"; size=10',
     b"attachment; filename*=utf-8'en'h%C3%A9.txt",
     b"attachment; filename*0=a; filename*1=b",
     b"attachment; filename=a b c.txt",
@@ -353,7 +354,9 @@ def _traps() -> dict[str, bytes]:
     for number, start in enumerate(range(0, len(_DISPOSITIONS), 7)):
         parts = [b"Content-Disposition: %b\r\n\r\n" % field for field in _DISPOSITIONS[start : start + 7]]
         traps[f"dispositions-{number}"] = _multipart(*parts)
-    parts = [b"Content-Language: %b\r\nContent-MD5: x\r\nContent-Location: y z\r\n\r\n" % tag for tag in _LANGUAGES]
+    parts = [
+        b"Content-Language: %b\r\nContent-MD5: x\r\nContent-Location: y z\r\n\r\n" % tag for tag in _LANGUAGES
+    ]
     traps["languages"] = _multipart(*parts)
     for number, encoding in enumerate(_ENCODINGS):
         parts = [b"Content-Transfer-Encoding: %b\r\n\r\n%b" % (encoding, content) for content in _CONTENT]
@@ -363,23 +366,29 @@ def _traps() -> dict[str, bytes]:
     traps["only header"] = _FROM + b"Subject: x\r\n"
     traps["only blank"] = b"\r\n"
     traps["repeated"] = (
-        b"From: a@b\r\nFrom: c@d\r\nSubject: one\r\nSubject: two\r\nReceived: x; Fri, 6 Nov 2020 10:00:00 +0100\r\n"
+        b"From: a@b\r\nFrom: c@d\r\nSubject: one\r\nSubject: two\r\n"
+        b"Received: x; Fri, 6 Nov 2020 10:00:00 +0100\r\n"
         b"Received: y; Sat, 7 Nov 2020 10:00:00 +0100\r\nDate: one\r\nDate:\r\nContent-Type: text/html\r\n"
         b"Content-Type: nonsense\r\nContent-Transfer-Encoding: base64\r\nContent-Transfer-Encoding:\r\n"
-        b"Content-Disposition: inline; a=b\r\nContent-Disposition: bad bad\r\nMessage-ID: <a>\r\nMessage-Id: <b>\r\n"
+        b"Content-Disposition: inline; a=b\r\nContent-Disposition: bad bad\r\nMessage-ID: <a>\r\n"
+        b"Message-Id: <b>\r\n"
         b"To:\r\nTo: x@y\r\nSender:\r\nReply-To: ,\r\n\r\nbody\r\n"
     )
     traps["field names"] = (
         b"FROM: a@b\r\nsUbJeCt: x\r\nSubject : space\r\nX-Mailer: m\r\nX-Other: o\r\nx-priority: 1\r\n"
-        b"Priority: 1\r\nReferences: <a>\r\n <b>\r\nIn-Reply-To: <c>\r\nList-Id: l\r\n\tfolded\r\nReceived-SPF: p\r\n"
-        b"A-Field-Name-Of-Thirty-One-Chars: x\r\nA-Field-Name-Of-Thirty-Two-Chars.: y\r\nMime-Version: 1.0\r\n"
+        b"Priority: 1\r\nReferences: <a>\r\n <b>\r\nIn-Reply-To: <c>\r\nList-Id: l\r\n\tfolded\r\n"
+        b"Received-SPF: p\r\n"
+        b"A-Field-Name-Of-Thirty-One-Chars: x\r\nA-Field-Name-Of-Thirty-Two-Chars.: y\r\n"
+        b"Mime-Version: 1.0\r\n"
         b"Content-Id: <i>\r\nContent-Description: d\r\nNo colon here\r\nSender: s@t\r\nReply-To: r@t\r\n"
         b"DKIM-Signature: v=1\r\nEmpty:\r\nArchived-At: z\r\n\r\nbody\r\n"
     )
     traps["maxheaderlines"] = b"".join(b"X-Mailer: %d\r\n" % n for n in range(999)) + _fields(
         Subject=b"at the limit", To=b"a@b", Cc=b"too@late"
     )
-    traps["long lines"] = _fields(Subject=b"s " * 3000, To=b", ".join(b"u%d@example.com" % n for n in range(500)))
+    traps["long lines"] = _fields(
+        Subject=b"s " * 3000, To=b", ".join(b"u%d@example.com" % n for n in range(500))
+    )
     traps["no body"] = mixed
     traps["no parts"] = mixed + b"preamble only\r\n"
     traps["no parts closed"] = mixed + b"--b--\r\n"
@@ -388,7 +397,9 @@ def _traps() -> dict[str, bytes]:
     traps["preamble epilogue"] = mixed + b"pre\r\n\r\n--b\r\n" + text + b"\r\n--b--\r\nepi\r\nlogue"
     traps["unterminated"] = mixed + b"--b\r\n" + text + b"--b\r\n" + html
     traps["unterminated header"] = mixed + b"--b\r\nContent-Type: text/html\r\n"
-    traps["header ended by boundary"] = mixed + b"--b\r\nSubject: x\r\nContent-Type: text/html\r\n--b\r\n\r\nx\r\n--b--\r\n"
+    traps["header ended by boundary"] = (
+        mixed + b"--b\r\nSubject: x\r\nContent-Type: text/html\r\n--b\r\n\r\nx\r\n--b--\r\n"
+    )
     traps["boundary at once"] = mixed + b"--b\r\n--b\r\n--b--\r\n"
     traps["message ended by boundary"] = mixed + b"--b\r\nContent-Type: message/rfc822\r\n--b--\r\n"
     traps["multipart ended by boundary"] = (
@@ -396,7 +407,8 @@ def _traps() -> dict[str, bytes]:
     )
     traps["empty parts"] = mixed + b"--b\r\n\r\n--b\r\n\r\n\r\n--b\r\n\r\nx--b\r\n--b--"
     traps["boundary prefix"] = (
-        mixed + b"--bc\r\n\r\nnot\r\n--b\r\nContent-Type: multipart/mixed; boundary=bb\r\n\r\n--bb\r\n\r\ninner\r\n"
+        mixed
+        + b"--bc\r\n\r\nnot\r\n--b\r\nContent-Type: multipart/mixed; boundary=bb\r\n\r\n--bb\r\n\r\ninner\r\n"
         b"--bb--\r\n--b\r\n\r\nouter\r\n--b-- \r\nend\r\n"
     )
     traps["boundary blanks"] = mixed + b"--b \t\r\n\r\nx\r\n--b--x\r\n--b\r\n"
@@ -408,32 +420,47 @@ def _traps() -> dict[str, bytes]:
         b"Content-Type: multipart/mixed; boundary*=utf-8''b%20c\r\n\r\n--b c\r\n\r\nx\r\n--b c--\r\n"
     )
     traps["boundary folded"] = (
-        b"Content-Type: multipart/mixed;\r\n boundary*0=ab;\r\n\tboundary*1=cd\r\n\r\n--abcd\r\n\r\nx\r\n--abcd--\r\n"
+        b"Content-Type: multipart/mixed;\r\n boundary*0=ab;\r\n\tboundary*1=cd\r\n\r\n--abcd\r\n"
+        b"\r\nx\r\n--abcd--\r\n"
     )
     traps["inner unterminated"] = (
-        mixed + b"--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n" + text + b"--b\r\n" + html
+        mixed
+        + b"--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\n--c\r\n"
+        + text
+        + b"--b\r\n"
+        + html
         + b"--b--\r\n"
     )
     traps["inner preamble only"] = (
-        mixed + b"--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\npre\r\n--b\r\n" + html + b"--b--\r\n"
+        mixed
+        + b"--b\r\nContent-Type: multipart/alternative; boundary=c\r\n\r\npre\r\n--b\r\n"
+        + html
+        + b"--b--\r\n"
     )
     traps["same boundary inside"] = mixed + b"--b\r\n" + mixed + b"--b\r\n\r\nx\r\n--b--\r\n--b--\r\n"
     traps["outer closes all"] = (
-        mixed + b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\nContent-Type: multipart/mixed; "
+        mixed
+        + b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\nContent-Type: multipart/mixed; "
         b"boundary=d\r\n\r\n--d\r\n\r\nx\r\n--b--\r\n--c--\r\n"
     )
     traps["message"] = b"Content-Type: message/rfc822\r\n\r\n" + nested
     traps["message empty"] = b"Content-Type: message/rfc822\r\n\r\n"
     traps["message encoded"] = (
-        b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n" + base64.encodebytes(nested)
-    ).replace(b"\n", b"\r\n").replace(b"\r\r", b"\r")
+        (
+            b"Content-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+            + base64.encodebytes(nested)
+        )
+        .replace(b"\n", b"\r\n")
+        .replace(b"\r\r", b"\r")
+    )
     traps["messages in message"] = b"Content-Type: message/rfc822\r\n\r\n" * 12 + nested
     traps["message with multipart"] = _multipart(
         text, b"Content-Type: message/rfc822\r\n\r\n" + _multipart(text, data, boundary=b"c", header=_FROM)
     )
     traps["message with empty multipart"] = b"Content-Type: message/rfc822\r\n\r\n" + mixed + b"--b--\r\n"
     traps["multipart of empty multipart"] = (
-        mixed + b"--b\r\nContent-Type: multipart/mixed\r\n\r\nx\r\n--b\r\nContent-Type: multipart/mixed; boundary=c"
+        mixed
+        + b"--b\r\nContent-Type: multipart/mixed\r\n\r\nx\r\n--b\r\nContent-Type: multipart/mixed; boundary=c"
         b"\r\n\r\n--c--\r\n--b--\r\n"
     )
     traps["digest"] = _multipart(b"\r\n" + nested, b"\r\n" + nested, text, subtype=b"digest")
@@ -446,7 +473,9 @@ def _traps() -> dict[str, bytes]:
         b"Content-Type: multipart/mixed; boundary=l%dl\r\n\r\n--l%dl\r\n" % (n, n) for n in range(1010)
     )
     traps["eight bit header"] = _fields(Subject=b"\xe9\xff", From=b"\xe9 <a@b>", Message_ID=b"<\xe9>")
-    traps["dates ended by boundary"] = mixed + b"--b\r\nContent-Type: message/rfc822\r\n\r\nDate: x\r\n--b--\r\n"
+    traps["dates ended by boundary"] = (
+        mixed + b"--b\r\nContent-Type: message/rfc822\r\n\r\nDate: x\r\n--b--\r\n"
+    )
     return traps
 
 
