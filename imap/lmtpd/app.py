@@ -11,6 +11,7 @@ from libcyrus import mboxops
 from libcyrus import options as opt
 from libcyrus.auth import ANONYMOUS, new_state
 from libcyrus.config import Config
+from libcyrus.events.notify import Notifier
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, Namespace, sieve_path
 from libcyrus.records.duplicate import DuplicateDb
@@ -112,6 +113,7 @@ class Lmtpd:
     tls_enabled: bool
     preauthorized: bool
     shutdown: ShutdownWatch
+    notifier: Notifier | None
     usage: Usage = field(default_factory=Usage)
     messages_without_id: int = 0
     _store: MailStore | None = None
@@ -187,4 +189,5 @@ def build(service: Service) -> Lmtpd:
         tls_enabled=starttls.enabled(config),
         preauthorized=any(letter == "a" for letter, _ in service.options),
         shutdown=ShutdownWatch(config),
+        notifier=Notifier(config) if config[opt.mailnotifier] else None,
     )

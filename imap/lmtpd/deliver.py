@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from imap.lmtpd import recipients
@@ -47,6 +46,8 @@ class Delivery:
     authstate: AuthState | None
     session_id: str
     internaldate: int
+    summary: str
+    """What a notification says of the message."""
 
 
 def internaldate(stage: Stage, now: int) -> int:
@@ -55,19 +56,12 @@ def internaldate(stage: Stage, now: int) -> int:
     return (times.from_rfc5322(stated) if stated else None) or now
 
 
-def deliver(
-    app: Lmtpd,
-    delivery: Delivery,
-    addressees: list[Recipient],
-    notify: Callable[[Recipient, MboxName], None] | None = None,
-) -> list[CyrusError | None]:
-    """Deliver to each; None stands for success. ``notify`` is told where the mail of a user went."""
+def deliver(app: Lmtpd, delivery: Delivery, addressees: list[Recipient]) -> list[CyrusError | None]:
+    """Deliver to each; None stands for success."""
     outcomes: list[CyrusError | None] = []
     for recipient in addressees:
         try:
-            place = _to_recipient(app, delivery, recipient)
-            if notify is not None and place.userid is not None:
-                notify(recipient, place)
+            _to_recipient(app, delivery, recipient)
             outcomes.append(None)
         except CyrusError as error:
             outcomes.append(error)
@@ -75,32 +69,30 @@ def deliver(
     return outcomes
 
 
-def _to_recipient(app: Lmtpd, delivery: Delivery, recipient: Recipient) -> MboxName:
-    """Deliver, and say where it went. Raises the CyrusError of the last place that was tried."""
+def _to_recipient(app: Lmtpd, delivery: Delivery, recipient: Recipient) -> None:
+    """Raises the CyrusError of the last place that was tried."""
     name = recipient.mboxname
     if name.userid is None:
         _into(app, delivery, recipient, name, need=acl.POST)
-        return name
-    inbox = name.with_boxes()
+        return
     if name.boxes:
         try:
-            return _into_folder(app, delivery, recipient, name)
+            _into_folder(app, delivery, recipient, name)
+            return
         except CyrusError as error:
             log.debug("%s: %s; trying INBOX", name.internal, error)
-    _into(app, delivery, recipient, inbox, need=0)
-    return inbox
+    _into(app, delivery, recipient, name.with_boxes(), need=0)
 
 
-def _into_folder(app: Lmtpd, delivery: Delivery, recipient: Recipient, name: MboxName) -> MboxName:
+def _into_folder(app: Lmtpd, delivery: Delivery, recipient: Recipient, name: MboxName) -> None:
     try:
         _into(app, delivery, recipient, name, need=acl.POST)
-        return name
+        return
     except MailboxNonexistent:
         similar = recipients.fuzzy_match(app, name) if app.settings.fuzzy else None
         if similar is None:
             raise
     _into(app, delivery, recipient, similar, need=acl.POST)
-    return similar
 
 
 def _into(app: Lmtpd, delivery: Delivery, recipient: Recipient, name: MboxName, *, need: int) -> None:
@@ -139,6 +131,12 @@ def _into(app: Lmtpd, delivery: Delivery, recipient: Recipient, name: MboxName, 
         )
         if duplicates is not None:
             duplicates.mark(key, int(time.time()), record.uid)
+    if app.notifier is not None and name.userid is not None and settings.notifier:
+        # the folder of a user's own mail is always said to be the INBOX, as in the original
+        mailbox_name = app.namespace.to_external(name.with_boxes(), name.userid) or "INBOX"
+        app.notifier.notify(
+            settings.notifier, "MAIL", user=name.userid, mailbox=mailbox_name, message=delivery.summary
+        )
 
 
 def _check_special_use(app: Lmtpd, name: MboxName, mailbox: Mailbox) -> None:

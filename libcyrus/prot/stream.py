@@ -286,9 +286,14 @@ class ProtStream:
 
     def _receive(self, size: int) -> bytes:
         """A block from the network, never empty. Queued output goes out first."""
+        deadline: float | None = None
         if self._pending:
             self.flush()
-        deadline: float | None = None
+            if self._tls is None:
+                # the answer to that is still on its way: do not look before it can be there
+                if self.timeout is not None:
+                    deadline = time.monotonic() + self.timeout
+                self._wait(False, deadline)
         while True:
             if self._before_wait is not None:
                 self._before_wait()

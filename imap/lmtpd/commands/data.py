@@ -83,6 +83,7 @@ def _answer(
         authstate=transaction.authstate,
         session_id=sid,
         internaldate=deliver.internaldate(stage, now),
+        summary=_summary(message.header) if app.notifier is not None else "",
     )
     app.store.session_id = sid
     lines: list[str] = []
@@ -197,6 +198,16 @@ def _identify(app: Lmtpd, header: received.Header, top: list[bytes], now: int) -
         date = times.to_rfc5322(now).encode()
         top.append(b"Date: %b\r\n" % date)
     return message_id, date
+
+
+def _summary(header: received.Header) -> str:
+    """The fields that a notification of new mail carries."""
+    lines = [
+        f"{name}: {value.decode('utf-8', 'surrogateescape')}\n"
+        for name in ("From", "Subject", "To")
+        for value in header.values.get(name.lower().encode(), ())
+    ]
+    return "".join(lines)
 
 
 def _detail(error: CyrusError) -> str:
