@@ -14,7 +14,7 @@ from imap.imapd.response import astring
 from imap.imapd.session import Session
 from libcyrus import options as opt
 from libcyrus.base import times
-from libcyrus.errors import CyrusError
+from libcyrus.errors import CyrusError, MailboxChecksum
 from libcyrus.index import contents
 from libcyrus.index.contents import Fields, MessageFile
 from libcyrus.index.view import IndexView
@@ -143,6 +143,8 @@ class _Writer:
         view = self._view
         try:
             found = contents.fields(view, number)
+        except MailboxChecksum:
+            return b"* OK Message %d no longer exists\r\n" % number
         except CyrusError:
             return b""
         file = MessageFile(view, number, found)

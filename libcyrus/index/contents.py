@@ -10,9 +10,10 @@ import logging
 import os
 from struct import Struct
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from libcyrus.base import xlog
-from libcyrus.errors import CyrusError, IoError
+from libcyrus.errors import CyrusError, IoError, MailboxChecksum
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import ARCHIVED
 from libcyrus.message.section import SectionTable
@@ -43,8 +44,13 @@ class Fields(NamedTuple):
 
 
 def fields(view: IndexView, number: int) -> Fields:
-    """Raises IoError for a message whose record is there no more."""
+    """Raises IoError for a message whose record is there no more, MailboxChecksum for a damaged one."""
     data = view.record_data(number)
+    if crc32(data[:-4]) != int.from_bytes(data[-4:], "big"):
+        xlog.xsyslog(
+            log, logging.ERROR, "IOERROR: index record corrupted", None, mailbox=view.mboxname, number=number
+        )
+        raise MailboxChecksum
     if view.picture.size == 112:
         return Fields._make(_FIELDS.unpack_from(data))
     crc = int.from_bytes(data[-8:-4], "big")
