@@ -23,7 +23,7 @@ from __future__ import annotations
 import os
 import string
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from libcyrus.base.getopt import number
 from libcyrus.errors import Fatal
@@ -41,8 +41,7 @@ class ConfError(Exception):
     """One entry makes no sense; fatal at start, a warning on reload."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of a section."""
 
     name: str
@@ -66,8 +65,7 @@ class Entry:
         return default
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceSpec:
+class ServiceSpec(NamedTuple):
     """An entry of SERVICES, or of DAEMON (then ``listen`` is empty).
 
     ``maxchild`` None is unlimited; ``maxfds`` and ``maxforkrate`` 0 are no limit.
@@ -89,8 +87,7 @@ class ServiceSpec:
         return not self.listen
 
 
-@dataclass(frozen=True, slots=True)
-class EventSpec:
+class EventSpec(NamedTuple):
     """An entry of EVENTS: every ``period`` seconds (0: once), or daily at ``at`` = (hour, minute)."""
 
     name: str
@@ -99,8 +96,7 @@ class EventSpec:
     at: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StartSpec:
+class StartSpec(NamedTuple):
     name: str
     command: tuple[str, ...]
 

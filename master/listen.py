@@ -6,7 +6,7 @@ import os
 import socket
 import stat
 import syslog
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from libcyrus.base.privileges import binding
 from libcyrus.base.systemlog import write
@@ -35,8 +35,7 @@ class ListenError(Exception):
         self.priority = priority
 
 
-@dataclass(frozen=True, slots=True)
-class How:
+class How(NamedTuple):
     """The queue of waiting connections, the IP type of service, and whether failing to bind is fatal."""
 
     backlog: int

@@ -7,7 +7,7 @@ import select
 import signal
 import syslog
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from libcyrus.base.systemlog import write
 from libcyrus.config import Config
@@ -30,8 +30,7 @@ _EVENT_PATIENCE = 10.0
 """Seconds that commands of EVENTS get to end at shutdown; services get what they need."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What the command line and imapd.conf say."""
 
     config: Config

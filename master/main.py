@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import syslog
-from dataclasses import dataclass
 
 from libcyrus import options as opt
 from libcyrus.base import privileges, systemlog
@@ -29,18 +28,18 @@ from master.pidfile import Starter
 _IDENT = "master"
 
 
-@dataclass(slots=True)
 class _CommandLine:
-    config_file: str | None = None
-    conf_path: str = conf.DEFAULT_PATH
-    pidfile: str = pidfile.DEFAULT_PATH
-    backlog: int = 32
-    janitor_frequency: int = 1
-    error_log: str | None = None
-    daemon: bool = False
-    debug: bool = False
-    verbose: int = 0
-    version: bool = False
+    def __init__(self) -> None:
+        self.config_file: str | None = None
+        self.conf_path = conf.DEFAULT_PATH
+        self.pidfile = pidfile.DEFAULT_PATH
+        self.backlog = 32
+        self.janitor_frequency = 1
+        self.error_log: str | None = None
+        self.daemon = False
+        self.debug = False
+        self.verbose = 0
+        self.version = False
 
 
 def main() -> int:

@@ -1,9 +1,12 @@
 """Every decision of master, as functions of plain data. Nothing here calls a sibling or the system."""
 
+# Plain classes and named tuples throughout this package: making a dataclass takes six times as long,
+# and the start of master is waited for.
+
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from libcyrus.base.master_protocol import Message
 
@@ -15,15 +18,25 @@ READY_FAIL_WINDOW = 10
 """Seconds; a failure later than this after the last one starts the count again."""
 
 
-@dataclass(slots=True)
 class Workers:
     """How one service stands. ``maxchild`` None is unlimited; ``ready`` are idle, ``active`` all."""
 
-    prefork: int = 0
-    maxchild: int | None = None
-    babysit: bool = False
-    ready: int = 0
-    active: int = 0
+    __slots__ = ("active", "babysit", "maxchild", "prefork", "ready")
+
+    def __init__(
+        self,
+        prefork: int = 0,
+        maxchild: int | None = None,
+        *,
+        babysit: bool = False,
+        ready: int = 0,
+        active: int = 0,
+    ) -> None:
+        self.prefork = prefork
+        self.maxchild = maxchild
+        self.babysit = babysit
+        self.ready = ready
+        self.active = active
 
 
 def has_room(workers: Workers) -> bool:
@@ -48,14 +61,16 @@ def wants_connection(workers: Workers) -> bool:
     return workers.ready == 0 and has_room(workers)
 
 
-@dataclass(slots=True)
 class ForkRate:
     """Forks per second, estimated so that what happened a second ago counts half."""
 
-    limit: int = 0
-    rate: float = 0.0
-    forks: int = 0
-    since: float = 0.0
+    __slots__ = ("forks", "limit", "rate", "since")
+
+    def __init__(self, limit: int = 0, *, forks: int = 0, since: float = 0.0) -> None:
+        self.limit = limit
+        self.rate = 0.0
+        self.forks = forks
+        self.since = since
 
     def is_exceeded(self, now: float) -> bool:
         """Bring the estimate up to date and compare it with the limit (0: none)."""
@@ -70,12 +85,14 @@ class ForkRate:
         return int(self.rate) >= self.limit
 
 
-@dataclass(slots=True)
 class ReadyFails:
     """Workers that died before they had anything to do: a sign that the service cannot run."""
 
-    count: int = 0
-    last: float = float("-inf")
+    __slots__ = ("count", "last")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.last = float("-inf")
 
     def add(self, now: float) -> bool:
         """Count one more; whether the service should be given up."""
@@ -103,8 +120,7 @@ class Level(Enum):
     CRITICAL = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """What a message does: the child's new state, changes of the service's counters, and a remark."""
 
     state: State

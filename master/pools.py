@@ -13,7 +13,6 @@ import socket
 import syslog
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from libcyrus.base.master_protocol import POOL, Pool
 from libcyrus.base.systemlog import write
@@ -26,15 +25,17 @@ _FORK_PAUSE = 1.0
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-@dataclass(slots=True)
 class Pools:
-    """Every pair that may still bring news, also those of parents that are retired or dead."""
+    """Every pair that may still bring news, also those of parents that are retired or dead.
 
-    table: Table
-    buried: Callable[[int, int], None]
-    """Called with pid and status for a death that a pool parent reports."""
-    channels: list[tuple[PoolParent, Service]] = field(default_factory=list)
-    _is_reaper: bool = False
+    ``buried`` is called with pid and status for a death that a pool parent reports.
+    """
+
+    def __init__(self, table: Table, buried: Callable[[int, int], None]) -> None:
+        self.table = table
+        self.buried = buried
+        self.channels: list[tuple[PoolParent, Service]] = []
+        self._is_reaper = False
 
     def watch(self, service: Service) -> None:
         """Listen to the process that was just started for ``service`` and may be a pool parent."""
@@ -141,7 +142,7 @@ class Pools:
         else:
             service.workers.ready += 1
             service.workers.active += 1
-        self.table.add(Child(pid, "SERVICE", service.spec.name, service.path, service, pool))
+        self.table.add(Child(pid, "SERVICE", service.spec.name, service.path, service, pool=pool))
 
     @staticmethod
     def _unborn(pool: PoolParent, service: Service) -> None:

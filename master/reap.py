@@ -6,7 +6,7 @@ import os
 import signal
 import syslog
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from libcyrus.base.systemlog import write
 from master.policy import State
@@ -19,8 +19,7 @@ _INFANCY = 0.5
 """Seconds; a worker that is not busy has no reason to end in them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(NamedTuple):
     """How a process ended: the words of the log, how loud, and whether that counts as failure."""
 
     text: str

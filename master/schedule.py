@@ -8,16 +8,14 @@ clock of the machine's time zone, through changes of daylight saving time.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 
 from master.conf import EventSpec
 
 
-@dataclass(slots=True)
 class _Timer:
-    spec: EventSpec
-    due: float
-    """Monotonic seconds, or wall seconds of a daily event."""
+    def __init__(self, spec: EventSpec, due: float) -> None:
+        self.spec = spec
+        self.due = due  # monotonic seconds, or wall seconds of a daily event
 
 
 class Schedule:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import syslog
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from libcyrus.base.systemlog import write
 from libcyrus.errors import Fatal
@@ -20,14 +18,13 @@ from master.table import Pooling, Service, Table
 Spec = TypeVar("Spec")
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """What the file asks for."""
 
-    start: list[StartSpec] = field(default_factory=list)
-    services: list[ServiceSpec] = field(default_factory=list)
-    events: list[EventSpec] = field(default_factory=list)
-    daemons: list[ServiceSpec] = field(default_factory=list)
+    start: list[StartSpec]
+    services: list[ServiceSpec]
+    events: list[EventSpec]
+    daemons: list[ServiceSpec]
 
 
 def read(path: str, *, strict: bool) -> Wanted:
@@ -117,7 +114,6 @@ def _merge_one(table: Table, spec: ServiceSpec) -> None:
     same = [service for service in own if _is_same(service.spec, spec)]
     if not same:
         same = [Service(spec, family="daemon" if spec.is_daemon else "")]
-        same[0].rate.since = time.monotonic()
         own += same
     for service in same:
         service.configure(spec, path, pooling)
@@ -130,7 +126,6 @@ def _is_same(old: ServiceSpec, new: ServiceSpec) -> bool:
 def _another_address(table: Table, primary: Service, address: int) -> Service:
     service = Service(primary.spec, address=address)
     service.configure(primary.spec, primary.path, primary.pooling)
-    service.rate.since = time.monotonic()
     table.services.append(service)
     return service
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from enum import Enum
 
 from master.conf import ServiceSpec
@@ -21,7 +20,6 @@ class Pooling(Enum):
     READY = 3
 
 
-@dataclass(eq=False, slots=True)
 class PoolParent:
     """The process that forks a service's workers, and our end of the pair to it.
 
@@ -30,34 +28,35 @@ class PoolParent:
     for, and counted, but have not announced themselves yet.
     """
 
-    pid: int
-    channel: socket.socket
-    deadline: float
-    announced: bool = False
-    retired: bool = False
-    expected: int = 0
+    def __init__(self, pid: int, channel: socket.socket, deadline: float) -> None:
+        self.pid = pid
+        self.channel = channel
+        self.deadline = deadline
+        self.announced = False
+        self.retired = False
+        self.expected = 0
 
 
-@dataclass(eq=False, slots=True)
 class Service:
     """An entry of SERVICES on one address, or a DAEMON. ``address`` counts the addresses of a name from 0."""
 
-    spec: ServiceSpec
-    path: str = ""
-    family: str = ""
-    address: int = 0
-    enabled: bool = True
-    listener: socket.socket | None = None
-    status_read: int = -1
-    status_write: int = -1
-    workers: Workers = field(default_factory=Workers)
-    rate: ForkRate = field(default_factory=ForkRate)
-    fails: ReadyFails = field(default_factory=ReadyFails)
-    suspended_until: float = 0.0
-    forks: int = 0
-    connections: int = 0
-    pooling: Pooling = Pooling.NEVER
-    pool: PoolParent | None = None
+    def __init__(self, spec: ServiceSpec, path: str = "", *, family: str = "", address: int = 0) -> None:
+        self.spec = spec
+        self.path = path
+        self.family = family
+        self.address = address
+        self.enabled = True
+        self.listener: socket.socket | None = None
+        self.status_read = -1
+        self.status_write = -1
+        self.workers = Workers()
+        self.rate = ForkRate(since=time.monotonic())
+        self.fails = ReadyFails()
+        self.suspended_until = 0.0
+        self.forks = 0
+        self.connections = 0
+        self.pooling = Pooling.NEVER
+        self.pool: PoolParent | None = None
 
     @property
     def label(self) -> str:
@@ -80,21 +79,32 @@ class Service:
         self.forks += number
 
 
-@dataclass(eq=False, slots=True)
 class Child:
     """A process that master, or a pool parent for it, has started."""
 
-    pid: int
-    kind: str
-    name: str = ""
-    path: str = ""
-    service: Service | None = None
-    pool: PoolParent | None = None
-    is_pool_parent: bool = False
-    state: State = State.READY
-    born: float = field(default_factory=time.monotonic)
-    hup_at: float | None = None
-    forget_at: float = 0.0
+    def __init__(
+        self,
+        pid: int,
+        kind: str,
+        name: str = "",
+        path: str = "",
+        service: Service | None = None,
+        *,
+        pool: PoolParent | None = None,
+        state: State = State.READY,
+        hup_at: float | None = None,
+    ) -> None:
+        self.pid = pid
+        self.kind = kind
+        self.name = name
+        self.path = path
+        self.service = service
+        self.pool = pool
+        self.is_pool_parent = False
+        self.state = state
+        self.born = time.monotonic()
+        self.hup_at = hup_at
+        self.forget_at = 0.0
 
     def describe(self) -> str:
         text = f"type:{self.kind}"
@@ -103,12 +113,14 @@ class Child:
         return f"process {text} age:{time.monotonic() - self.born:.3f}s pid:{self.pid}"
 
 
-@dataclass(eq=False, slots=True)
 class Table:
-    services: list[Service] = field(default_factory=list)
-    waitdaemons: list[Service] = field(default_factory=list)
-    children: dict[int, Child] = field(default_factory=dict)
-    waitdaemon_group: int = 0
+    """All of them. ``waitdaemon_group`` is the process group of daemons that are waited for, 0 before."""
+
+    def __init__(self) -> None:
+        self.services: list[Service] = []
+        self.waitdaemons: list[Service] = []
+        self.children: dict[int, Child] = {}
+        self.waitdaemon_group = 0
 
     def everything(self) -> Iterator[Service]:
         yield from self.services

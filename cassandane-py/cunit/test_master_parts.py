@@ -133,7 +133,7 @@ def test_endings(wait_status: int, text: str, failed: bool) -> None:
 
 
 def lab_service() -> Service:
-    service = Service(ServiceSpec("lab", ("lab",), "1"), path="/lab", family="ipv4")
+    service = Service(ServiceSpec("lab", ("lab",), "1"), "/lab", family="ipv4")
     service.workers.active = service.workers.ready = 1
     return service
 
@@ -211,7 +211,8 @@ def test_commands_are_found(tmp_path: Path) -> None:
 
 
 def test_the_report_has_every_service(tmp_path: Path) -> None:
-    table = Table([lab_service()])
+    table = Table()
+    table.services.append(lab_service())
     text = prometheus.render(table, 1700000000000)
     assert 'cyrus_master_ready_workers{service="lab",family="ipv4"} 1 1700000000000\n' in text
     assert 'cyrus_master_max_children{service="lab",family="ipv4"} 2147483647 1700000000000\n' in text
