@@ -6,8 +6,8 @@ next name has shown whether the first has children (RFC 3348).
 
 from __future__ import annotations
 
-import enum
 import os
+import time
 from collections.abc import Iterable
 
 from imap.imapd.session import Session
@@ -15,30 +15,27 @@ from libcyrus import options as opt
 from libcyrus.config import Config
 from libcyrus.mboxname import Category
 from libcyrus.records import mbtype as mbtypes
-from libcyrus.records.annotate import SPECIALUSE
+from libcyrus.records.annotate import SPECIALUSE, AnnotationDb
 from libcyrus.records.find import Found
 from libcyrus.records.mbentry import MboxEntry
 
-
-class Attribute(enum.IntFlag):
-    """Those with a name in `_WORDS` are shown, in that order."""
-
-    NOINFERIORS = enum.auto()
-    NOSELECT = enum.auto()
-    HASCHILDREN = enum.auto()
-    HASNOCHILDREN = enum.auto()
-    SUBSCRIBED = enum.auto()
-    CHILD_SUBSCRIBED = enum.auto()
-    NONEXISTENT = enum.auto()
-
+# attributes of a name; those with a word are shown, in the order of _WORDS
+NOINFERIORS = 1
+NOSELECT = 2
+HASCHILDREN = 4
+HASNOCHILDREN = 8
+SUBSCRIBED = 16
+CHILD_SUBSCRIBED = 32
+NONEXISTENT = 64
 
 _WORDS = (
-    (Attribute.NOINFERIORS, "\\Noinferiors"),
-    (Attribute.NOSELECT, "\\Noselect"),
-    (Attribute.HASCHILDREN, "\\HasChildren"),
-    (Attribute.HASNOCHILDREN, "\\HasNoChildren"),
+    (NOINFERIORS, "\\Noinferiors"),
+    (NOSELECT, "\\Noselect"),
+    (HASCHILDREN, "\\HasChildren"),
+    (HASNOCHILDREN, "\\HasNoChildren"),
 )
-_NONE = Attribute(0)
+_RACY = 2.0
+_MAX_KNOWN = 20000
 
 
 class Hidden:
@@ -66,6 +63,42 @@ class Hidden:
         return bool(boxes) and boxes[0] in self._tops
 
 
+class SpecialUses:
+    """What special uses users gave to their mailboxes, remembered while the annotations stay as they are.
+
+    A state of the file younger than two seconds is not trusted: another change may leave the same time.
+    """
+
+    def __init__(self) -> None:
+        self._state: tuple[int, int, int] | None = None
+        self._known: dict[tuple[str, str], str] = {}
+        self._exists = False
+
+    def refresh(self, annotations: AnnotationDb) -> None:
+        """Forget what may have changed. To be called before the lookups of a command."""
+        try:
+            status = os.stat(annotations.path)
+        except OSError:
+            self._exists = False
+            return
+        state = (status.st_ino, status.st_size, status.st_mtime_ns)
+        if state != self._state or len(self._known) > _MAX_KNOWN:
+            self._known = {}
+        self._state = state if time.time() - status.st_mtime > _RACY else None
+        self._exists = True
+
+    def lookup(self, annotations: AnnotationDb, entry: MboxEntry, userid: str) -> str:
+        """The attributes, separated by spaces."""
+        if not self._exists or not entry.uniqueid:
+            return ""
+        key = (entry.uniqueid, userid)
+        value = self._known.get(key)
+        if value is None:
+            value = os.fsdecode(annotations.lookup_mailbox(entry.uniqueid, entry.name, SPECIALUSE, userid))
+            self._known[key] = value
+        return value
+
+
 class Listing:
     """Writes the responses of one command; ``calls`` counts the names looked at."""
 
@@ -75,10 +108,13 @@ class Listing:
         self._is_lsub = kind == b"LSUB"
         self._separator = session.namespace.separator
         self._special_uses = session.process.config[opt.specialusealways]
-        self._inbox = session.namespace.rules.inbox(session.user())
+        self._user = session.user()
+        self._below_inbox = session.namespace.rules.inbox(self._user) + "."
+        self._annotations = session.process.store.annotations
+        session.process.special_uses.refresh(self._annotations)
         self._name: str | None = None
         self._entry: MboxEntry | None = None
-        self._attributes = _NONE
+        self._attributes = 0
         self.calls = 0
 
     def list(self, names: Iterable[Found | None]) -> None:
@@ -87,23 +123,23 @@ class Listing:
         hidden = self._session.process.hidden
         for found in names:
             if found is None:
-                if not self._attributes & Attribute.HASCHILDREN:
-                    self._attributes |= Attribute.HASNOCHILDREN
+                if not self._attributes & HASCHILDREN:
+                    self._attributes |= HASNOCHILDREN
                 self._flush()
                 continue
             self.calls += 1
             if self._is_below(found.extname) or (not found.exact and found.extname == self._name):
-                self._attributes |= Attribute.HASCHILDREN
-            elif not self._attributes & Attribute.HASCHILDREN:
-                self._attributes |= Attribute.HASNOCHILDREN
+                self._attributes |= HASCHILDREN
+            elif not self._attributes & HASCHILDREN:
+                self._attributes |= HASNOCHILDREN
             if not admin and hidden.hides(found, found.entry):
                 continue
             if not self._next(found.extname, found.entry):
                 continue
             if not found.exact:
-                self._attributes |= Attribute.HASCHILDREN | Attribute.NONEXISTENT
+                self._attributes |= HASCHILDREN | NONEXISTENT
             elif found.category is Category.ALTINBOX:
-                self._attributes |= Attribute.NOINFERIORS
+                self._attributes |= NOINFERIORS
 
     def list_subscribed(self, names: Iterable[Found | None]) -> None:
         """Subscribed names, for LSUB."""
@@ -115,7 +151,7 @@ class Listing:
                 continue
             self.calls += 1
             if self._is_below(found.extname) or (not found.exact and found.extname == self._name):
-                self._attributes |= Attribute.HASCHILDREN
+                self._attributes |= HASCHILDREN
             if not found.exact and not self._is_lsub:
                 continue
             entry = process.store.mboxlist.get(found.name.internal) if found.exact else None
@@ -123,13 +159,13 @@ class Listing:
                 continue
             self._next(found.extname, entry)
             if not found.exact:
-                self._attributes |= Attribute.CHILD_SUBSCRIBED
+                self._attributes |= CHILD_SUBSCRIBED
                 continue
-            self._attributes |= Attribute.SUBSCRIBED
+            self._attributes |= SUBSCRIBED
             if entry is None:
-                self._attributes |= Attribute.NONEXISTENT
+                self._attributes |= NONEXISTENT
             if found.category is Category.ALTINBOX:
-                self._attributes |= Attribute.NOINFERIORS
+                self._attributes |= NOINFERIORS
 
     def _is_below(self, extname: str) -> bool:
         """Whether the name is below the one whose response is due."""
@@ -154,23 +190,21 @@ class Listing:
     def _flush(self) -> None:
         if self._name is not None:
             self._respond(self._name, self._entry, self._attributes)
-        self._name, self._entry, self._attributes = None, None, _NONE
+        self._name, self._entry, self._attributes = None, None, 0
 
-    def _respond(self, extname: str, entry: MboxEntry | None, attributes: Attribute) -> None:
-        if attributes & Attribute.NONEXISTENT or (entry is not None and entry.intermediate):
-            attributes |= Attribute.NOSELECT
-        child_subscribed = attributes & Attribute.CHILD_SUBSCRIBED
-        if attributes & Attribute.NOSELECT and not (
-            child_subscribed if self._is_lsub else attributes & Attribute.HASCHILDREN
-        ):
+    def _respond(self, extname: str, entry: MboxEntry | None, attributes: int) -> None:
+        if attributes & NONEXISTENT or (entry is not None and entry.intermediate):
+            attributes |= NOSELECT
+        child_subscribed = attributes & CHILD_SUBSCRIBED
+        if attributes & NOSELECT and not (child_subscribed if self._is_lsub else attributes & HASCHILDREN):
             return
-        if self._is_lsub and child_subscribed and not attributes & Attribute.SUBSCRIBED:
+        if self._is_lsub and child_subscribed and not attributes & SUBSCRIBED:
             # for LSUB, \Noselect says that only something below is subscribed
-            attributes |= Attribute.NOSELECT | Attribute.HASCHILDREN
-        if attributes & Attribute.NOINFERIORS:
-            attributes &= ~Attribute.HASCHILDREN
-        if attributes & Attribute.HASCHILDREN:
-            attributes &= ~Attribute.HASNOCHILDREN
+            attributes |= NOSELECT | HASCHILDREN
+        if attributes & NOINFERIORS:
+            attributes &= ~HASCHILDREN
+        if attributes & HASCHILDREN:
+            attributes &= ~HASNOCHILDREN
         words = [word for attribute, word in _WORDS if attributes & attribute]
         special_use = self._special_use(entry)
         if special_use:
@@ -179,8 +213,6 @@ class Listing:
 
     def _special_use(self, entry: MboxEntry | None) -> str:
         """The special uses that the user gave to one of their own mailboxes."""
-        if not self._special_uses or entry is None or not entry.name.startswith(self._inbox + "."):
+        if not self._special_uses or entry is None or not entry.name.startswith(self._below_inbox):
             return ""
-        annotations = self._session.process.store.annotations
-        value = annotations.lookup_mailbox(entry.uniqueid or "", entry.name, SPECIALUSE, self._session.user())
-        return os.fsdecode(value)
+        return self._session.process.special_uses.lookup(self._annotations, entry, self._user)

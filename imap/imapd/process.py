@@ -12,7 +12,7 @@ import os
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from imap.imapd.listing import Hidden
+from imap.imapd.listing import Hidden, SpecialUses
 from imap.imapd.settings import Settings
 from libcyrus import acl, mboxops
 from libcyrus import options as opt
@@ -52,6 +52,7 @@ class Process:
         self.admin_namespace = Namespace.from_config(config, admin=True)
         self.hidden = Hidden(config)
         self.foreign_names = ForeignNames()
+        self.special_uses = SpecialUses()
         self._service = service
         self._store: MailStore | None = None
         self._messages = os.path.join(config.directory, "msg")
