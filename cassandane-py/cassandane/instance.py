@@ -34,6 +34,7 @@ _SERVICES = {
     "imaps": ("imapd", "-s"),
     "lmtp": ("lmtpd", "-a"),
     "lmtpunix": ("lmtpd",),
+    "lmtpauth": ("lmtpd",),
 }
 _DIRECTORIES = ("conf", "conf/socket", "conf/db", "conf/log", "conf/msg", "conf/proc", "spool", "tmp")
 _BAD_LOG_LINE = re.compile(r"IOERROR|DBERROR|Traceback|Fatal|<[012]>")
@@ -137,7 +138,7 @@ class Instance:
         with open(self.directory / "master.out", "ab") as out:
             self._process = subprocess.Popen(
                 arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env=self.environment(),
-                cwd=self.directory,
+                cwd=self.directory, start_new_session=True,
             )
         wait_for(self._is_up, "master did not start", detail=self.describe)
         return self

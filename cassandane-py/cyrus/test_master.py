@@ -455,32 +455,61 @@ def test_a_daemon_that_is_not_ready_stops_everything(make: Make) -> None:
 # starting and ending
 
 
-@pytest.mark.parametrize(
-    ("conf", "code", "text"),
-    [
-        ('START {\n bad cmd="/bin/false"\n}\n', 1, "can't run startup"),
-        ("START {\n bad\n}\n", 78, "unable to find command for bad"),
-        ('SERVICES {\n a cmd="/nowhere" listen=1\n}\n', 78, "cannot find executable for service 'a'"),
-        ('DAEMON {\n a cmd="/nowhere"\n}\n', 78, "cannot find executable for daemon 'a'"),
-        ('DAEMON {\n a cmd="/nowhere" wait=1\n}\n', 78, "cannot find executable for waitdaemon 'a'"),
-        (
-            'SERVICES {\n a cmd="/bin/true" listen={port}\n a cmd="/bin/true" listen={port2}\n}\n',
-            78, "multiple entries for service 'a'",
-        ),
-        ("SERVICES {\n a cmd=x y\n}\n", 78, "bad character '' in argument on line 2"),
-    ],
-)  # fmt: skip
+BAD_FILES = [
+    ('START {\n bad cmd="/bin/false"\n}\n', 1, "can't run startup"),
+    ('START {\n bad cmd="/nowhere"\n}\n', 1, "can't run startup"),
+    ("START {\n bad\n}\n", 78, "unable to find command for bad"),
+    ("SERVICES {\n a listen=1\n}\n", 78, "unable to find command or port for service 'a'"),
+    ("SERVICES {\n a cmd=/bin/true\n}\n", 78, "unable to find command or port for service 'a'"),
+    ("EVENTS {\n a\n}\n", 78, "unable to find command or port for event 'a'"),
+    ("DAEMON {\n a\n}\n", 78, "unable to find command or port for service 'a'"),
+    ("SERVICES {\n a cmd=/nowhere listen=1\n}\n", 78, "cannot find executable for service 'a'"),
+    ("SERVICES {\n a cmd=/etc/passwd listen=1\n}\n", 78, "cannot find executable for service 'a'"),
+    ("SERVICES {\n a cmd=/bin listen=1\n}\n", 78, "cannot find executable for service 'a'"),
+    ("DAEMON {\n a cmd=/nowhere\n}\n", 78, "cannot find executable for daemon 'a'"),
+    ("DAEMON {\n a cmd=/nowhere wait=1\n}\n", 78, "cannot find executable for waitdaemon 'a'"),
+    (
+        "SERVICES {\n a cmd=/bin/true listen={port}\n a cmd=/bin/true listen={port2}\n}\n",
+        78, "multiple entries for service 'a'",
+    ),
+    (
+        "SERVICES {\n a cmd=/bin/true listen={port}\n}\nDAEMON {\n a cmd=/bin/true wait=1\n}\n",
+        78, "multiple entries for waitdaemon 'a'",
+    ),
+    (
+        "SERVICES {\n a cmd=/bin/true listen={port}\n}\nDAEMON {\n a cmd=/bin/true\n}\n",
+        78, "multiple entries for service 'a'",
+    ),
+    ("SERVICES {\n a cmd=x y\n}\n", 78, "bad character '' in argument on line 2"),
+    ("SERVICES {\n a-b cmd=x\n}\n", 78, "bad character '-' in name on line 2"),
+    ("SERVICES {\n a cmd=x}y z}\n}\n", 78, "bad character '}' in argument on line 2"),
+    ('SERVICES {\n a cmd="x\n}\n', 78, 'missing " on line 2'),
+    ("SERVICES {\n { cmd=x\n}\n", 78, "unable to find command or port for service ''"),
+    ("DAEMON {\n liar cmd=/bin/true wait=y\n}\n", 78, "unable to spawn waitdaemon liar/daemon"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("conf", "code", "text"), BAD_FILES)
 def test_a_bad_file_ends_master(make: Make, conf: str, code: int, text: str) -> None:
     master = make(conf)
     assert master.run("-D") == code
     assert master.has_logged(text)
 
 
+@pytest.mark.reference
+@pytest.mark.parametrize(("conf", "code"), [bad[:2] for bad in BAD_FILES])
+def test_a_bad_file_ends_the_originals_master_alike(make: Make, conf: str, code: int) -> None:
+    assert make(conf, master="reference").run("-D") == code
+
+
 @pytest.mark.parametrize(
     ("options", "code"), [(("-d", "-D"), 78), (("-j", "0"), 78), (("-C", "/nowhere"), 78), (("-V",), 0)]
 )
-def test_options_that_end_master_at_once(make: Make, options: tuple[str, ...], code: int) -> None:
-    assert make(LAB).run(*options) == code
+@pytest.mark.parametrize("kind", ["ours", pytest.param("reference", marks=pytest.mark.reference)])
+def test_options_that_end_master_at_once(
+    make: Make, options: tuple[str, ...], code: int, kind: str
+) -> None:
+    assert make(LAB, master=kind).run(*options) == code
 
 
 @pytest.mark.imapd_conf(master_bind_errors_fatal="yes")
