@@ -126,7 +126,7 @@ class AclRules:
             identifier = sign + canonical
         elif mask:
             raise InvalidIdentifier
-        if not identifier:
+        if identifier in ("", "-"):
             raise InvalidIdentifier
 
         held = list(entries(acl))

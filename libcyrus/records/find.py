@@ -37,6 +37,7 @@ from .mboxlist import Mboxlist
 from .subscriptions import Subscriptions
 
 _RACY = 2.0
+_MAX_PARSED = 10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,14 @@ class ForeignNames:
 
     The answer is kept for one state of the file (inode, size, time of change). A state younger than two
     seconds is not trusted for the next call, since another change may leave the same time.
+
+    ``names`` and ``parsed`` remember what database names and records mean: the meaning of given bytes never
+    changes, and a record holds an id that makes it differ from every other mailbox's.
     """
 
     def __init__(self) -> None:
+        self.names: dict[str, MboxName] = {}
+        self.parsed: dict[bytes, MboxEntry] = {}
         self._state: tuple[int, int, int] | None = None
         self._keys: list[bytes] = []
 
@@ -91,17 +97,19 @@ class ForeignNames:
     def _scan(self, mailboxes: Mboxlist) -> list[bytes]:
         keys = []
         for key, data in mailboxes.db.foreach(b"N"):
-            path = key[1:].rpartition(b"\x1d")[2]
-            if path[:5] == b"user\x1f" and _others_have_rights(path, data):
+            domain, _, path = key[1:].rpartition(b"\x1d")
+            if path[:5] == b"user\x1f" and _others_have_rights(domain, path, data):
                 keys.append(key)
         return keys
 
 
-def _others_have_rights(path: bytes, data: bytes) -> bool:
-    """A cheap test that may say yes too often: whether the ACL names more than the owner."""
-    rights = data.partition(b" A %(")[2]
-    owner = path[5:].partition(b"\x1f")[0] + b" "
-    return not rights.startswith(owner) or rights.count(b" ") > 1
+def _others_have_rights(domain: bytes, path: bytes, data: bytes) -> bool:
+    """A cheap test that may say yes too often: whether the ACL names anybody but the owner."""
+    rights = data.partition(b" A %(")[2].rstrip(b")")
+    owner = path[5:].partition(b"\x1f")[0]
+    if domain:
+        owner += b"@" + domain
+    return bool(rights) and (not rights.startswith(owner + b" ") or rights.count(b" ") > 1)
 
 
 class Finder:
@@ -266,10 +274,16 @@ class Finder:
         space = viewer.namespace
         domain = None if viewer.userid is None else self._user_domain()
         same_domain_only = not viewer.admin and not space.crossdomains
+        names = self._foreign.names
+        if len(names) > _MAX_PARSED:
+            names.clear()
         for key, data in records:
             if key[:1] != b"N":
                 continue
-            name = self._rules.from_db(self._to_dbname(key))
+            dbname = self._to_dbname(key)
+            name = names.get(dbname)
+            if name is None:
+                name = names[dbname] = self._rules.from_db(dbname)
             if same_domain_only and name.domain != domain:
                 continue
             if space.category(name, viewer.userid) is not category:
@@ -288,10 +302,17 @@ class Finder:
             yield from self._levels(Found(extname, category, name, entry, covered == len(extname)), covered)
 
     def _visible(self, name: MboxName, data: bytes) -> MboxEntry | None:
-        try:
-            entry = unpack(name.internal, data, self._rules)
-        except MailboxBadFormat:
-            return None
+        parsed = self._foreign.parsed
+        known = parsed.get(data)
+        if known is None:
+            try:
+                known = unpack(name.internal, data, self._rules)
+            except MailboxBadFormat:
+                return None
+            if len(parsed) > _MAX_PARSED:
+                parsed.clear()
+            parsed[data] = known
+        entry = known
         viewer = self._viewer
         if entry.mbtype & mbtypes.DELETED:
             return None

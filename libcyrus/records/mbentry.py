@@ -159,8 +159,7 @@ def _unpack_dlist(name: str | None, data: bytes, rules: NameRules) -> MboxEntry:
     else:
         parsed = dlist.parse(data)
         assert isinstance(parsed, dict)
-        acl_map = parsed.pop(b"A", None)
-        acl = acl_from_map(acl_map) if isinstance(acl_map, dict) else ""
+        acl = acl_from_map(parsed.pop(b"A", None) or {})
         history = tuple(_unpack_former(item, rules) for item in parsed.pop(b"H", None) or ())
         fields = {_str(key): _str(value) for key, value in parsed.items() if value is not None}
     if name is None:
@@ -205,6 +204,8 @@ def _unpack_text(name: str, text: str) -> MboxEntry:
         text = text.lstrip(" ")
     number, _, rest = text.partition(" ")
     partition, _, acl = rest.partition(" ")
+    if not partition:
+        raise MailboxBadFormat
     server, mark, after = partition.partition("!")
     return MboxEntry(
         name=name,

@@ -83,13 +83,15 @@ class Quota:
                 quota._take_dlist(dlist.parse(data))
             else:
                 quota._take_words(data.decode("ascii").split())
-        except (ValueError, TypeError, AttributeError) as error:
+        except (ValueError, TypeError, AttributeError, LookupError) as error:
             raise MailboxBadFormat from error
         return quota
 
     def _take_dlist(self, value: Any) -> None:
         for resource, key in enumerate(_KEYS):
             numbers = value.get(key.encode()) or []
+            if not isinstance(numbers, list):
+                raise TypeError(f"{key} is no list")
             if numbers:
                 self.used[resource] = int(numbers[0])
             if len(numbers) > 1:

@@ -1,0 +1,337 @@
+"""mailboxes.db: looking up, changing, the order of LIST, reverse ACLs, partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from libcyrus.auth import AuthState
+from libcyrus.config import Config
+from libcyrus.errors import MailboxNonexistent, MailboxReserved, PartitionUnknown
+from libcyrus.mboxname import Namespace
+from libcyrus.partitions import Meta, Partitions, Selector
+from libcyrus.records import mbtype
+from libcyrus.records.find import Finder, ForeignNames, Viewer
+from libcyrus.records.hidden import HiddenNames
+from libcyrus.records.listing import Attribute, Command, Listing, Request
+from libcyrus.records.mbentry import MboxEntry
+from libcyrus.records.mboxlist import Mboxlist
+from libcyrus.records.subscriptions import Subscriptions
+from libcyrus.records.userstate import UserState
+
+
+def entry(name: str, acl: str = "", **fields: object) -> MboxEntry:
+    values = {"uniqueid": "id-" + name, "partition": "default", "uidvalidity": 7, "acl": acl, **fields}
+    return MboxEntry(name=name, **values)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return Config.for_tests(configdirectory=str(tmp_path))
+
+
+@pytest.fixture
+def mailboxes(config: Config) -> Iterator[Mboxlist]:
+    opened = Mboxlist(config)
+    yield opened
+    opened.close()
+
+
+MINE, SHARED = "joe\tlrswipkxtecdan\t", "anyone\tlrs\t"
+TREE = {
+    "user.ann": "ann\tlrswipkxtecdan\t",
+    "user.ann.open": "ann\tlrswipkxtecdan\tjoe\tlr\t",
+    "user.joe": MINE,
+    "user.joe.A^B": MINE,
+    "user.joe.Lists": MINE,
+    "user.joe.Lists.a": MINE,
+    "user.joe.Lists.a.b": MINE,
+    "user.joe.INBOX.sub": MINE,
+    "user.joe.Other Users": MINE,
+    "user.joey": "joey\tlrswipkxtecdan\t",
+    "shared": SHARED,
+    "shared.secret": "boss\tlrs\t",
+    "shared.news.deep": SHARED,
+    "zoo": SHARED,
+    "DELETED.user.joe.old.6B0343EE": MINE,
+}
+
+
+@pytest.fixture
+def tree(mailboxes: Mboxlist) -> Mboxlist:
+    with mailboxes.transaction() as change:
+        for name, acl in TREE.items():
+            change.update(entry(name, acl))
+        change.update(replace(entry("user.joe.gone"), mbtype=mbtype.DELETED))
+        change.update(replace(entry("user.joe.place"), mbtype=mbtype.INTERMEDIATE))
+    return mailboxes
+
+
+# one mailbox
+
+
+def test_looking_up(tree: Mboxlist) -> None:
+    found = tree.lookup("user.joe.A^B")
+    assert (found.name, found.uniqueid, found.acl) == ("user.joe.A^B", "id-user.joe.A^B", MINE)
+    for name in ("user.joe.gone", "user.joe.place", "nowhere", ""):
+        with pytest.raises(MailboxNonexistent):
+            tree.lookup(name)
+    assert tree.lookup_all("user.joe.gone").deleted and tree.lookup_all("user.joe.place").intermediate
+    assert tree.lookup_uniqueid("id-user.joe").name == "user.joe"
+    assert tree.name_of_uniqueid("id-user.joe.gone") is None
+    tree.update(replace(entry("reserved"), mbtype=mbtype.RESERVE))
+    with pytest.raises(MailboxReserved):
+        tree.lookup("reserved")
+
+
+def test_parents_and_children(tree: Mboxlist) -> None:
+    parents = {name: tree.parent(name) for name in ("user.joe.Lists.x.y", "user.joe.INBOX.sub", "user.joe")}
+    assert [parent.name if parent else None for parent in parents.values()] == [
+        "user.joe.Lists", "user.joe", None,
+    ]  # fmt: skip
+    place = tree.parent("user.joe.place.x", allow_all=True)
+    assert place is not None and place.name == "user.joe.place"
+    assert tree.has_children("user.joe.Lists") and not tree.has_children("user.joe.A^B")
+    assert [one.name for one in tree.tree("user.joe.Lists")] == [
+        "user.joe.Lists", "user.joe.Lists.a", "user.joe.Lists.a.b",
+    ]  # fmt: skip
+    assert "user.joey" not in [one.name for one in tree.user_tree("joe")]
+    assert [one.name for one in tree.tree("user.joe.old", deleted=True)] == ["DELETED.user.joe.old.6B0343EE"]
+    assert list(tree.users()) == ["ann", "joe", "joey"]
+    assert [one.name for one in tree.all("user.jo")][-1] == "user.joey"
+    assert [one.name for one in tree.all("user.joey.")] == []
+
+
+# changes
+
+
+def test_a_rename_moves_the_name_to_the_history(mailboxes: Mboxlist) -> None:
+    old = entry("user.joe.a", MINE, foldermodseq=5)
+    mailboxes.update(old)
+    with mailboxes.transaction() as change:
+        change.update(replace(old, mbtype=mbtype.DELETED, partition=None, acl=None, foldermodseq=6))
+        change.update(replace(old, name="user.joe.b", foldermodseq=6))
+    by_id = mailboxes.lookup_uniqueid("id-user.joe.a")
+    assert (by_id.name, by_id.history[0].name, by_id.history[0].mbtype) == (
+        "user.joe.b", "user.joe.a", mbtype.DELETED,
+    )  # fmt: skip
+    mailboxes.update(replace(old, name="user.joe.c"))
+    names = [former.name for former in mailboxes.lookup_uniqueid("id-user.joe.a").history]
+    assert names == ["user.joe.b", "user.joe.a"]
+    # forgetting an old name leaves the id to the new one
+    mailboxes.delete("user.joe.a")
+    assert mailboxes.lookup_uniqueid("id-user.joe.a").name == "user.joe.c"
+    mailboxes.delete("user.joe.c")
+    with pytest.raises(MailboxNonexistent):
+        mailboxes.lookup_uniqueid("id-user.joe.a")
+
+
+def test_another_mailbox_of_the_same_name_replaces_the_id(mailboxes: Mboxlist) -> None:
+    mailboxes.update(entry("shared", uniqueid="first"))
+    mailboxes.update(entry("shared", uniqueid="second"))
+    keys = [key for key, _ in mailboxes.db.foreach()]
+    assert keys == [b"Isecond", b"Nshared"]
+
+
+def test_a_failed_transaction_changes_nothing(tree: Mboxlist) -> None:
+    with pytest.raises(RuntimeError), tree.transaction() as change:
+        change.update(entry("new"))
+        change.delete("shared")
+        raise RuntimeError
+    assert tree.get("new") is None and tree.get("shared") is not None
+
+
+def test_reverse_acls_follow_the_acls(tree: Mboxlist) -> None:
+    tree.set_racl(True)
+
+    def racl() -> set[bytes]:
+        return {key for key, _ in tree.db.foreach(b"A")}
+
+    assert racl() == {
+        b"AS\x1e", b"AS\x1eanyone\x1eshared", b"AS\x1eanyone\x1eshared\x1fnews\x1fdeep",
+        b"AS\x1eanyone\x1ezoo",
+        b"AS\x1eboss\x1eshared\x1fsecret", b"AU\x1ejoe\x1euser\x1fann\x1fopen",
+    }  # fmt: skip
+    tree.update(entry("zoo", "boss\tlrs\tann\tp\t"))
+    assert racl() >= {b"AS\x1eboss\x1ezoo"} and b"AS\x1eanyone\x1ezoo" not in racl()
+    tree.update(replace(entry("zoo"), mbtype=mbtype.DELETED))
+    assert b"AS\x1eboss\x1ezoo" not in racl()
+    tree.set_racl(False)
+    assert racl() == set()
+
+
+# LIST
+
+
+def names(
+    mailboxes: Mboxlist, *patterns: str, user: str = "joe", admin: bool = False, **options: str
+) -> list[str]:
+    config = Config.for_tests(configdirectory=mailboxes.config.directory, **options)
+    viewer = Viewer(Namespace.from_config(config, admin=admin), user, AuthState(user), admin)
+    return [found.extname for found in Finder(mailboxes, viewer).find(list(patterns)) if found is not None]
+
+
+OWN = ["INBOX", "INBOX/sub", "A.B", "Lists", "Lists/a", "Lists/a/b", "place", "Alt Folders/Other Users"]
+
+
+@pytest.mark.parametrize("racl", [False, True])
+def test_mailboxes_come_in_the_original_s_order(tree: Mboxlist, racl: bool) -> None:
+    tree.set_racl(racl)
+    assert names(tree, "*") == [
+        *OWN, "Other Users/ann/open", "Shared Folders/shared", "Shared Folders/shared/news/deep",
+        "Shared Folders/zoo",
+    ]  # fmt: skip
+    assert names(tree, "Other Users/ann/*") == ["Other Users/ann/open"]
+    assert names(tree, "Other Users/bob/*") == []
+    assert names(tree, "Shared*", user="boss") == [
+        "Shared Folders/shared", "Shared Folders/shared/news/deep", "Shared Folders/shared/secret",
+        "Shared Folders/zoo",
+    ]  # fmt: skip
+
+
+def test_patterns_cover_upper_levels(tree: Mboxlist) -> None:
+    assert names(tree, "Lists/%") == ["Lists/a", "Lists/a"]
+    assert names(tree, "Shared Folders/%") == ["Shared Folders/shared"] * 2 + ["Shared Folders/zoo"]
+    assert names(tree, "INBOX", "zz", "A%") == ["INBOX", "INBOX", "A.B", "Alt Folders"]
+    assert names(tree, "*%", user="ann")[:2] == ["INBOX", "open"]
+
+
+def test_an_admin_sees_everything_but_tombstones(tree: Mboxlist) -> None:
+    found = names(tree, "*", user="admin", admin=True)
+    assert "user/joe/place" in found and "user/joe/gone" not in found
+    assert found[-1] == "DELETED/user/joe/old/6B0343EE" and "shared/secret" in found
+
+
+def test_what_others_may_see_is_read_once_for_each_state_of_the_file(tree: Mboxlist) -> None:
+    foreign = ForeignNames()
+    assert foreign.keys(tree) == [b"Nuser\x1fann\x1fopen"]
+    tree.update(entry("user.ann", "ann\tlra\tanyone\tl\t"))
+    assert foreign.keys(tree) == [b"Nuser\x1fann", b"Nuser\x1fann\x1fopen"]
+
+
+def listing(tree: Mboxlist, request: Request, user: str = "joe") -> list[tuple[str, Attribute]]:
+    config = tree.config
+    subscriptions = Subscriptions(config, UserState(config, tree))
+    viewer = Viewer(Namespace.from_config(config), user, AuthState(user))
+    lines = Listing(config, tree, subscriptions, viewer).lines(request)
+    return [(line.extname, line.attributes) for line in lines]
+
+
+def test_lines_of_list_say_what_has_children(tree: Mboxlist) -> None:
+    request = Request(Command.LIST, "", ("%",), return_children=True)
+    assert listing(tree, request) == [
+        ("INBOX", Attribute.HASCHILDREN),
+        ("A.B", Attribute.HASNOCHILDREN),
+        ("Lists", Attribute.HASCHILDREN),
+        ("Alt Folders", Attribute.NOSELECT | Attribute.HASCHILDREN),
+        ("Other Users", Attribute.NOSELECT | Attribute.HASCHILDREN),
+        ("Shared Folders", Attribute.NOSELECT | Attribute.HASCHILDREN),
+    ]
+
+
+def test_lsub_names_the_levels_above_subscriptions(tree: Mboxlist) -> None:
+    subscriptions = Subscriptions(tree.config, UserState(tree.config, tree))
+    for name in ("user.joe.Lists.a.b", "user.joe.nowhere", "user.joe.A^B"):
+        subscriptions.add("joe", name)
+    lsub = Request(Command.LSUB, "", ("%",), select_subscribed=True)
+    assert listing(tree, lsub) == [
+        ("A.B", Attribute(0)),
+        ("Lists", Attribute.NOSELECT | Attribute.HASCHILDREN),
+    ]
+    extended = Request(
+        Command.EXTENDED,
+        "",
+        ("%",),
+        select_subscribed=True,
+        select_recursivematch=True,
+        return_subscribed=True,
+    )
+    assert listing(tree, extended) == [
+        ("A.B", Attribute.SUBSCRIBED),
+        ("Lists", Attribute.NONEXISTENT | Attribute.CHILDINFO_SUBSCRIBED | Attribute.HASCHILDREN),
+        ("nowhere", Attribute.SUBSCRIBED | Attribute.NONEXISTENT),
+    ]
+
+
+def test_calendars_are_hidden_from_mail_clients(tree: Mboxlist) -> None:
+    hidden = HiddenNames(tree.config, tree.rules)
+    tree.update(entry("user.joe.#calendars.x", MINE))
+    tree.update(entry("user.joe.cal", MINE, mbtype=mbtype.CALENDAR))
+    assert hidden.contains("user.joe.#calendars.x") and hidden.contains("user.joe.cal", mbtype.CALENDAR)
+    assert hidden.refuses_delivery("DELETED.user.joe.x.6B0343EE") and not hidden.refuses_delivery("user.joe")
+    found = [name for name, _ in listing(tree, Request(Command.LIST, "", ("*",)))]
+    assert "cal" not in found and not any(name.startswith("#") for name in found)
+    dav = Request(Command.EXTENDED, "", ("*",), select_dav=True)
+    assert {"cal", "#calendars/x"} <= {name for name, _ in listing(tree, dav)}
+
+
+@pytest.mark.parametrize(
+    ("reference", "pattern", "whole"),
+    [("", "x", "x"), ("a/", "/b", "a/b"), ("a", "b", "ab"), ("a/", "b", "a/b")],
+)
+def test_a_reference_goes_before_the_pattern(
+    tree: Mboxlist, reference: str, pattern: str, whole: str
+) -> None:
+    from libcyrus.records.listing import canonical_pattern
+
+    space = Namespace.from_config(tree.config)
+    assert canonical_pattern(reference, pattern, space, ignore_reference=False) == whole
+
+
+# partitions
+
+
+def test_where_files_are(tmp_path: Path) -> None:
+    config = Config.for_tests(
+        configdirectory=str(tmp_path),
+        metapartition_files="header index",
+        archive_enabled="yes",
+        extra={
+            "partition-default": "/spool",
+            "metapartition-default": "/meta",
+            "metadir-cache-default": "/cache",
+            "archivepartition-default": "/archive",
+        },
+    )
+    partitions = Partitions(config)
+    place = entry("user.joe", uniqueid="abc")
+    assert partitions.message_path(place, 12) == "/spool/uuid/a/b/abc/12."
+    assert partitions.message_path(place, 12, archived=True) == "/archive/uuid/a/b/abc/12."
+    assert partitions.meta_path(place, Meta.INDEX, new=True) == "/meta/uuid/a/b/abc/cyrus.index.NEW"
+    assert partitions.meta_path(place, Meta.CACHE) == "/cache/uuid/a/b/abc/cyrus.cache"
+    assert partitions.meta_path(place, Meta.ARCHIVECACHE) == "/archive/uuid/a/b/abc/cyrus.cache"
+    assert partitions.meta_path(place, Meta.SQUAT) == "/spool/uuid/a/b/abc/cyrus.squat"
+    legacy = replace(place, mbtype=mbtype.LEGACY_DIRS)
+    assert partitions.data_dir(legacy) == "/spool/user/joe"
+    assert partitions.dirs(place) == [
+        "/spool/uuid/a/b/abc", "/meta/uuid/a/b/abc", "/cache/uuid/a/b/abc", "/archive/uuid/a/b/abc",
+    ]  # fmt: skip
+    with pytest.raises(PartitionUnknown):
+        partitions.data_dir(replace(place, partition="nowhere"))
+    with pytest.raises(PartitionUnknown):
+        partitions.data_dir(replace(place, partition=None))
+
+
+@pytest.mark.parametrize(
+    "mode",
+    ["random", "freespace-most", "freespace-percent-most", "freespace-percent-weighted",
+     "freespace-percent-weighted-delta"],
+)  # fmt: skip
+def test_a_partition_is_chosen_among_those_there_are(tmp_path: Path, mode: str) -> None:
+    roots = {"a": str(tmp_path / "a"), "b": str(tmp_path / "b")}
+    selector = Selector(roots, mode, reinit=2)
+    assert {selector.select() for _ in range(5)} <= {"a", "b"}
+    assert Selector({}, mode).select() is None
+
+
+def test_the_default_partition_wins(tmp_path: Path) -> None:
+    spool = {"partition-default": str(tmp_path / "s"), "partition-two": str(tmp_path / "t")}
+    config = Config.for_tests(configdirectory=str(tmp_path), defaultpartition="two", extra=spool)
+    assert Partitions(config).select() == "two"
+    config = Config.for_tests(configdirectory=str(tmp_path), partition_select_exclude="default", extra=spool)
+    assert Partitions(config).select() == "two"
+    with pytest.raises(PartitionUnknown):
+        Partitions(Config.for_tests(configdirectory=str(tmp_path))).select()
