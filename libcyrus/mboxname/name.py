@@ -103,7 +103,7 @@ class MboxName:
     boxes: tuple[str, ...] = ()
     deleted: int = 0
 
-    @cached_property
+    @property
     def userid(self) -> str | None:
         """The owner; None for shared mailboxes."""
         if self.localpart is None or self.domain is None:

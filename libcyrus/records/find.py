@@ -71,13 +71,12 @@ class ForeignNames:
     The answer is kept for one state of the file (inode, size, time of change). A state younger than two
     seconds is not trusted for the next call, since another change may leave the same time.
 
-    ``names`` and ``parsed`` remember what database names and records mean: the meaning of given bytes never
-    changes, and a record holds an id that makes it differ from every other mailbox's.
+    ``names`` and ``parsed`` remember what database names and records mean, which never changes.
     """
 
     def __init__(self) -> None:
         self.names: dict[str, MboxName] = {}
-        self.parsed: dict[bytes, MboxEntry] = {}
+        self.parsed: dict[Record, MboxEntry] = {}
         self._state: tuple[int, int, int] | None = None
         self._keys: list[bytes] = []
 
@@ -296,22 +295,22 @@ class Finder:
                 continue
             entry = None
             if not self._subscribed_only:
-                entry = self._visible(name, data)
+                entry = self._visible(name, (key, data))
                 if entry is None:
                     continue
             yield from self._levels(Found(extname, category, name, entry, covered == len(extname)), covered)
 
-    def _visible(self, name: MboxName, data: bytes) -> MboxEntry | None:
+    def _visible(self, name: MboxName, record: Record) -> MboxEntry | None:
         parsed = self._foreign.parsed
-        known = parsed.get(data)
+        known = parsed.get(record)
         if known is None:
             try:
-                known = unpack(name.internal, data, self._rules)
+                known = unpack(name.internal, record[1], self._rules)
             except MailboxBadFormat:
                 return None
             if len(parsed) > _MAX_PARSED:
                 parsed.clear()
-            parsed[data] = known
+            parsed[record] = known
         entry = known
         viewer = self._viewer
         if entry.mbtype & mbtypes.DELETED:
