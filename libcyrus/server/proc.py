@@ -39,12 +39,17 @@ class ProcEntry:
 
 
 class ProcFile:
-    """This process's own file; created by the first ``register`` after the process began."""
+    """This process's own file; created by the first ``register`` after the process began.
+
+    It is replaced as a whole, so that no reader sees half of it, unless the new line only goes on where the old
+    one ended or is as long: then one write into the open file does.
+    """
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._written: str | None = None
         self._path = ""
+        self._fd = -1
 
     def register(
         self, service: str, host: str, user: str = "", mailbox: str = "", command: str = ""
@@ -59,7 +64,10 @@ class ProcFile:
         self._path = os.path.join(self._directory, str(os.getpid()))
         try:
             try:
-                self._replace(text)
+                if self._fd >= 0 and len(_octets(text)) >= len(_octets(self._written or "")):
+                    os.pwrite(self._fd, _octets(text), 0)
+                else:
+                    self._replace(text)
             except FileNotFoundError:
                 self._create_directory()
                 self._replace(text)
@@ -75,19 +83,23 @@ class ProcFile:
         if self._written is None:
             return
         self._written = None
+        self._close()
         try:
             os.unlink(self._path)
         except OSError:
             pass
 
     def _replace(self, text: str) -> None:
+        self._close()
         new = self._path + ".new"
-        fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-        try:
-            os.write(fd, text.encode("utf-8", "surrogateescape"))
-        finally:
-            os.close(fd)
+        self._fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        os.write(self._fd, _octets(text))
         os.rename(new, self._path)
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
 
     def _create_directory(self) -> None:
         try:
@@ -95,6 +107,10 @@ class ProcFile:
         except OSError as error:
             raise Fatal("couldn't create proc directory", os.EX_IOERR) from error
         log.log(NOTICE, "created proc directory")
+
+
+def _octets(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
 
 
 def directory(config: Config) -> str:
