@@ -10,7 +10,8 @@ from __future__ import annotations
 import grp
 import os
 import pwd
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from libcyrus import options as opt
 from libcyrus.config import Config
@@ -27,12 +28,23 @@ _FORBIDDEN = frozenset(map(chr, (*range(0x20), *range(0x7F, 0x100)))) | frozense
 NOT_MEMBER, EVERYBODY, IN_GROUP, IS_USER = range(4)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class AuthState:
-    """A canonical userid and the names of its groups (without ``group:``)."""
+    """A canonical userid, and its groups as ``lookup`` finds them when an identifier first asks for one.
+
+    Few ACLs name groups, and looking them up costs more than the rest of a login.
+    """
 
     userid: str
-    groups: tuple[str, ...] = ()
+    lookup: Callable[[str], tuple[str, ...]] | None = field(default=None, compare=False)
+    _groups: tuple[str, ...] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The names of the user's groups, without ``group:``."""
+        if self._groups is None:
+            self._groups = self.lookup(self.userid) if self.lookup is not None else ()
+        return self._groups
 
     def member_of(self, identifier: str) -> int:
         """How ``identifier`` of an ACL or an admins list fits: 0 not, 1 anyone, 2 by a group, 3 by name."""
@@ -81,7 +93,7 @@ def new_state(config: Config, userid: str) -> AuthState | None:
         return None
     if not config[opt.unix_group_enable]:
         return AuthState(canonical)
-    return AuthState(canonical, _unix_groups(canonical))
+    return AuthState(canonical, _unix_groups)
 
 
 def is_system_user(config: Config, userid: str) -> bool:

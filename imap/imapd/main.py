@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import socket
 
 from imap.imapd import loop
 from imap.imapd.commands.starttls import negotiate
@@ -33,7 +35,14 @@ def init(surroundings: Service) -> Process:
     if switches.imaps and not tls.enabled(surroundings.config):
         log.error("imaps: required OpenSSL options not present")
         raise Fatal("imaps: required OpenSSL options not present", os.EX_CONFIG)
+    _load_name_services()
     return Process(surroundings, Settings.from_config(surroundings.config, switches))
+
+
+def _load_name_services() -> None:
+    """The first look for a host loads libraries; workers shall inherit them."""
+    with contextlib.suppress(OSError):
+        socket.getnameinfo(("127.0.0.1", 0), socket.NI_NUMERICSERV)
 
 
 def serve(process: Process, connection: Connection) -> None:

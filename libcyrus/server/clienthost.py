@@ -35,7 +35,7 @@ def identify(sock: socket.socket) -> Client:
     address = _address(remote)
     name = ""
     try:
-        name = socket.getnameinfo(remote, socket.NI_NAMEREQD)[0] + " "
+        name = socket.getnameinfo(remote, socket.NI_NAMEREQD | socket.NI_NUMERICSERV)[0] + " "
     except OSError:
         pass
     return Client(f"{name}[{address}]", f"{_address(local)};{local[1]}", f"{address};{remote[1]}")
@@ -46,7 +46,7 @@ def domain_of(sock: socket.socket) -> str | None:
     try:
         if sock.family not in _INTERNET:
             return None
-        host = socket.getnameinfo(sock.getsockname(), socket.NI_NAMEREQD)[0]
+        host = socket.getnameinfo(sock.getsockname(), socket.NI_NAMEREQD | socket.NI_NUMERICSERV)[0]
     except OSError:
         return None
     return host.partition(".")[2] or None
