@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -167,7 +168,7 @@ def test_reverse_acls_follow_the_acls(tree: Mboxlist) -> None:
 
 
 def names(
-    mailboxes: Mboxlist, *patterns: str, user: str = "joe", admin: bool = False, **options: str
+    mailboxes: Mboxlist, *patterns: str, user: str = "joe", admin: bool = False, **options: Any
 ) -> list[str]:
     config = Config.for_tests(configdirectory=mailboxes.config.directory, **options)
     viewer = Viewer(Namespace.from_config(config, admin=admin), user, AuthState(user), admin)

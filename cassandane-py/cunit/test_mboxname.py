@@ -5,6 +5,8 @@ The external names are those that the original gave in LIST with the same option
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from libcyrus import mboxname
 from libcyrus.config import Config
 from libcyrus.errors import MailboxBadName, NamespaceBadPrefix
-from libcyrus.mboxname import Category, MboxName, Namespace, NameRules
+from libcyrus.mboxname import Category, MboxName, NameRules, Namespace
 
 RULES = NameRules()
 VIRTUAL = NameRules(virtdomains=True)
@@ -60,7 +62,7 @@ def test_deleting_and_climbing() -> None:
     assert RULES.from_internal("user.joe").parent() is None
 
 
-def namespace(*, admin: bool = False, extra: dict[str, object] | None = None) -> Namespace:
+def namespace(*, admin: bool = False, extra: dict[str, Any] | None = None) -> Namespace:
     return Namespace.from_config(Config.for_tests(**(extra or {})), admin=admin)
 
 
@@ -97,7 +99,7 @@ CROSS_ALT = {"virtdomains": "userid", "crossdomains": "yes", "crossdomains_onlyo
     ],
 )
 def test_a_user_s_view_leads_to_the_internal_name_and_back(
-    options: dict[str, object], internal: str, external: str
+    options: dict[str, Any], internal: str, external: str
 ) -> None:
     space = namespace(extra=options)
     assert space.to_external(internal, "joe") == external
@@ -114,9 +116,7 @@ def test_a_user_s_view_leads_to_the_internal_name_and_back(
         (STANDARD, "user.dot^ted.x", "user.dot^ted.x"),
     ],
 )
-def test_an_admin_always_has_the_standard_view(
-    options: dict[str, object], internal: str, external: str
-) -> None:
+def test_an_admin_always_has_the_standard_view(options: dict[str, Any], internal: str, external: str) -> None:
     space = namespace(admin=True, extra=options)
     assert space.to_external(internal, "cyrus") == external
     assert space.internal(external, "cyrus") == internal
@@ -154,7 +154,7 @@ def test_categories_of_the_alternative_view() -> None:
     "options",
     [{"userprefix": "a/b"}, {"sharedprefix": "x" * 40}, {"userprefix": "Pub/"}, {"sharedprefix": "Oth"}],
 )
-def test_prefixes_that_cannot_be_told_apart_are_refused(options: dict[str, object]) -> None:
+def test_prefixes_that_cannot_be_told_apart_are_refused(options: dict[str, Any]) -> None:
     with pytest.raises(NamespaceBadPrefix):
         namespace(extra=options)
 
@@ -172,13 +172,15 @@ def test_recipients() -> None:
 
 
 GOOD = [
-    "user.joe", "user.joe.Sent", "shared", "shared.$x", "user.joe.&AOk-t&AOk-", "user.joe.a&-b", "user.joe.&2D3eAA-",
-    "DELETED.user.joe." + "x" * 600 + ".6B0343EE", "a" * 490, "user.joe.[x]", "user.joe.&AOkA6Q-", "user.joe.&-&AOk-",
+    "user.joe", "user.joe.Sent", "shared", "shared.$x", "user.joe.&AOk-t&AOk-", "user.joe.a&-b",
+    "user.joe.&2D3eAA-", "user.joe.&AOkA6Q-", "user.joe.&-&AOk-", "user.joe.[x]", "a" * 490,
+    "DELETED.user.joe." + "x" * 600 + ".6B0343EE",
 ]  # fmt: skip
 BAD = [
-    "", "$RACL", ".x", "x.", "a..b", "~x", "user", "user.anyone", "user.anonymous", "user.%x", "a\tb", "a\r", "a" * 491,
-    "dom!user.joe", "user.joe.a&b", "user.joe.&AGE-", "user.joe.&AOl-", "user.joe.&AOk-&AOk-", "user.joe.&AO-",
-    "user.joe.&", "user.joe.é", "user.joe.a%b", "user.joe.a/b", "user.joe.a\\b", 'user.joe.a"b',
+    "", "$RACL", ".x", "x.", "a..b", "~x", "a\tb", "a\r", "a" * 491, "dom!user.joe",
+    "user", "user.anyone", "user.anonymous", "user.%x",
+    "user.joe.a&b", "user.joe.&AGE-", "user.joe.&AOl-", "user.joe.&AOk-&AOk-", "user.joe.&AO-", "user.joe.&",
+    "user.joe.é", "user.joe.a%b", "user.joe.a/b", "user.joe.a\\b", 'user.joe.a"b',
 ]  # fmt: skip
 
 

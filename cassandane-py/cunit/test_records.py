@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,7 +167,7 @@ def test_older_counters_hold_fewer_numbers(version: int, count: int) -> None:
     assert (values.generation, values.uidvalidity) == (7, 99)
 
 
-def make_counters(tmp_path: Path, **options: str) -> Counters:
+def make_counters(tmp_path: Path, **options: Any) -> Counters:
     config = Config.for_tests(configdirectory=str(tmp_path), **options)
     mailboxes = Mboxlist(config)
     mailboxes.update(MboxEntry("user.joe", uniqueid="abcdef", partition="default", acl=""))

@@ -126,7 +126,9 @@ def rename_in_place(mailbox: Mailbox, new_name: str, *, silent: bool = False) ->
 
     Needs the exclusive index lock. ``silent`` (replication) keeps the modseq.
     """
-    change_quotaroot(mailbox, mailbox.store.quota.find_root(new_name))
+    root = mailbox.store.quota.find_root(new_name)
+    if root != mailbox.quotaroot:
+        _count_for(mailbox, root)
     if not silent:
         mailbox.bump_modseq()
     mailbox.header.name = new_name
@@ -140,8 +142,12 @@ def change_quotaroot(mailbox: Mailbox, root: str | None) -> None:
     One that counts for a root of its own, below the new one, goes on doing so.
     """
     old = mailbox.quotaroot
-    if old is not None and root is not None and is_prefix(old, root):
-        return
+    if old is None or root is None or not is_prefix(old, root):
+        _count_for(mailbox, root)
+
+
+def _count_for(mailbox: Mailbox, root: str | None) -> None:
+    old = mailbox.quotaroot
     usage = mailbox.usage()
     if old is not None:
         mailbox.store.use_quota(old, [-used for used in usage], mailbox)

@@ -182,10 +182,12 @@ class Mboxlist:
         self, prefix: str = "", *, tombstones: bool = False, intermediates: bool = False
     ) -> Iterator[MboxEntry]:
         """Every mailbox whose name begins with the internal ``prefix`` (which may end inside a part)."""
-        dbname = self.rules.from_internal(prefix).dbname if prefix else ""
-        if prefix.endswith("."):
-            dbname += HIERARCHY_SEPARATOR
-        return self._below(dbname, _Wanted(tombstones, intermediates))
+        # not by way of the parts, since the last one need not be whole
+        domain, mark, path = prefix.rpartition("!")
+        path = path.replace(".", HIERARCHY_SEPARATOR).replace("^", ".")
+        if mark and self.rules.domain(domain) is not None:
+            path = domain + DOMAIN_SEPARATOR + path
+        return self._below(path, _Wanted(tombstones, intermediates))
 
     def users(self) -> Iterator[str]:
         """The userid of everybody who has a mailbox, each once if the key order allows."""
