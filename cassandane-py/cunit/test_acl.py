@@ -41,7 +41,7 @@ TEXT = "joe\tlrswipkxtecdan\tann\tlrs\tgroup:staff\tlrsi\tanyone\tl\t-ann\ts\t"
     [
         (AuthState("joe"), "lrswipkxtecdan"),
         (AuthState("ann"), "lr"),
-        (AuthState("bob", ("staff",)), "lrsi"),
+        (AuthState("bob", lambda _: ("staff",)), "lrsi"),
         (AuthState("bob"), "l"),
         (None, "l"),
     ],
