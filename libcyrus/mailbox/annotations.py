@@ -54,10 +54,12 @@ class MessageAnnotations:
             size += len(annotation.value)
         return crc, size
 
-    def crcs_and_sizes(self, version: int) -> dict[int, tuple[int, int]]:
-        """``crc_and_size`` of every message that has annotations."""
+    def crcs_and_sizes(self, version: int, *, virtual: bool = True) -> dict[int, tuple[int, int]]:
+        """``crc_and_size`` of every message that has annotations; perhaps without what the index keeps."""
         found: dict[int, tuple[int, int]] = {}
         for uid, annotation in self.all():
+            if not virtual and synccrc.is_virtual(annotation.entry, version):
+                continue
             crc, size = found.get(uid, (0, 0))
             found[uid] = (crc ^ self.crc(uid, annotation, version), size + len(annotation.value))
         return found

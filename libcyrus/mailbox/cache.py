@@ -84,6 +84,15 @@ class CacheFile:
             raise MailboxChecksum
         return record
 
+    def generation(self) -> int | None:
+        """The generation number at the start of the file; None when there is no such file."""
+        try:
+            with open(self.path, "rb") as file:
+                start = file.read(GENERATION_SIZE)
+        except OSError:
+            return None
+        return int.from_bytes(start, "big") if len(start) == GENERATION_SIZE else None
+
     def append(self, record: bytes | memoryview, generation: int) -> int:
         """Write a record behind all others and return its offset; needs the exclusive index lock.
 

@@ -57,6 +57,9 @@ HAS_ALARMS: Final = 1 << 4
 NEEDS_UNLINK: Final = 1 << 29
 NEEDS_REPACK: Final = 1 << 30
 MAILBOX_DELETED: Final = 1 << 31
+#: ours: records are being changed in place; whoever finds it counts anew (see ``mailbox``). The original
+#: ignores it, and drops it when it writes the header.
+CHANGING: Final = 1 << 28
 OPTIONS_MASK: Final = POP3_NEW_UIDL | SHAREDSEEN | DUPDELIVER | HAS_ALARMS
 CLEANUP_MASK: Final = NEEDS_UNLINK | NEEDS_REPACK | MAILBOX_DELETED
 
@@ -132,6 +135,13 @@ class IndexHeader:
             self.unseen = max(0, self.unseen - 1)
         self.exists = max(0, self.exists - 1)
         self.quota_mailbox_used = max(0, self.quota_mailbox_used - record.size)
+
+
+def mark_changing(packed: bytes) -> bytes:
+    """A packed header with the option CHANGING, whatever else it says."""
+    options = int.from_bytes(packed[60:64], "big") | CHANGING
+    body = packed[:60] + options.to_bytes(4, "big") + packed[64:-4]
+    return body + struct.pack(">I", crc32(body))
 
 
 def header_size(version: int) -> int:

@@ -14,7 +14,9 @@ and a power cut between any two steps loses or half-shows nothing acknowledged:
 3. ``cyrus.index``: new and changed records first, the header with ``num_records`` and
    the counters last, then one sync. Records behind ``num_records`` do not exist
    to readers. If the power fails inside this one sync, the disk may hold the new header
-   but not a new record: its CRC tells, both servers skip it, and it was not acknowledged;
+   but not a new record: its CRC tells, both servers skip it, and it was not acknowledged.
+   Before records are changed in place the header is marked CHANGING, and the header written last
+   is not: should the writer die in between, the next one to lock the index counts anew;
 4. quota, so a crash can only leave a quota too low, which ``quota -f`` corrects.
 
 Without message or header files step 1 is left out; without cache records step 2.
@@ -320,6 +322,8 @@ class Mailbox:
                 raise IoError("no cache record")
             return self._cache_file(record.archived).read(record.cache_offset, record.cache_crc, end=end)
         except (IoError, MailboxChecksum, OSError, ValueError) as error:
+            if self._finish_repack(record.archived):
+                return self.stored_cache(record, end=end)
             self._complain(
                 "IOERROR: invalid cache record", uid=record.uid, reason=error, offset=record.cache_offset
             )
@@ -553,6 +557,9 @@ class Mailbox:
         """Count everything in ``i`` anew: flags, sizes, annotations, CRCs."""
         self.quota_dirty()
         self.dirty()
+        self._count_records()
+
+    def _count_records(self) -> None:
         i = self.i
         i.answered = i.flagged = i.deleted = i.unseen = i.exists = 0
         i.quota_mailbox_used = i.quota_annot_used = 0
@@ -814,10 +821,26 @@ class Mailbox:
             raise MailboxBadFormat
         if not self._header_crc or self._header_crc != i.header_file_crc:
             self._read_header()
-        if not i.unseen_known:
+        if i.options & index_header.CHANGING:
+            self._finish_change()
+        elif not i.unseen_known:
             i.unseen = sum(
                 not record.system_flags & index_record.SEEN for record in self.records(expunged=False)
             )
+
+    def _finish_change(self) -> None:
+        """A writer died while it changed records in place: make the header agree with them."""
+        log.warning("mailbox %s: counting anew after an interrupted change", self.name)
+        i = self.i
+        if self.locked is Lock.EXCLUSIVE:
+            # the quota database still has what the old header said
+            self.quota_dirty()
+            self._dirty = True
+        i.options &= ~index_header.CHANGING
+        i.highestmodseq = max(i.highestmodseq, *(record.modseq for record in self.records()), 0)
+        self._count_records()
+        # what is on disk must be read again by the next lock
+        self._raw_header = b""
 
     def _read_header(self) -> None:
         with open(self.paths.header, "rb") as file:
@@ -850,7 +873,10 @@ class Mailbox:
         i = self.i
         version, size = i.minor_version, i.record_size
         old_size = os.fstat(self._fd).st_size
+        in_place = any(recno <= self._committed for recno in self._changes)
         try:
+            if in_place and self._raw_header:
+                files.pwrite_all(self._fd, index_header.mark_changing(self._raw_header), 0)
             for first, run in _runs(self._changes):
                 packed = b"".join(index_record.pack(record, version) for record in run)
                 files.pwrite_all(self._fd, packed, i.start_offset + (first - 1) * size)
@@ -909,6 +935,19 @@ class Mailbox:
             found = CacheFile(self.paths.meta("archivecache") if archived else self.paths.cache)
             self._caches[archived] = found
         return found
+
+    def _finish_repack(self, archived: bool) -> bool:
+        """Whether the cache that belongs to this index still waited for its rename, and is now in use."""
+        i, old = self.i, self._cache_file(archived)
+        new = CacheFile(old.path + ".NEW")
+        if new.generation() != i.generation_no or old.generation() == i.generation_no:
+            return False
+        old.close()
+        if self.locked is Lock.EXCLUSIVE:
+            os.rename(new.path, old.path)
+        else:
+            self._caches[archived] = new
+        return True
 
     def _append_cache(self, record: IndexRecord, data: bytes | memoryview) -> None:
         cache = self._cache_file(record.archived)

@@ -2,8 +2,9 @@
 
 The new files are ``cyrus.index.NEW`` and ``cyrus.cache.NEW``, complete and synced before the first
 rename. Index goes first: if the machine stops between the renames, the old cache beside the new index
-has the wrong records at the offsets, whose CRCs tell, and readers compute them again. The name
-lock is held exclusively, so nobody else has either file open.
+has the wrong records at the offsets. Their CRCs and the generation tell; we finish the rename,
+the original computes the records again. The name lock is held exclusively, so nobody else has either
+file open.
 
 A repack drops unlinked records, raises the generation number, sets ``last_repack_time`` and
 raises ``deletedmodseq`` (with ``changes_epoch``) to the highest modseq it forgot. With another
@@ -203,7 +204,7 @@ def _recount(mailbox: Mailbox, header: IndexHeader, records: list[IndexRecord]) 
     header.sync_crc = basic
     header.sync_crc_annot = index_header.SYNC_CRC_ANNOT_START
     header.quota_annot_used = mailbox.store.annotation_size(mailbox.uniqueid)
-    annotations = mailbox.annotations.crcs_and_sizes(version)
+    annotations = mailbox.annotations.crcs_and_sizes(version, virtual=False)
     for record in records:
         header.count(record)
         if not record.expunged:
