@@ -18,7 +18,18 @@ from libcyrus.message.parser import Parser, Source, walk
 from libcyrus.text.addresses import Address
 from libcyrus.text.mimeheader import parse_mimeheader
 
-__all__ = ["Address", "BodyPart", "CacheRecord", "Message", "ParseOptions", "Source", "parse", "walk"]
+__all__ = [
+    "Address",
+    "BodyPart",
+    "CacheRecord",
+    "Message",
+    "ParseOptions",
+    "Source",
+    "parse",
+    "parse_file",
+    "structure",
+    "walk",
+]
 
 
 def parse(data: Source, options: ParseOptions = DEFAULT) -> Message:
@@ -31,6 +42,11 @@ def parse(data: Source, options: ParseOptions = DEFAULT) -> Message:
     guid = hashlib.sha1(parser.view, usedforsecurity=False).digest()
     body = parser.run()
     return Message(body, parser.size, guid, parser.cached_headers, options)
+
+
+def structure(data: Source, options: ParseOptions = DEFAULT) -> BodyPart:
+    """Only the MIME tree, without digests: what reading a stored message's parts takes."""
+    return Parser(data, options, digest=False).run()
 
 
 class Message:

@@ -53,14 +53,18 @@ _FIELD_NAMES: Final = _FieldNames()
 
 
 class Parser:
-    """The state of one pass: the bytes, the offset, and the boundaries of the open multiparts."""
+    """The state of one pass: the bytes, the offset, and the boundaries of the open multiparts.
 
-    def __init__(self, data: Source, options: ParseOptions = DEFAULT) -> None:
+    Without ``digest`` the parts' digests and decoded sizes stay zero.
+    """
+
+    def __init__(self, data: Source, options: ParseOptions = DEFAULT, *, digest: bool = True) -> None:
         self.data: bytes | mmap = _searchable(data)
         self.size = len(self.data)
         self.view = memoryview(self.data)
         self.cached_headers = b""
         self._options = options
+        self._want_digest = digest
         self._offset = 0
         self._boundaries: list[bytes] = []
         self._parts = 0
@@ -309,6 +313,8 @@ class Parser:
 
     def _digest(self, part: BodyPart) -> None:
         """Fill in the SHA-1 and size of the decoded content; they stay zero for an unknown encoding."""
+        if not self._want_digest:
+            return
         content = self.view[part.content_offset : part.content_offset + part.content_size]
         decoded = transfer.decode(content, part.transfer_encoding)
         if decoded is not None:

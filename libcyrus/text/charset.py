@@ -92,6 +92,8 @@ _MARKED: Final = {
     "UTF-16,version=2": ("utf-16", "utf-16-be"),
     "UTF-32": ("utf-32", "utf-32-be"),
 }
+_NO_ESCAPE: Final = re.compile(rb"\x1b(?![$(&.NO])")
+_NO_SHIFTS: Final = dict.fromkeys([0x0E, 0x0F, 0x1B, *range(0x80, 0xA0)], REPLACEMENT)
 _MARKS: Final = (codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF32_BE)
 
 _SEPARATORS: Final = re.compile(r"[^a-z0-9]")
@@ -175,7 +177,7 @@ def _decoder(icu: str) -> Callable[[bytes], str]:
         return _marked_decoder(*_MARKED[icu])
     codec = _CODECS.get(icu)
     if codec is not None:
-        return _codec_decoder(codec)
+        return _shifting_decoder(codec) if codec.startswith("iso2022") else _codec_decoder(codec)
     python = charset_tables.PYTHON_SINGLE.get(icu)
     if python is not None:
         return _codec_decoder(python)
@@ -193,6 +195,16 @@ def _codec_decoder(codec: str) -> Callable[[bytes], str]:
 
     def decode_all(data: bytes) -> str:
         return decode(data, "replace")[0]
+
+    return decode_all
+
+
+def _shifting_decoder(codec: str) -> Callable[[bytes], str]:
+    decode = codecs.getdecoder(codec)
+
+    def decode_all(data: bytes) -> str:
+        # Python lets through what looks like a shift but is none
+        return decode(_NO_ESCAPE.sub(b"\xff", data), "replace")[0].translate(_NO_SHIFTS)
 
     return decode_all
 

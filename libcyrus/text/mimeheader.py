@@ -18,8 +18,8 @@ _FOLD: Final = re.compile(rb"\r(?:\n([ \t])|\n[^ \t]|[^\n]|(\n?\Z))", re.DOTALL)
 _PERCENT: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _ENCODED_LINE: Final = 72
 
-# Bytes of the character that a byte starts, by its upper half.
-_UTF8_LENGTHS: Final = (1,) * 12 + (2, 2, 3, 4)
+# Bytes of the character that a byte starts, by its upper five bits.
+_UTF8_LENGTHS: Final = (*(1,) * 24, *(2,) * 4, 3, 3, 4, 1)
 
 
 def parse_mimeheader(value: bytes, *, utf8: bool = False) -> bytes:
@@ -121,24 +121,21 @@ def parse_mimexvalue(value: bytes) -> bytes | None:
     if found is None or not quote or text.count(b"%") != len(_PERCENT.findall(text)):
         return None
     data = _PERCENT.sub(lambda escape: bytes.fromhex(escape.group(1).decode("ascii")), text)
-    return found.decode(data).encode("utf-8", "replace").partition(b"\0")[0]
+    text_form = data.decode("utf-8", "replace") if found.canonical == charset.UTF_8 else found.decode(data)
+    return text_form.encode("utf-8", "replace").partition(b"\0")[0]
 
 
 def encode_mimeheader(value: bytes) -> bytes:
-    """A UTF-8 value as encoded words in Q encoding, lines folded; unchanged when it needs neither."""
-    if value.isascii() and all(32 <= byte < 127 or byte == 9 for byte in value) and len(value) <= 75:
-        return value
+    """A UTF-8 value as encoded words in Q encoding, folded between two words."""
     out = [b"=?UTF-8?Q?"]
-    count = 10
-    at = 0
-    while at < len(value):
-        byte = value[at]
+    count = len(out[0])
+    for byte in value:
         # a character is not split between two words
-        if count + (3 * (_UTF8_LENGTHS[byte >> 4] - 1)) >= _ENCODED_LINE:
+        if count + 3 * (_UTF8_LENGTHS[byte >> 3] - 1) >= _ENCODED_LINE:
             out.append(b"?=\r\n =?UTF-8?Q?")
             count = 11
         if 33 <= byte < 127 and byte not in b"=?_":
-            out.append(value[at : at + 1])
+            out.append(bytes((byte,)))
             count += 1
         elif byte == 32:
             out.append(b"_")
@@ -146,6 +143,5 @@ def encode_mimeheader(value: bytes) -> bytes:
         else:
             out.append(b"=%02X" % byte)
             count += 3
-        at += 1
     out.append(b"?=")
     return b"".join(out)

@@ -2,9 +2,9 @@
 
 Each character becomes its title case, is decomposed fully, compatibility
 decompositions included, and loses its diacritics; every kind of white space
-is a space. The rules are those of Unicode 7.0, which the original's tables
-come from: characters that are newer stay as they are, whatever this Python
-knows of them, so that both find the same messages.
+is a space. The rules are those of Unicode 15.0, which the tables of the
+original come from (as Debian builds it): characters that are newer stay as
+they are, whatever this Python knows of them, so that both find the same.
 """
 
 from __future__ import annotations
@@ -34,22 +34,33 @@ ESCAPEHTML: Final = 1 << 8
 KEEPHTML: Final = 1 << 9
 """Search HTML as it is, markup and all."""
 
-# The characters of Unicode 7.0: lengths of gaps and runs in turn, as base-128 numbers, zlib, base 85.
+# The characters of Unicode 15.0: lengths of gaps and runs in turn, as base-128 numbers, zlib, base 85.
 _CHARACTERS: Final = (
-    "c-n1LO=w+36!trF=I73xckj!~&r9E5USg7$<mJbh=BGBw3nek75(}EtxCjL;0bK~voua9mf}ypGf<Isp6~T=zREjRdjc&w+q"
-    "Fn_PU5eOMQ7EbBzJ~?Dd$}`n=9~MSGiSat_xxqZum#YAOA4c8(EyRcqAP11S8)?qrgO=0JxwVpgq7~ucK}C3eURT2QzT<{V1"
-    "lMTtzfu=QT7s`#a0TI0h^B%A}DllO<u-|kTQi--DS;?j8!>mvlcwT2nEYhfRxawz&e`|07<WAIAJOxud<%4c$P4{%d8IKGtL"
-    "esVG9OII@ma6t#)usd1WQ!g6fwjK~|O<@#u^v6&~Q~i1^R8BwktKR6yI#$sV)}4SC}FI)=G{VWh~7d?T|O^f!seEXhpc@(td"
-    "#QXG@^1l3i^Y{qYEwQX~-aWU!%LJA5y<c&8eym`Vk^_m|*;J{E5q~l30nOHqUE2vT|s}f3A9^ol<-Yu(C&9$79qcpc*-XbzI"
-    "DxX8=8K8LyFCl|&$`0fl0+o?dwZdTfD$MV!8%N^as|nR<NCmj*8O-1+^i+E{OO}%U$l|~6QxBG~9d4i$xP>j+)#GXhO+6fD@"
-    "H23MKAnSK`Sv|v?oy-{qXX*M!M1x1s1dEsvo}j_H43J}kH<B&ftUxe7$uU?-TsOfk&<b<ypQS0X-Nv+J%do>S;nEEm*~*a;q"
-    "0G8&y3ojbqU#VWCDD#>krDeXkjd&k|gL}bc0#rqCof(s?95M5@xR{pd`4+k&>Yow31YAiOw)H{R*mTHm&e*DC?%KVT6;3Yaq"
-    "Wh=8nd=g6kCZdH0400GJekf{Ivo(dmjRYqXXOwHTx`nUz^_<RaUuH#kHKs!C;DvK;K`ldto@1+~Go^h9#RdNYqCG@_I8V{Cf"
-    "j0-Dbs*WUh5kwnm<X{GmR-T4o&K!t_X*pDtbe?vVM@Rd4t(Z6YTpM%~ne(b*A{haLpJk!}48NcSeaP{i$n`Skh$#?y-2RbZ1"
-    "t8*%{p4`FcE%*j~hM~1Da3(5T#wH%lB%jqhf+X2uMHK9$uYj|(OD=yTdY|b2z53Un{D+=VM!RUF2sx9V>2$~x-k$&W$*iofx"
-    "V^xmORf`*uA_9BCi&@*O1-2Q@i{esWp19T=9)UP^bw}i20f~W-5ubRp1?TdaQ2bUDGukuW;3uP!;HDw4+(zyjs*Xtju;2PuP"
-    "<NY-}Wa_JG&=0-Id!4x9?;@W$ix&%YT*"
-    )
+    "c-mD|OKeqD6m{*h&*z?d-o1V8Yv1d8eV>wkpkGU&Ev1qYpq7Y4gMy8QkO-3Kz)5FDVhE9eNc=?;j5v@u^fLiFkQkyeKobXqX"
+    "o3cfi4!%B3?@e1=QS9;_nq%Pd+mMJTl?O1+mK-kpoA9{hG;V>%(@zz^ekb4j%C|vigNT3km@GL{0ulE>VY^ZrbOoKzywXb;%"
+    "j)_M)4IVEo-G<8L&mKkU(MGuF1<>5pt$rt<3M>Mq9*HR<&_EJ;4YF%VB_&0II+`?uY?dw=Rfx866bS*-}I$CU1M%`#$2WTMU"
+    "Vh2Nj~nG-AFTRF$z)RU|i%m19PtIO9o$d9Dw}m>L!7%cP|@<cV9$7~o+HAV*>F^Y#h)BVtD?nKnu5|96#RoAkS=rK;wjr0|w"
+    "jE4C-8B&873pm3PH@uq54?5JMyO#}`MH9|Ta<Ely34%&%2rE(^t=G6Ua602@O<!Zr>QtC$a>nx~4(j3;GCT*3>GBW6*$oVk@"
+    "s-d9z^Zxt{_zm5gcE6TU3*V9+Zzn%zDXSzF|9?+xsA47DKsE3p4$^Twio<v)OyZXxp=OhtRQd?+n$Q~=sBBl>%(*2O%xc<D`"
+    ";l@#W|K_#I$r7XA~Z7X2n&2dE_~roDD%{*j$gOXlS4LWT}7lf3g_95j}^^Wv_{M{y1=Y)TDEZ+s*NH75FD>5pelBe5M>*l(T"
+    "c~_BXUbjPMkztP33(&kTmqDZeWnJk@JwK13bVR-Ig>6KT&Dv`nc;7B|Y9%3`UUb5tU#}ga#^O*(G;N2;Hx08jEvWqRp~$^1s"
+    "zdvA2m`Yz=crW>lSOx@tMt2lmcR7pCom^Y2nq02R^xjc%l;I@DJxC;KI--6FwW>&;ely5ZyqN@*v?cDB_b`J`sM_J;pk5Ad-"
+    "bqT00;jp`Th7<6M<B4CDwHtb2gDRj*nKU1Te%WGITdLTHV(us3J3Na*p$<YL*wPkmpu=ljo!#FZuS1pN<?Ts<UR3txf-WVAN"
+    "r5WolQtu@o-&}apKJhek`YFCBJzjX<A-UST%4@sU*f!z$L3q<3<Cnabe7kkm2l~-t_whDcT+}ILw<q0=WF+}%54Ugg4vniKy"
+    "EE!k=To|%66?v`9GIYTvbyj){4iZX_tH6(!l9)1G#<vi@k<iFGYG<v#ZIXvCu5(mC6W;>Tqn9fbXn&b`B$#_y%>wsCQk2o1>"
+    ";II$n*&{i}M<{M1vePgU>)6oA$AoUN*b;-E&2@Yf)zM^D>XMzCIvUX?y?96Ibyv+&<t@)Jjq*ZlSX@#z#XgHJ@Y9zlXVcVT="
+    "<gE^`iFTiu}wYBj7_sqZ}SoRGcIHAEiQDP*LTRyL`tR2%P&b2fPum>u-byIWsUYprF!1DzbtKAeBMa-M%kuMJ)NW)zJh&*3+"
+    "`^r!mkZ$;An0sZ)peE"
+)
+
+# Gaps and runs of the blocks of 256 code points in which the tables have characters one by one.
+_BLOCKS: Final = (
+    "0 53 24 2 80 14 42 1 8 1 23 46 9 6 15 3 33 4 2 3 22 7 33 4 9 1 18 12 4 4 1 1 2 3 2 3 1 12 4 1 165 2 15 2"
+    " 21 1 28 1 12 3 5 1 18 1 15 1 2780 2 254 1 254 2 254 1"
+)
+
+# U+1E030 and up, which Python 3.11 does not know yet: Cyrillic modifier letters.
+_CYRILLIC_MODIFIERS: Final = "абвгдежзиклмопрстуфхцчшыэюꚉәіјөүӏабвгдежзиклопсуфхцчшъыґіѕџҫꙑұ"
 
 # Where our form is not what the Unicode database says.
 _SPECIAL: Final = {
@@ -66,11 +77,12 @@ _SPECIAL: Final = {
     "\u04a5": "\u041d\u0413",
     "\u04b5": "\u0422\u0426",
     "\u2044": "/",
+    **{chr(0x1E030 + at): letter for at, letter in enumerate(_CYRILLIC_MODIFIERS)},
 }
 
-# Stands for a diacritic that was left out: nothing, except that it ends a run of white space. No text
-# holds it, since decoding never yields a surrogate.
-_LEFT_OUT: Final = "\ud800"
+# Stands for what was left out: it is nothing, except that it ends a run of white space. NULs of the text
+# itself are gone before.
+_LEFT_OUT: Final = "\0"
 
 _ASCII_FORM: Final = {code: " " if chr(code) in "\t\n\v\f\r" else chr(code).upper() for code in range(1, 128)}
 _ASCII_FORM[0] = ""
@@ -89,6 +101,9 @@ class _Form(dict[int, str]):
         form = _decompose(code)
         if self._skip_diacritics:
             form = _without_diacritics(form)
+        if form != " " and ord(form[-1]) != code and _transparent_runs().match(f" {form[-1]} "):
+            # only as itself is the character transparent
+            form += _LEFT_OUT
         self[code] = form
         return form
 
@@ -196,12 +211,13 @@ def _known(code: int) -> bool:
 def _transparent_runs() -> re.Pattern[str]:
     """White space with more white space after it, but for characters that do not end a run of it.
 
-    Those are the replacement character and all of a block of 256 in which no
-    character is known.
+    Those are the replacement character and all of a block for which there is no
+    table.
     """
-    edges = _starts()
-    runs = zip(edges[::2], edges[1::2], strict=True)
-    known = {block for start, end in runs for block in range(start >> 8, (end + 0xFF) >> 8)}
-    blocks = [block for block in range(0x1100) if block not in known and not 0xD8 <= block < 0xE0]
-    chars = "".join(f"{chr(block << 8)}-{chr(block << 8 | 0xFF)}" for block in blocks)
+    chars = ""
+    block = 0
+    for at, length in enumerate(map(int, _BLOCKS.split())):
+        if length and not at % 2:
+            chars += f"{chr(block << 8)}-{chr((block + length << 8) - 1)}"
+        block += length
     return re.compile(f" (?:[\ufffd{chars}]* )+")

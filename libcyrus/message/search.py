@@ -1,0 +1,85 @@
+"""Find text in messages and in cache items, by the canonical form of ``text.searchform``.
+
+Where the original stops reading before the last bytes of a part (a part in a
+charset other than ASCII and UTF-8, a last line without a line end in
+quoted-printable), it misses matches that are found here.
+"""
+
+from __future__ import annotations
+
+from libcyrus.message.options import DEFAULT, ParseOptions
+from libcyrus.message.parser import Parser, Source, walk
+from libcyrus.text import charset, searchform, transfer
+from libcyrus.text.mimeheader import decode_mimeheader, parse_mimeheader
+from libcyrus.text.searchform import KEEPCASE, MIME_UTF8
+
+
+def pattern(text: bytes, charset_name: bytes, flags: int) -> bytes | None:
+    """What to look for, from a search key in the charset it came in; None if that charset is unknown."""
+    found = charset.lookup(charset_name)
+    if found is None:
+        return None
+    kept = searchform.to_form(found.decode(text), flags | KEEPCASE)
+    return searchform.searchable(kept, flags)
+
+
+def item_contains(item: bytes | memoryview, wanted: bytes, flags: int) -> bool:
+    """Whether decoded text in UTF-8, such as the cache's from item, contains ``wanted``.
+
+    Empty text contains nothing, not even nothing.
+    """
+    text = bytes(item)
+    if not text:
+        return False
+    return wanted in searchform.searchable(charset.decode_utf8(text), flags)
+
+
+def fields_contain(fields: bytes, wanted: bytes, flags: int) -> bool:
+    """Whether the values of header fields, as they are in the header, contain ``wanted``.
+
+    An empty ``wanted`` is in any field there is.
+    """
+    _, colon, value = fields.partition(b":")
+    if not colon:
+        return False
+    return not wanted or item_contains(parse_mimeheader(value, utf8=bool(flags & MIME_UTF8)), wanted, flags)
+
+
+def message_contains(
+    data: Source, wanted: bytes, flags: int, *, body_only: bool = False, options: ParseOptions = DEFAULT
+) -> bool:
+    """Whether any header or text part of the message contains ``wanted``.
+
+    ``body_only`` leaves out the message's own header, but not those of its
+    parts. Parts other than text/* are not read.
+    """
+    parser = Parser(data, options, digest=False)
+    root = parser.run()
+    whole = parser.data
+    for part in walk(root):
+        start = part.header_offset
+        if part.header_size and not (body_only and part is root) and wanted:
+            header = whole[start : start + part.header_size]
+            if wanted in decode_mimeheader(header, flags):
+                return True
+        if part.type != b"TEXT":
+            continue
+        if not wanted:
+            return True
+        start = part.content_offset
+        text = part_text(whole[start : start + part.content_size], part.transfer_encoding, part.charset)
+        if text is not None and wanted in searchform.searchable(text, flags):
+            return True
+    return False
+
+
+def part_text(content: bytes, encoding: int, charset_name: bytes | None) -> str | None:
+    """The text of a part from its content as it is in the message.
+
+    None if the encoding or the charset is unknown.
+    """
+    found = None if charset_name is None else charset.lookup(charset_name)
+    decoded = transfer.decode(content, encoding)
+    if found is None or decoded is None:
+        return None
+    return found.decode(bytes(decoded))
