@@ -1,0 +1,457 @@
+"""The list of mailboxes beside the original's: LIST, CREATE, RENAME, DELETE, SETACL, quota, and the tools.
+
+The original serves IMAP on one directory; ours reads that directory, or does the same things in another
+one, and both must agree.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cassandane.clients import ImapClient
+from cassandane.instance import Instance, give_away
+from libcyrus import mboxops
+from libcyrus import options as opt
+from libcyrus.auth import new_state
+from libcyrus.config import Config
+from libcyrus.errors import CyrusError
+from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.mboxname import Namespace
+from libcyrus.records.find import Viewer
+from libcyrus.records.listing import Attribute, Command, Listing, Request
+from libcyrus.records.mboxlist import Mboxlist
+from libcyrus.records.quota import resource_by_name
+from libcyrus.records.subscriptions import Subscriptions
+from libcyrus.records.userstate import UserState
+from libcyrus.server.login import canonify_userid
+
+pytestmark = pytest.mark.reference
+
+
+def original(**settings: str) -> Instance:
+    return Instance(
+        directory, imapd_conf=settings, programs={"imap": "reference"}, master="reference", services=("imap",)
+    )
+
+
+# LIST
+
+
+NAMESPACES: dict[str, dict[str, str]] = {
+    "alternative": {"altnamespace": "yes"},
+    "standard": {"altnamespace": "no", "unixhierarchysep": "no"},
+    "alternative dots": {"altnamespace": "yes", "unixhierarchysep": "no"},
+    "domains": {"altnamespace": "yes", "virtdomains": "userid"},
+    "crossdomains": {"altnamespace": "no", "virtdomains": "userid", "crossdomains": "yes"},
+    "only other domains": {"virtdomains": "userid", "crossdomains": "yes", "crossdomains_onlyother": "yes"},
+    "default domain": {"virtdomains": "userid", "defaultdomain": "example.com", "altnamespace": "no"},
+    "reverse acls": {"reverseacls": "yes"},
+    "deleted": {"allowdeleted": "yes"},
+}
+PATTERNS = (
+    "*", "%", "INBOX", "inbox", "INBOX*", "INBOX/%", "*%", "%/%", "Lists/%", "Lists*", "Other Users/%",
+    "Other Users*", "Other Users/joe*", "user/%", "user*", "Shared Folders/%", "Shared%", "shared/%/%", "*b",
+    "DELETED*", "Alt Folders/%", "%/x%", "A.B", "nonexist",
+)  # fmt: skip
+WORDS = (
+    "\\Noinferiors", "\\Noselect", "\\Marked", "\\Unmarked", "\\NonExistent", "\\Subscribed", "\\Remote",
+    "\\HasChildren", "\\HasNoChildren",
+)  # fmt: skip
+FORMS: dict[str, dict[str, Any]] = {
+    'LIST "" "{}"': {"command": Command.LIST},
+    'LSUB "" "{}"': {"command": Command.LSUB, "select_subscribed": True},
+    'LIST (SUBSCRIBED) "" "{}"': {"command": Command.EXTENDED, "select_subscribed": True},
+    'LIST (SUBSCRIBED RECURSIVEMATCH) "" "{}"': {
+        "command": Command.EXTENDED, "select_subscribed": True, "select_recursivematch": True,
+    },
+    'LIST "" "{}" RETURN (SUBSCRIBED)': {"command": Command.EXTENDED, "return_subscribed": True},
+    'LIST (VENDOR.FM-INCLUDE-NONEXISTENT) "" "{}"': {
+        "command": Command.EXTENDED, "select_intermediates": True,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(params=NAMESPACES)
+def populated(request: pytest.FixtureRequest) -> Iterator[Instance]:
+    server = original(admins="admin", **NAMESPACES[request.param]).start()
+    _populate(server)
+    yield server
+    server.stop()
+    server.remove()
+
+
+def _populate(server: Instance) -> None:
+    """Mailboxes with every kind of name, by way of an admin, who sees the same names everywhere."""
+    dots = server.settings.get("unixhierarchysep") == "no"
+    domains = server.settings["virtdomains"] != "no"
+
+    def spelt(name: str) -> str:
+        return name.replace(".", "^").replace("/", ".") if dots else name
+
+    with server.imap("admin") as admin:
+        for name in (
+            "user/joe", "user/ann", "user/dot.ted", "shared", "shared/news/deep", "shared/inter/x/y",
+            "user/joe/A.B", "user/joe/Lists/a/b", "user/joe/INBOX/sub", "user/joe/INBOX", "user/joe/Inbox/y",
+            "user/joe/gone", "user/joe/Other Users/x", "user/joe/Alt Folders", "user/joe/Shared Folders",
+            "user/joe/&AOk-t&AOk-", "user/ann/secret",
+        ):  # fmt: skip
+            admin.ok(f'CREATE "{spelt(name)}"')
+        for name, identifier in (
+            ("user/joe/Lists/a/b", "ann"),
+            ("user/joe", "ann"),
+            ("shared/news", "anyone"),
+        ):
+            admin.ok(f'SETACL "{spelt(name)}" {identifier} lr')
+        admin.ok(f'SETACL "{spelt("shared/inter/x")}" anyone ""')
+        admin.ok(f'SETACL "{spelt("user/joe/gone")}" admin x')
+        admin.ok(f'DELETE "{spelt("user/joe/gone")}"')
+        if domains:
+            for name in ("user/bob@example.org", "user/bob/x.y@example.org", "pub@example.org"):
+                admin.ok(f'CREATE "{name}"')
+            admin.ok('SETACL "user/bob/x.y@example.org" joe lrs')
+    space = Namespace.from_config(Config.load(server.config, "imap"))
+    with server.imap("joe") as joe:
+        for internal in ("user.joe.Lists.a.b", "user.joe.INBOX", "user.joe.INBOX.sub", "shared.news.deep"):
+            joe.ok(f'SUBSCRIBE "{space.to_external(internal, "joe")}"')
+
+
+def test_list_lines_are_the_original_s(populated: Instance) -> None:
+    config = Config.load(populated.config, "imap")
+    mailboxes = Mboxlist(config)
+    subscriptions = Subscriptions(config, UserState(config, mailboxes))
+    users = ["admin", "joe", "ann"]
+    if config[opt.virtdomains] != "off":
+        users.append("bob@example.org")
+    compared = 0
+    for login in users:
+        userid = canonify_userid(config, login, loginid=None) or login
+        auth = new_state(config, userid)
+        admin = login == "admin"
+        space = Namespace.from_config(config, admin=admin)
+        viewer = Viewer(space, userid, auth, admin, config[opt.allowdeleted])
+        listing = Listing(config, mailboxes, subscriptions, viewer)
+        with populated.imap(login) as client:
+            for pattern in PATTERNS:
+                pattern = pattern.replace("/", space.separator)
+                for form, request in FORMS.items():
+                    command = form.format(pattern)
+                    theirs = client.ok(command).untagged
+                    children = request["command"] is not Command.LSUB
+                    asked = Request(reference="", patterns=(pattern,), return_children=children, **request)
+                    ours = [_line(asked, space, line) for line in listing.lines(asked)]
+                    assert ours == theirs, (login, command)
+                    compared += 1
+    assert compared == len(users) * len(PATTERNS) * len(FORMS)
+    mailboxes.close()
+
+
+def _line(request: Request, space: Namespace, line: Any) -> str:
+    words = " ".join(word for bit, word in enumerate(WORDS) if line.attributes & (1 << bit))
+    name = line.extname if re.fullmatch(r'[^\x00-\x1e "%()*{\\\x7f]+', line.extname) else f'"{line.extname}"'
+    text = f'{"LSUB" if request.command is Command.LSUB else "LIST"} ({words}) "{space.separator}" {name}'
+    if line.attributes & Attribute.CHILDINFO_SUBSCRIBED:
+        text += ' (CHILDINFO ("SUBSCRIBED"))'
+    return text
+
+
+# operations
+
+
+STEPS = [
+    tuple(shlex.split(line))
+    for line in """
+admin CREATE user.joe
+admin CREATE user.ann
+admin CREATE user.dot^ted
+admin CREATE shared
+admin CREATE shared.x.y
+admin CREATE user.nobody.x
+admin SETQUOTA user.joe STORAGE 1000
+admin SETQUOTA nowhere STORAGE 1
+joe CREATE user.joe.a.b.c
+joe CREATE user.joe.a
+joe CREATE user.joe.INBOX.s
+joe CREATE user.joe.A^B
+joe CREATE user.ann.x
+joe CREATE shared.z
+joe CREATE 'user.joe.two words'
+joe CREATE user.joe.INBOX.INBOX
+joe SETACL user.joe ann lrs
+joe SETACL user.joe -anyone w
+joe SETACL user.joe.a ann lrc
+joe SETACL user.joe.a ann +p
+joe SETACL user.joe.a ann -r
+joe SETACL user.joe joe lr
+joe SETACL user.joe joe lra
+ann SETACL user.joe ann lra
+ann CREATE user.joe.a.new
+ann CREATE user.joe.new
+joe CREATE user.joe.d.e
+joe DELETE user.joe.a
+joe DELETE 'user.joe.two words'
+joe CREATE 'user.joe.two words'
+joe DELETE user.joe
+joe DELETE user.ann
+admin DELETE user.ann
+joe RENAME user.joe.a user.joe.z
+joe RENAME user.joe.z.b user.joe.z.b.n
+joe RENAME user.joe.d user.joe.z
+joe RENAME user.joe.nowhere user.joe.q
+joe RENAME user.joe.d user.ann.d
+joe RENAME user.joe.d user.joe.new.place
+admin RENAME shared.x shared.w
+admin SETACL user.dot^ted admin x
+admin DELETE user.dot^ted
+admin RENAME user.joe user.joseph
+joseph CREATE user.joseph.after
+""".strip().splitlines()
+]
+
+
+def test_the_same_operations_leave_the_same_list(tmp_path: Path) -> None:
+    server = original(allowusermoves="yes", altnamespace="yes").start()
+    theirs: list[bool] = []
+    clients: dict[str, ImapClient] = {}
+    config = Config.load(server.config, "imap")
+    for step in STEPS:
+        if step[0] not in clients:
+            clients[step[0]] = server.imap(step[0])
+        theirs.append(_over_imap(clients[step[0]], config, step))
+    for client in clients.values():
+        client.close()
+    server.stop()
+
+    ours_config = Config.for_tests(
+        configdirectory=str(tmp_path), defaultpartition="default", allowusermoves="yes", admins="admin",
+        extra={"partition-default": str(tmp_path / "spool")},
+    )  # fmt: skip
+    store = MailStore(ours_config)
+    ours = [_directly(store, step) for step in STEPS]
+    store.close()
+    disagreements = [step for step, one, other in zip(STEPS, ours, theirs, strict=True) if one != other]
+    assert disagreements == []
+    assert _normal(ours_config) == _normal(config)
+    server.remove()
+
+
+def _over_imap(client: ImapClient, config: Config, step: tuple[str, ...]) -> bool:
+    user, command, *arguments = step
+    space = Namespace.from_config(config, admin=user == "admin")
+    count = 2 if command == "RENAME" else 1
+    names = [space.to_external(name, user) for name in arguments[:count]]
+    words = [f'"{name}"' for name in names] + arguments[count:]
+    if command == "SETQUOTA":
+        words[1:] = [f"({' '.join(words[1:])})"]
+    return client.command(f"{command} {' '.join(words)}").status == "OK"
+
+
+def _directly(store: MailStore, step: tuple[str, ...]) -> bool:
+    user, command, *arguments = step
+    who: dict[str, Any] = {"is_admin": user == "admin", "userid": user, "auth": new_state(store.config, user)}
+    try:
+        match command:
+            case "CREATE":
+                mboxops.create(store, arguments[0], **who)
+            case "DELETE":
+                mboxops.delete(store, arguments[0], **who)
+            case "RENAME":
+                mboxops.rename(store, arguments[0], arguments[1], **who)
+            case "SETACL":
+                mboxops.set_acl(store, arguments[0], arguments[1], arguments[2], **who)
+            case "SETQUOTA":
+                limits = [-1, -1, -1, -1]
+                limits[resource_by_name(arguments[1]) or 0] = int(arguments[2])
+                mboxops.set_quotas(store, arguments[0], limits)
+    except CyrusError:
+        return False
+    return True
+
+
+def _normal(config: Config) -> dict[str, str]:
+    """mailboxes.db with names in place of ids, and without times."""
+    mailboxes = Mboxlist(config)
+    records = dict(mailboxes.db.foreach())
+    names = {entry.uniqueid: entry.name for entry in mailboxes.all() if entry.uniqueid}
+    mailboxes.close()
+    text: dict[str, str] = {}
+    for key, data in records.items():
+        line = f"{key.decode()}\t{data.decode()}"
+        line = re.sub(r" [VM] \d+", "", line)
+        line = re.sub(r"\x1f[0-9A-F]{8}\b", "\x1fTIME", line)
+        for uniqueid, name in names.items():
+            line = line.replace(uniqueid, "<" + re.sub(r"\.[0-9A-F]{8}$", "", name) + ">")
+        label, _, rest = line.partition("\t")
+        text[label] = rest
+    return text
+
+
+def test_the_original_finds_nothing_wrong_with_what_ours_did() -> None:
+    server = original(altnamespace="yes")
+    store = MailStore(Config.load(server.config, "imap"))
+    for step in STEPS:
+        _directly(store, step)
+    store.close()
+    for path in (server.directory, *server.directory.rglob("*")):
+        give_away(path)
+    fixed = server.run("quota", "-f", "-q", kind="reference")
+    assert (fixed.stdout, fixed.stderr) == (b"", b"")
+    assert b"-->" not in server.run("reconstruct", "-n", "-G", kind="reference").stdout
+    server.start()
+    with server.imap("joe") as joe:
+        listed = [line.rpartition(" ")[2] for line in joe.ok('LIST "" *').untagged]
+        assert "INBOX" in listed and "new/place/e" in listed
+        joe.ok("SELECT new/place/e")
+        joe.ok("CREATE more")
+    server.stop()
+    ours = server.run("ctl_mboxlist", "-v")
+    assert (ours.stdout, ours.stderr) == (b"", b"")
+    server.remove()
+
+
+# tools
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Instance]:
+    """A directory that the original wrote, no longer served."""
+    server = original(altnamespace="yes").start()
+    with server.imap("admin") as admin:
+        for name in (
+            "user/joe",
+            "user/joe/Lists/a",
+            "user/dot.ted",
+            "shared",
+            "shared/deep/er",
+            "user/joe/gone",
+        ):
+            admin.ok(f"CREATE {name}")
+        admin.ok("SETQUOTA user/joe (STORAGE 1000 MESSAGE 50)")
+        admin.ok("SETQUOTA shared (STORAGE 0)")
+        admin.ok("SETACL user/joe/gone admin x")
+        admin.ok("DELETE user/joe/gone")
+    with server.imap("joe") as joe:
+        joe.ok("RENAME Lists Listen")
+        joe.append("INBOX", b"From: a@example.org\r\nSubject: x\r\n\r\n" + b"x" * 50000)
+    server.stop()
+    yield server
+    server.remove()
+
+
+INVOCATIONS = [
+    shlex.split(line)
+    for line in """
+mbpath user/joe user/nobody
+mbpath -s user/nobody user/joe
+mbpath -u joe
+mbpath -sq nowhere
+mbpath -a user/joe/Listen shared user/dot.ted
+mbpath -U user/joe
+mbpath
+mbpath -p /nothing
+mbpath -u -p joe
+mbpath -A -M shared
+mbpath -j shared user/dot.ted
+mbpath -Z x
+mbpath -S user/joe
+mbpath -m user/joe
+mbpath -l shared nosuch
+mbpath -7 user/joe/&AOk-
+mbpath user.joe INBOX ''
+mbpath user/joe/Lists
+quota
+quota -J
+quota user/joe
+quota -u joe ann
+quota nosuch
+quota -f
+quota -f -q
+quota -x
+quota -d example.org
+ctl_mboxlist
+ctl_mboxlist -d
+ctl_mboxlist -d -y
+ctl_mboxlist -d -p two
+ctl_mboxlist -d -u
+ctl_mboxlist -v -x
+ctl_mboxlist -L -d
+""".strip().splitlines()
+]
+
+
+@pytest.mark.parametrize("words", INVOCATIONS, ids=" ".join)
+def test_tools_print_what_the_original_s_print(served: Instance, words: list[str]) -> None:
+    theirs = served.run(*words, kind="reference", check=False)
+    ours = served.run(*words, check=False)
+    assert (ours.returncode, ours.stdout) == (theirs.returncode, theirs.stdout)
+    if theirs.returncode not in (1, 64):
+        assert ours.stderr == theirs.stderr
+
+
+def test_both_repair_the_same_quota(served: Instance) -> None:
+    """The root's file is overwritten with nonsense numbers, and each program counts anew."""
+    path = served.directory / "conf/quota/j/user.joe"
+    right = path.read_bytes()
+    said = {}
+    for kind in ("reference", "ours"):
+        path.write_bytes(b"%(S (7 1000) M (9 50) AS (1) NF (1) MODSEQ 5)\n")
+        said[kind] = served.run("quota", "-f", kind=kind)
+        assert re.sub(rb"MODSEQ \d+", b"", path.read_bytes()) == re.sub(rb"MODSEQ \d+", b"", right)
+    assert said["ours"].stdout == said["reference"].stdout
+    assert said["ours"].stderr == said["reference"].stderr != b""
+
+
+@pytest.mark.parametrize(("writer", "reader"), [("ours", "reference"), ("reference", "ours")])
+def test_a_dump_can_be_loaded_by_the_other(served: Instance, writer: str, reader: str) -> None:
+    database = str(served.directory / f"conf/from_{writer}.db")
+    dump = served.run("ctl_mboxlist", "-d", kind=writer).stdout
+    done = served.run("ctl_mboxlist", "-u", "-f", database, kind=reader, stdin=dump)
+    again = json.loads(served.run("ctl_mboxlist", "-d", "-f", database, kind=writer).stdout)
+    wanted = json.loads(dump)
+    for entry in (*again.values(), *wanted.values()):
+        del entry["mtime"]
+    if reader == "reference":
+        # it refuses tombstones, which have no partition
+        wanted = {name: entry for name, entry in wanted.items() if "partition" in entry}
+    assert again == wanted and done.returncode == 0
+
+
+def test_verify_names_what_is_missing(served: Instance) -> None:
+    assert served.run("ctl_mboxlist", "-v").stdout == b""
+    directory = Path(served.run("mbpath", "shared").stdout.decode().strip())
+    moved = directory.with_name("elsewhere")
+    directory.rename(moved)
+    try:
+        said = served.run("ctl_mboxlist", "-v").stdout.decode().splitlines()
+    finally:
+        moved.rename(directory)
+    assert said == [
+        "'shared' has a DB entry but no directory on partition 'default'",
+        f"'elsewhere' has a directory '{moved}' but no DB entry",
+    ]
+
+
+def test_mkimap_makes_what_a_server_needs() -> None:
+    server = Instance(services=())
+    for path in (server.directory / "conf", server.directory / "spool"):
+        shutil.rmtree(path)
+    server.run("mkimap")
+    server.run("mkimap")
+    for name in (
+        "conf/db",
+        "conf/socket",
+        "conf/proc",
+        "conf/log",
+        "conf/msg",
+        "spool/stage.",
+        "spool/sync.",
+    ):
+        assert (server.directory / name).is_dir(), name
+    server.remove()
