@@ -10,7 +10,8 @@ Two things to know about them:
 * The kernel detects no deadlocks between them. The written lock order is the
   only protection.
 * A descriptor inherited by ``fork`` shares the lock of its parent. Whoever
-  keeps a descriptor open must open it again in the child.
+  keeps a descriptor open must open it again in the child; and closing it does
+  not unlock while a child has it, so unlock first (``release_and_close``).
 
 A shared lock needs a descriptor open for reading, an exclusive one a
 descriptor open for writing. Every call waits without limit unless its name
@@ -74,6 +75,14 @@ def release(fd: int) -> None:
     fcntl(fd, F_OFD_SETLK, _NONE)
 
 
+def release_and_close(fd: int) -> None:
+    """Unlock for certain: a child that inherited the descriptor would keep the lock past a mere close."""
+    try:
+        fcntl(fd, F_OFD_SETLK, _NONE)
+    finally:
+        os.close(fd)
+
+
 def reopen_exclusive(fd: int, path: str | os.PathLike[str]) -> tuple[os.stat_result, bool]:
     """Lock ``fd`` for writing and make sure that it still is the file at ``path``.
 
@@ -98,7 +107,7 @@ def exclusive_file(path: str | os.PathLike[str], mode: int = 0o644) -> Iterator[
         reopen_exclusive(fd, path)
         yield fd
     finally:
-        os.close(fd)
+        release_and_close(fd)
 
 
 def _attempt(fd: int, request: bytes) -> bool:

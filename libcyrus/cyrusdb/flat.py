@@ -153,7 +153,7 @@ class FlatDatabase:
                 reopen(fd, self.path)
                 content = self._load()
             except BaseException:
-                os.close(fd)
+                lock.release_and_close(fd)
                 raise
         self._transaction = FlatTransaction(self, fd, content if shared else content.copy(), shared)
         return self._transaction
@@ -293,8 +293,8 @@ class FlatTransaction:
             raise InternalError("a key may not be empty")
 
     def _end(self) -> None:
-        os.close(self._fd)
-        self._fd = -1
+        fd, self._fd = self._fd, -1
+        lock.release_and_close(fd)
         self._database._ended()
 
 

@@ -266,7 +266,7 @@ class QuotaLegacyTransaction:
             if root.fresh:
                 files.remove(path)
             if root.fd >= 0:
-                os.close(root.fd)
+                lock.release_and_close(root.fd)
         self._roots.clear()
         if self._open:
             self._open = False
@@ -332,7 +332,7 @@ def _locked(path: str, *, create: bool) -> _Root:
                 continue
             raise
         except BaseException:
-            os.close(fd)
+            lock.release_and_close(fd)
             raise
         return _Root(fd, fresh=fresh, value=value)
 

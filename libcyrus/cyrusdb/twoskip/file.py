@@ -70,11 +70,14 @@ class TwoskipFile:
             raise
 
     def close(self) -> None:
-        """Also gives up any lock."""
+        """Also gives up any lock, unless it is the parent's."""
         self._unmap()
-        if self.fd >= 0:
-            os.close(self.fd)
-            self.fd = -1
+        fd, self.fd = self.fd, -1
+        if fd >= 0:
+            if self._owner == os.getpid():
+                lock.release_and_close(fd)
+            else:
+                os.close(fd)
 
     def lock_shared(self) -> bool:
         """Wait for a shared lock. False, with no lock, when the file needs recovery first."""
