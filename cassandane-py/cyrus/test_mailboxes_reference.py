@@ -38,7 +38,7 @@ pytestmark = pytest.mark.reference
 
 def original(**settings: str) -> Instance:
     return Instance(
-        directory, imapd_conf=settings, programs={"imap": "reference"}, master="reference", services=("imap",)
+        imapd_conf=settings, programs={"imap": "reference"}, master="reference", services=("imap",)
     )
 
 
