@@ -208,6 +208,19 @@ def server(database: Path) -> SaslServer[Identity]:
     return sasl(config(allowplaintext=True, admins="admin", servername="mail.example.org", **options))
 
 
+@pytest.mark.parametrize(
+    ("options", "mechanism", "code"),
+    [
+        ({"allowplaintext": False}, "PLAIN", SaslCode.ENCRYPT),
+        ({"allowplaintext": True, "sasl_minimum_layer": 2}, "PLAIN", SaslCode.TOOWEAK),
+        ({"allowplaintext": False, "sasl_mech_list": "LOGIN"}, "PLAIN", SaslCode.NOMECH),
+    ],
+)
+def test_why_a_mechanism_may_not_be_used(options: dict[str, object], mechanism: str, code: SaslCode) -> None:
+    server = sasl(config(**options))
+    assert _code(lambda: server.start(mechanism, b"\0joe\0secret")) is code
+
+
 def test_plain_with_an_initial_response(server: SaslServer[Identity]) -> None:
     done = server.start("plain", b"\0joe\0secret")
     assert isinstance(done, Success)

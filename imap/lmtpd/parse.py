@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_DOMAIN = rb"(?:\[[0-9.]*+\]|[A-Za-z0-9.-]*+)"
-_QUOTED = rb'"(?:\\.|[^"\\])*+"'
-_DOT_STRING = rb'(?:\\.|[^\x00-\x20<>()\[\]\\,;:"@\x80-\xff])*+'
+_DOMAIN = rb"(?:\[[0-9.]*\]|[A-Za-z0-9.-]*)"
+_QUOTED = rb'"(?:\\.|[^"\\])*"'
+_DOT_STRING = rb'(?:\\.|[^\x00-\x20<>()\[\]\\,;:"@\x80-\xff])*'
 _PATH = re.compile(
-    rb"<(?P<route>(?:@" + _DOMAIN + rb"(?:,(?=@)|:(?!@)))*+)"
+    rb"<(?P<route>(?:@" + _DOMAIN + rb"(?:,(?=@)|:(?!@)))*)"
     rb"(?P<address>(?!@)(?:" + _QUOTED + rb"|" + _DOT_STRING + rb")(?:@" + _DOMAIN + rb")?)>(?= |$)",
     re.DOTALL,
 )
 _8BIT = re.compile(rb"[\x80-\xff]")
-_XTEXT = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*+")
+_XTEXT = re.compile(rb"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
 
 LARGEST_INT = 2**31 - 1
 

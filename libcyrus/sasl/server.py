@@ -106,12 +106,21 @@ class SaslServer(Generic[T]):
             return (EXTERNAL,)
         return self._settings.mechanisms if self._settings.permits_plaintext(self.bits) else ()
 
+    def check_mechanism(self, mechanism: str) -> None:
+        """Raise SaslError for one that may not be used now: NOMECH, TOOWEAK or ENCRYPT says why."""
+        name = mechanism.upper()
+        if name in self.mechanisms():
+            return
+        if self.external is not None or name not in self._settings.mechanisms:
+            raise SaslError(SaslCode.NOMECH, f"Couldn't find mech {mechanism}")
+        if self.bits < self._settings.minimum_layer:
+            raise SaslError(SaslCode.TOOWEAK, f"mech {name} is too weak")
+        raise SaslError(SaslCode.ENCRYPT, "security flags do not match required")
+
     def start(self, mechanism: str, initial: bytes | None) -> Challenge | Success[T]:
         """Begin; ``initial`` is the decoded initial response, None if there was none."""
-        name = mechanism.upper()
-        if name not in self.mechanisms():
-            raise SaslError(SaslCode.NOMECH, f"Couldn't find mech {name}")
-        self._mechanism = name
+        self.check_mechanism(mechanism)
+        self._mechanism = name = mechanism.upper()
         self._responses = []
         self._challenge = b""
         if initial is not None and not (initial == b"" and name == "LOGIN"):

@@ -183,6 +183,7 @@ def exchange(
     ``continuation`` precedes each challenge (``+ `` or ``334 ``). Raises SaslError when it failed,
     SaslCancel when the client sent ``*``, SaslProtocol when it could not be read.
     """
+    sasl.check_mechanism(mechanism)
     outcome = sasl.start(mechanism, None if initial is None else _decode(initial))
     while isinstance(outcome, Challenge):
         stream.write(continuation + base64.b64encode(outcome.data) + b"\r\n")

@@ -167,7 +167,7 @@ def _trace(session: Session, transaction: Transaction, now: int) -> bytes:
     trusted = "A" if session.trust is not Trust.NONE else ""
     parts = [f"from {session.lhlo_name} ({session.client.host})"]
     if transaction.authuser:
-        parts.append(f" (authenticated user={transaction.authuser} bits={session.sasl.bits})")
+        parts.append(f" (authenticated user={transaction.authuser} bits=0)")
     parts.append(f" by {app.settings.received_by} with LMTP{secure}{trusted}")
     if session.stream.tls is not None:
         parts.append(f" ({session.stream.tls.received_info()})")
