@@ -1,8 +1,8 @@
 """The same bytes to our imapd and to the original's, on two equal spools: the same answers.
 
-A transcript is a text file: a line a command, ``> `` before a line that continues one, ``\\r\\n`` and ``\\0`` for
-octets a line cannot hold. What must differ is masked (session ids, times, UIDVALIDITY, mailbox ids, versions),
-and what we do not have is taken out of the original's answers.
+A transcript is a text file: a line a command, ``> `` before a line that continues one, ``\\r\\n`` and ``\\0``
+for octets a line cannot hold. What must differ is masked (session ids, times, UIDVALIDITY, mailbox ids,
+versions), and what we do not have is taken out of the original's answers.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.reference
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 # in the order in which one prepares the next
-NAMES = ("login", "admin", "folders", "list", "append", "syntax")
+NAMES = ("login", "admin", "folders", "list", "append", "syntax", "rights", "shared")
 USERS = ("bob", "ann", "eve")
 
 _MASKS = (
@@ -61,7 +61,8 @@ def test_both_servers_answer_alike(servers: tuple[Instance, Instance], name: str
         for line in (TRANSCRIPTS / f"{name}.txt").read_text().splitlines()
         if line and not line.startswith("# ")
     ]
-    user = {"login": None, "admin": "admin", "folders": "bob", "list": "bob"}.get(name, "ann")
+    users = {"login": None, "admin": "admin", "rights": "admin", "folders": "bob", "list": "bob"}
+    user = users.get(name, "ann")
     ours, original = (play(server, script, user) for server in servers)
     assert ours == original
 

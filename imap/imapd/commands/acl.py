@@ -12,6 +12,7 @@ from libcyrus import acl, mboxops
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
 from libcyrus.errors import Disabled, InvalidRights, MailboxNonexistent, PermissionDenied
+from libcyrus.records.mbentry import MboxEntry
 from libcyrus.server.login import canonify_userid
 
 _VISIBLE = acl.LOOKUP | acl.READ | acl.INSERT | acl.CREATE | acl.DELETEMBOX | acl.ADMIN
@@ -88,9 +89,7 @@ def setacl(session: Session, args: AclArgs) -> Outcome:
 def getacl(session: Session, mailbox: str) -> Ok:
     name = session.internal_name(mailbox)
     entry = session.process.store.mboxlist.lookup(name)
-    rights = session.rights(entry.acl)
-    if not (rights & acl.ADMIN or session.is_admin or session.owns(name)):
-        raise PermissionDenied if rights & acl.LOOKUP else MailboxNonexistent
+    _check_may_look(session, entry)
     session.out.acl(mailbox, acl.entries(entry.acl or ""))
     return Ok()
 
@@ -100,8 +99,7 @@ def listrights(session: Session, args: AclArgs) -> Ok:
     process = session.process
     name = session.internal_name(args.mailbox)
     entry = process.store.mboxlist.lookup(name)
-    if not (session.rights(entry.acl) or session.is_admin or session.owns(name)):
-        raise MailboxNonexistent
+    _check_may_look(session, entry)
     rules = process.store.mboxlist.acl
     identifier: str | None = args.identifier
     if not AuthState(args.identifier).is_a(process.admins):
@@ -130,3 +128,10 @@ def myrights(session: Session, mailbox: str) -> Ok:
         raise MailboxNonexistent
     session.out.myrights(mailbox, rules.format(rights))
     return Ok()
+
+
+def _check_may_look(session: Session, entry: MboxEntry) -> None:
+    """Raise unless the user may look into the ACL (RFC 4314 section 4)."""
+    rights = session.rights(entry.acl)
+    if not (rights & acl.ADMIN or session.is_admin or session.owns(entry.name)):
+        raise PermissionDenied if rights & acl.LOOKUP else MailboxNonexistent
