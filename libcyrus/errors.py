@@ -208,6 +208,10 @@ class UnrecognizedCharset(CyrusError):
     text = "Unrecognized character set"
 
 
+class SearchSlow(CyrusError):
+    text = "Search taking too long - try reducing the set of messages searched"
+
+
 class NoSuchMessage(CyrusError):
     text = "No matching messages"
 

@@ -39,6 +39,7 @@ from imap.imapd.commands import (
     noop,
     quota,
     rename,
+    search,
     select,
     starttls,
     status,
@@ -147,5 +148,7 @@ COMMANDS: dict[str, Command] = {
     "UID MOVE": Command(copy.parse, partial(copy.run, by_uid=True, move=True), State.SELECTED, writes=True),
     "EXPUNGE": Command(no_arguments, expunge.run, State.SELECTED, writes=True),
     "UID EXPUNGE": Command(expunge.parse_uid, expunge.run, State.SELECTED, writes=True),
+    "SEARCH": Command(search.parse, partial(search.run, by_uid=False), State.SELECTED),
+    "UID SEARCH": Command(search.parse, partial(search.run, by_uid=True), State.SELECTED),
     "UID": Command(no_arguments, _uid, State.SELECTED),
 }

@@ -183,6 +183,16 @@ class Responses:
             b'%b (%b) "%b" %b' % (kind, attributes.encode("ascii"), delimiter.encode("ascii"), astring(name))
         )
 
+    def search(self, numbers: Sequence[int]) -> None:
+        """SEARCH with message numbers or UIDs."""
+        self.write(b"* SEARCH%b\r\n" % "".join([f" {number}" for number in numbers]).encode("ascii"))
+
+    def esearch(self, tag: bytes, results: Iterable[tuple[str, int | str]], *, by_uid: bool) -> None:
+        """ESEARCH (RFC 4466 section 2.6.2) with the names and values of what was asked to be returned."""
+        values = "".join([f" {name} {value}" for name, value in results])
+        indicator = b" UID" if by_uid else b""
+        self.write(b'* ESEARCH (TAG "%b")%b%b\r\n' % (tag, indicator, values.encode("ascii")))
+
     def status(self, name: str, items: Iterable[tuple[str, int | str]]) -> None:
         values = " ".join(f"{item} {value}" for item, value in items)
         self.untagged(b"STATUS %b (%b)" % (astring(name), values.encode("ascii")))

@@ -11,6 +11,7 @@ from imap.imapd.parse import MAX_UINT32, Limits
 from libcyrus import options as opt
 from libcyrus import version
 from libcyrus.config import Config
+from libcyrus.search.evaluate import Rules
 
 MINIMUM_TIMEOUT = 30 * 60
 
@@ -54,6 +55,7 @@ class Settings:
     servername: str
     version: str
     suppressed: frozenset[str]
+    search: Rules
 
     @classmethod
     def from_config(cls, config: Config, switches: Switches) -> Settings:
@@ -92,6 +94,7 @@ class Settings:
             servername=config.servername,
             version=version.VERSION,
             suppressed=frozenset((config[opt.suppress_capabilities] or "").split()),
+            search=Rules.from_config(config),
         )
 
 

@@ -1,0 +1,98 @@
+"""One message that a search looks at; what was read of it once is kept while the search is at it.
+
+A message or cache record that cannot be read, which is logged where it is found, contains nothing.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from types import TracebackType
+from typing import Final, Self
+
+from libcyrus.errors import CyrusError
+from libcyrus.index import contents
+from libcyrus.index.contents import Fields, MessageFile
+from libcyrus.index.view import IndexView
+from libcyrus.message import nstring, search
+from libcyrus.message.cached_headers import min_version
+from libcyrus.message.prune import FieldFilter
+from libcyrus.search.expr import Item
+from libcyrus.text.mimeheader import parse_mimeheader
+from libcyrus.text.searchform import MIME_UTF8
+
+_ITEMS: Final = {Item.FROM: 5, Item.TO: 6, Item.CC: 7, Item.BCC: 8, Item.SUBJECT: 9}
+
+
+class Candidate:
+    """A message by its number in the view. A context manager, which closes the message's file."""
+
+    def __init__(self, view: IndexView, number: int, flags: int, max_header_lines: int) -> None:
+        self.number = number
+        self._view = view
+        self._flags = flags
+        self._max_lines = max_header_lines
+        self._file: MessageFile | None = None
+        self._data: bytes | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+    @cached_property
+    def _fields(self) -> Fields:
+        return contents.fields(self._view, self.number)
+
+    @cached_property
+    def _cache(self) -> memoryview:
+        return contents.cache_record(self._view, self.number, self._fields)
+
+    def _read(self, size: int) -> bytes:
+        if self._file is None:
+            self._file = MessageFile(self._view, self.number, self._fields)
+        return self._file.read(0, size)
+
+    @property
+    def _message(self) -> bytes:
+        if self._data is None:
+            self._data = self._read(self._fields.size)
+        return self._data
+
+    def item_contains(self, item: Item, wanted: bytes) -> bool:
+        try:
+            if item is Item.MESSAGE_ID:
+                value = nstring.parse_envelope(contents.item(self._cache, contents.ENVELOPE)).message_id
+            else:
+                value = bytes(contents.item(self._cache, _ITEMS[item]))
+                if item is Item.SUBJECT:
+                    value = nstring.parse_nstring(value)
+                elif value == b"NIL":
+                    return False
+        except (CyrusError, ValueError):
+            return False
+        return bool(value) and search.item_contains(value or b"", wanted, self._flags)
+
+    def header_contains(self, name: bytes, wanted: bytes) -> bool:
+        try:
+            if min_version(name) <= self._fields.cache_high & 0xFFFF:
+                header = bytes(contents.item(self._cache, contents.HEADERS))
+            else:
+                header = self._read(self._fields.header_size)
+        except CyrusError:
+            return False
+        _, colon, value = FieldFilter([name], max_lines=self._max_lines).apply(header).partition(b":")
+        if not colon:
+            return False
+        text = parse_mimeheader(value, utf8=bool(self._flags & MIME_UTF8))
+        # a field with nothing in it, not even a blank, is as good as none
+        return search.item_contains(text, wanted, self._flags)
+
+    def text_contains(self, wanted: bytes, *, body_only: bool) -> bool:
+        try:
+            return search.message_contains(self._message, wanted, self._flags, body_only=body_only)
+        except CyrusError:
+            return False
