@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import syslog
+from collections.abc import Container
 from typing import NamedTuple
 
 from libcyrus.base.privileges import binding
@@ -43,14 +44,19 @@ class How(NamedTuple):
     errors_are_fatal: bool
 
 
-def open_all(spec: ServiceSpec, how: How) -> list[tuple[str, socket.socket]]:
+def open_all(
+    spec: ServiceSpec, how: How, taken: Container[tuple[int, object]] = ()
+) -> list[tuple[str, socket.socket]]:
     """A socket with its family's name for each address of ``listen``; those that fail are logged.
 
+    Families and addresses in ``taken`` are the service's already.
     Raises ListenError if none can be had, Fatal (EX_UNAVAILABLE) where errors are fatal.
     """
     opened = []
     reason = "no address"
     for family, kind, protocol, address in _addresses(spec):
+        if (family, address) in taken:
+            continue
         name = _FAMILIES.get(family, "unknown")
         try:
             opened.append((name, _open(spec, how, family, kind, protocol, address)))

@@ -248,11 +248,9 @@ class Master:
             self._disable(hopeless)
 
     def _disable(self, service: Service) -> None:
+        """Start no more of its workers. Those that live may go on; with the last, the socket is closed."""
         service.enabled = False
         self._pools.retire(service)
-        if service.listener is not None:
-            service.listener.close()
-            service.listener = None
 
     def _begin_shutdown(self) -> None:
         if self._shutdown_since is not None:

@@ -61,15 +61,20 @@ def merge(table: Table, wanted: Wanted, *, strict: bool) -> None:
 
 def open_listeners(table: Table, service: Service, how: How) -> None:
     """Give an enabled service its socket, and further addresses services of their own. May disable it."""
+    taken = {
+        (other.listener.family, other.listener.getsockname())
+        for other in table.services
+        if other.listener is not None and _is_same(other.spec, service.spec)
+    }
     try:
-        opened = listen.open_all(service.spec, how)
+        opened = listen.open_all(service.spec, how, taken)
     except ListenError as error:
         write(error.priority, str(error))
         service.enabled = False
         return
-    for address, (family, sock) in enumerate(opened):
-        if address:
-            service = _another_address(table, service, address)
+    for place, (family, sock) in enumerate(opened):
+        if place:
+            service = _another_address(table, service)
         service.family = family
         _attach(service, sock)
 
@@ -101,8 +106,7 @@ def _merge_one(table: Table, spec: ServiceSpec) -> None:
     kind = "service"
     if spec.waits:
         own, other, kind = other, own, "waitdaemon"
-    primaries = [service for service in own if not service.address]
-    if any(service.enabled and service.spec.name == spec.name for service in (*primaries, *other)):
+    if any(service.enabled and service.spec.name == spec.name for service in (*own, *other)):
         raise ConfError(f"multiple entries for {kind} '{spec.name}'")
     path = spawn.executable(spec.command)
     if not spawn.is_runnable(path):
@@ -112,9 +116,11 @@ def _merge_one(table: Table, spec: ServiceSpec) -> None:
     if not spec.is_daemon and spec.proto.startswith("tcp") and spawn.may_pool(path):
         pooling = Pooling.UNKNOWN
     same = [service for service in own if _is_same(service.spec, spec)]
-    if not same:
-        same = [Service(spec, family="daemon" if spec.is_daemon else "")]
-        own += same
+    if all(service.address for service in same):
+        # the first address is new, or was given up for its failures
+        first = Service(spec, family="daemon" if spec.is_daemon else "")
+        same.append(first)
+        own.append(first)
     for service in same:
         service.configure(spec, path, pooling)
 
@@ -123,8 +129,9 @@ def _is_same(old: ServiceSpec, new: ServiceSpec) -> bool:
     return (old.name, old.listen, old.proto) == (new.name, new.listen, new.proto)
 
 
-def _another_address(table: Table, primary: Service, address: int) -> Service:
-    service = Service(primary.spec, address=address)
+def _another_address(table: Table, primary: Service) -> Service:
+    last = max(other.address for other in table.services if _is_same(other.spec, primary.spec))
+    service = Service(primary.spec, address=last + 1)
     service.configure(primary.spec, primary.path, primary.pooling)
     table.services.append(service)
     return service

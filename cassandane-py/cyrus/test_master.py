@@ -285,14 +285,50 @@ def test_a_service_that_cannot_start_is_given_up_until_reload(make: Make) -> Non
     ).start()
     master.wait_for_log("too many failures for service bad/ipv4, disabling until next SIGHUP")
     assert master.has_logged("asked to fail", 5)
-    with pytest.raises(ConnectionRefusedError):
-        master.connect(0)
+    wait_for(lambda: _is_refused(master.ports[0]), "somebody listens still")
     client, _ = greeted(master, 1)
     client.quit()
     master.write(services('bad cmd="{lab}" listen="{port}" prefork=1\n good cmd="{lab}" listen="{port2}"'))
     master.signal(signal.SIGHUP)
     client, _ = greeted(master, 0)
     client.quit()
+
+
+def test_a_service_that_was_given_up_on_one_address_comes_back_on_it(make: Make) -> None:
+    if not socket.has_dualstack_ipv6():
+        pytest.skip("needs the other version of the internet protocol")
+    master = make("")
+    port = master.ports[0]
+    broken = master.directory / "broken"
+    broken.touch()
+    master.script(
+        "half", f'#!/bin/sh\n[ $CYRUS_ID = 0 ] && [ -e {broken} ] && exit 3\nexec {master.launcher} "$@"\n'
+    )
+    master.write(services(f'lab cmd="{{directory}}/half -C {{config}}" listen="{port}" prefork=1'))
+    master.start()
+
+    def answers() -> bool:
+        with socket.create_connection(("::1", port)) as client:
+            return client.recv(5) == b"hello"
+
+    master.wait_for_log("too many failures for service lab/ipv4")
+    wait_for(lambda: _is_refused(port), "somebody listens still")
+    assert answers()
+    broken.unlink()
+    master.signal(signal.SIGHUP)
+    client, _ = greeted(master)
+    assert client.ask("environment CYRUS_ID") == "0"
+    client.quit()
+    assert answers()
+    assert not master.has_logged("unable to bind")
+
+
+def _is_refused(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
 
 
 def test_babysit_keeps_one(make: Make) -> None:
