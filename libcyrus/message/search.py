@@ -31,6 +31,8 @@ def item_contains(item: bytes | memoryview, wanted: bytes, flags: int) -> bool:
     text = bytes(item)
     if not text:
         return False
+    if text.isascii():
+        return wanted in searchform.searchable_ascii(text, flags)
     return wanted in searchform.searchable(charset.decode_utf8(text), flags)
 
 
@@ -67,10 +69,21 @@ def message_contains(
         if not wanted:
             return True
         start = part.content_offset
-        text = part_text(whole[start : start + part.content_size], part.transfer_encoding, part.charset)
-        if text is not None and wanted in searchform.searchable(text, flags):
+        content = whole[start : start + part.content_size]
+        if _part_contains(content, wanted, flags, part.transfer_encoding, part.charset):
             return True
     return False
+
+
+def _part_contains(content: bytes, wanted: bytes, flags: int, encoding: int, name: bytes | None) -> bool:
+    found = None if name is None else charset.lookup(name)
+    decoded = transfer.decode(content, encoding)
+    if found is None or decoded is None:
+        return False
+    text = bytes(decoded)
+    if text.isascii() and found.canonical in (charset.US_ASCII, charset.UTF_8):
+        return wanted in searchform.searchable_ascii(text, flags)
+    return wanted in searchform.searchable(found.decode(text), flags)
 
 
 def part_text(content: bytes, encoding: int, charset_name: bytes | None) -> str | None:

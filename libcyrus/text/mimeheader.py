@@ -35,7 +35,23 @@ def parse_mimeheader(value: bytes, *, utf8: bool = False) -> bytes:
 
 def decode_mimeheader(value: bytes, flags: int) -> bytes:
     """A header value decoded and brought into canonical search form by the flags of ``searchform``."""
+    if value.isascii() and b"=?" not in value:
+        unfolded = _unfold_header(value)
+        if unfolded is not None:
+            return searchform.searchable_ascii(unfolded, flags)
     return searchform.searchable(_decode(value, utf8=bool(flags & MIME_UTF8)), flags)
+
+
+def _unfold_header(text: bytes) -> bytes | None:
+    """The same with folds undone, if that is simple: no lone CRs, no line end last but an empty line."""
+    if b"\r" not in text:
+        return text
+    blank = text.find(b"\r\n\r")
+    if b"\r\r" in text or text.endswith(b"\r") or blank >= 0 and blank != len(text) - 4:
+        return None
+    if blank < 0 and text.endswith(b"\r\n"):
+        return None
+    return text.replace(b"\r\n ", b" ").replace(b"\r\n\t", b"\t")
 
 
 def _decode(value: bytes, *, utf8: bool) -> str:
@@ -68,7 +84,8 @@ class _PlainText:
         if self._held or b"\r" in text:
             text = self._held + text
             self._held = b""
-            text = _FOLD.sub(self._unfold, text)
+            unfolded = _unfold_header(text)
+            text = _FOLD.sub(self._unfold, text) if unfolded is None else unfolded
         return charset.decode_utf8(text) if self._utf8 else text.decode("ascii", "replace").replace("\0", "")
 
     def _unfold(self, fold: re.Match[bytes]) -> bytes:
