@@ -96,11 +96,6 @@ def new_state(config: Config, userid: str) -> AuthState | None:
     return AuthState(canonical, _unix_groups)
 
 
-def is_system_user(config: Config, userid: str) -> bool:
-    """Whether ``userid`` owns no mailboxes of its own by nature: anyone, anonymous or a listed admin."""
-    return userid in ("anyone", ANONYMOUS) or userid in (config[opt.admins] or "").split()
-
-
 def _unix_groups(userid: str) -> tuple[str, ...]:
     try:
         own = pwd.getpwnam(userid).pw_gid

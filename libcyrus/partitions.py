@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 MAX_PARTITION_LEN = 64
 MAX_MAILBOX_PATH = 4096
-STAGE = "stage."
 
 
 class Meta(enum.Enum):
@@ -77,10 +76,6 @@ class Partitions:
             raise PartitionUnknown
         return root
 
-    def stage_dir(self, partition: str | None) -> str:
-        """Where messages wait that will be linked into mailboxes of the partition."""
-        return f"{self.root(partition)}/{STAGE}"
-
     def data_dir(self, place: Placed) -> str:
         """The directory of the messages."""
         return self._below(self.root(place.partition), place)
@@ -89,9 +84,6 @@ class Partitions:
         """The directory of archived messages; without an archive partition the ordinary one."""
         root = self._config.archive_dir(place.partition) if place.partition is not None else None
         return self._below(root or self.root(place.partition), place)
-
-    def message_path(self, place: Placed, uid: int, *, archived: bool = False) -> str:
-        return f"{self.archive_dir(place) if archived else self.data_dir(place)}/{uid}."
 
     def meta_dir(self, place: Placed, kind: Meta | None = None) -> str:
         """The directory of one metadata file, or (None) of the metapartition as such."""
@@ -102,16 +94,6 @@ class Partitions:
             if root is None and kind is Meta.ARCHIVECACHE:
                 root = self._config.archive_dir(partition)
         return self._below(root or self.root(partition), place)
-
-    def meta_path(self, place: Placed, kind: Meta, *, new: bool = False) -> str:
-        """A metadata file, or with ``new`` the one that will be renamed over it."""
-        return f"{self.meta_dir(place, kind)}/{kind.filename}{'.NEW' if new else ''}"
-
-    def dirs(self, place: Placed) -> list[str]:
-        """Every directory in which anything of the mailbox may be, each once, the messages' first."""
-        metadata = [self.meta_dir(place, kind) for kind in Meta]
-        found = [self.data_dir(place), *metadata, self.archive_dir(place)]
-        return list(dict.fromkeys(found))
 
     def check(self, partition: str) -> None:
         """Raise PartitionUnknown for a partition that no mailbox can be made on."""

@@ -16,12 +16,8 @@ from libcyrus.mboxname import Namespace
 from libcyrus.partitions import Meta, Partitions, Selector
 from libcyrus.records import mbtype
 from libcyrus.records.find import Finder, ForeignNames, Viewer
-from libcyrus.records.hidden import HiddenNames
-from libcyrus.records.listing import Attribute, Command, Listing, Request
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.records.mboxlist import Mboxlist
-from libcyrus.records.subscriptions import Subscriptions
-from libcyrus.records.userstate import UserState
 
 
 def entry(name: str, acl: str = "", **fields: object) -> MboxEntry:
@@ -101,7 +97,6 @@ def test_parents_and_children(tree: Mboxlist) -> None:
     ]  # fmt: skip
     assert "user.joey" not in [one.name for one in tree.user_tree("joe")]
     assert [one.name for one in tree.tree("user.joe.old", deleted=True)] == ["DELETED.user.joe.old.6B0343EE"]
-    assert list(tree.users()) == ["ann", "joe", "joey"]
     assert [one.name for one in tree.all("user.jo")][-1] == "user.joey"
     assert [one.name for one in tree.all("user.joey.")] == []
 
@@ -213,75 +208,6 @@ def test_what_others_may_see_is_read_once_for_each_state_of_the_file(tree: Mboxl
     assert foreign.keys(tree) == [b"Nuser\x1fann", b"Nuser\x1fann\x1fopen"]
 
 
-def listing(tree: Mboxlist, request: Request, user: str = "joe") -> list[tuple[str, Attribute]]:
-    config = tree.config
-    subscriptions = Subscriptions(config, UserState(config, tree))
-    viewer = Viewer(Namespace.from_config(config), user, AuthState(user))
-    lines = Listing(config, tree, subscriptions, viewer).lines(request)
-    return [(line.extname, line.attributes) for line in lines]
-
-
-def test_lines_of_list_say_what_has_children(tree: Mboxlist) -> None:
-    request = Request(Command.LIST, "", ("%",), return_children=True)
-    assert listing(tree, request) == [
-        ("INBOX", Attribute.HASCHILDREN),
-        ("A.B", Attribute.HASNOCHILDREN),
-        ("Lists", Attribute.HASCHILDREN),
-        ("Alt Folders", Attribute.NOSELECT | Attribute.HASCHILDREN),
-        ("Other Users", Attribute.NOSELECT | Attribute.HASCHILDREN),
-        ("Shared Folders", Attribute.NOSELECT | Attribute.HASCHILDREN),
-    ]
-
-
-def test_lsub_names_the_levels_above_subscriptions(tree: Mboxlist) -> None:
-    subscriptions = Subscriptions(tree.config, UserState(tree.config, tree))
-    for name in ("user.joe.Lists.a.b", "user.joe.nowhere", "user.joe.A^B"):
-        subscriptions.add("joe", name)
-    lsub = Request(Command.LSUB, "", ("%",), select_subscribed=True)
-    assert listing(tree, lsub) == [
-        ("A.B", Attribute(0)),
-        ("Lists", Attribute.NOSELECT | Attribute.HASCHILDREN),
-    ]
-    extended = Request(
-        Command.EXTENDED,
-        "",
-        ("%",),
-        select_subscribed=True,
-        select_recursivematch=True,
-        return_subscribed=True,
-    )
-    assert listing(tree, extended) == [
-        ("A.B", Attribute.SUBSCRIBED),
-        ("Lists", Attribute.NONEXISTENT | Attribute.CHILDINFO_SUBSCRIBED | Attribute.HASCHILDREN),
-        ("nowhere", Attribute.SUBSCRIBED | Attribute.NONEXISTENT),
-    ]
-
-
-def test_calendars_are_hidden_from_mail_clients(tree: Mboxlist) -> None:
-    hidden = HiddenNames(tree.config, tree.rules)
-    tree.update(entry("user.joe.#calendars.x", MINE))
-    tree.update(entry("user.joe.cal", MINE, mbtype=mbtype.CALENDAR))
-    assert hidden.contains("user.joe.#calendars.x") and hidden.contains("user.joe.cal", mbtype.CALENDAR)
-    assert hidden.refuses_delivery("DELETED.user.joe.x.6B0343EE") and not hidden.refuses_delivery("user.joe")
-    found = [name for name, _ in listing(tree, Request(Command.LIST, "", ("*",)))]
-    assert "cal" not in found and not any(name.startswith("#") for name in found)
-    dav = Request(Command.EXTENDED, "", ("*",), select_dav=True)
-    assert {"cal", "#calendars/x"} <= {name for name, _ in listing(tree, dav)}
-
-
-@pytest.mark.parametrize(
-    ("reference", "pattern", "whole"),
-    [("", "x", "x"), ("a/", "/b", "a/b"), ("a", "b", "ab"), ("a/", "b", "a/b")],
-)
-def test_a_reference_goes_before_the_pattern(
-    tree: Mboxlist, reference: str, pattern: str, whole: str
-) -> None:
-    from libcyrus.records.listing import canonical_pattern
-
-    space = Namespace.from_config(tree.config)
-    assert canonical_pattern(reference, pattern, space, ignore_reference=False) == whole
-
-
 # partitions
 
 
@@ -299,17 +225,14 @@ def test_where_files_are(tmp_path: Path) -> None:
     )
     partitions = Partitions(config)
     place = entry("user.joe", uniqueid="abc")
-    assert partitions.message_path(place, 12) == "/spool/uuid/a/b/abc/12."
-    assert partitions.message_path(place, 12, archived=True) == "/archive/uuid/a/b/abc/12."
-    assert partitions.meta_path(place, Meta.INDEX, new=True) == "/meta/uuid/a/b/abc/cyrus.index.NEW"
-    assert partitions.meta_path(place, Meta.CACHE) == "/cache/uuid/a/b/abc/cyrus.cache"
-    assert partitions.meta_path(place, Meta.ARCHIVECACHE) == "/archive/uuid/a/b/abc/cyrus.cache"
-    assert partitions.meta_path(place, Meta.SQUAT) == "/spool/uuid/a/b/abc/cyrus.squat"
-    legacy = replace(place, mbtype=mbtype.LEGACY_DIRS)
-    assert partitions.data_dir(legacy) == "/spool/user/joe"
-    assert partitions.dirs(place) == [
-        "/spool/uuid/a/b/abc", "/meta/uuid/a/b/abc", "/cache/uuid/a/b/abc", "/archive/uuid/a/b/abc",
-    ]  # fmt: skip
+    assert partitions.data_dir(place) == "/spool/uuid/a/b/abc"
+    assert partitions.archive_dir(place) == "/archive/uuid/a/b/abc"
+    directories = {kind: partitions.meta_dir(place, kind) for kind in Meta}
+    assert directories[Meta.INDEX] == "/meta/uuid/a/b/abc"
+    assert directories[Meta.CACHE] == "/cache/uuid/a/b/abc"
+    assert directories[Meta.ARCHIVECACHE] == "/archive/uuid/a/b/abc"
+    assert directories[Meta.SQUAT] == "/spool/uuid/a/b/abc"
+    assert partitions.data_dir(replace(place, mbtype=mbtype.LEGACY_DIRS)) == "/spool/user/joe"
     with pytest.raises(PartitionUnknown):
         partitions.data_dir(replace(place, partition="nowhere"))
     with pytest.raises(PartitionUnknown):

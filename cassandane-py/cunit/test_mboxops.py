@@ -346,8 +346,6 @@ def test_acls_change_in_both_places(store: MailStore) -> None:
     mboxops.set_acl(store, "user.joe", "joe", "lra", **JOE)
     assert acl_of(store, "user.joe") == "joe\tlrkxcan\t-anyone\tp\t"
     assert store.mboxlist.lookup("user.joe").foldermodseq == 7
-    mboxops.replace_acl(store, "user.joe", "joe\tlra\t")
-    assert acl_of(store, "user.joe") == "joe\tlra\t"
 
 
 def test_who_may_change_an_acl(store: MailStore) -> None:

@@ -10,7 +10,6 @@ from .name import (
     NameRules,
     hex_prefix,
     is_prefix,
-    same_user,
 )
 from .namespace import Category, Namespace
 from .paths import (
@@ -39,7 +38,6 @@ __all__ = [
     "legacy_state_path",
     "lock_path",
     "name_path",
-    "same_user",
     "sieve_path",
     "state_path",
     "user_lock_name",

@@ -191,7 +191,3 @@ def hex_prefix(text: str) -> int:
 def is_prefix(longer: str, shorter: str) -> bool:
     """Whether internal name ``longer`` is ``shorter`` or below it."""
     return longer.startswith(shorter) and longer[len(shorter) : len(shorter) + 1] in ("", ".")
-
-
-def same_user(one: MboxName, other: MboxName) -> bool:
-    return (one.domain, one.localpart) == (other.domain, other.localpart)

@@ -103,16 +103,6 @@ class Namespace:
                 return Category.ALTPREFIX
         return Category.OWNER
 
-    def category_prefix(self, category: Category) -> str | None:
-        """The top-level word that all names of a category share in this view, if there is one."""
-        if self.alt:
-            return {
-                Category.ALTINBOX: self.altprefix,
-                Category.OTHERUSER: self.userprefix,
-                Category.SHARED: self.sharedprefix,
-            }.get(category)
-        return "user" if category == Category.OTHERUSER else None
-
     # internal -> external
 
     def to_external(self, name: MboxName | str, userid: str | None) -> str | None:
@@ -280,12 +270,3 @@ class Namespace:
             domain = self.rules.domain(given)
         localpart, _, detail = localpart.partition("+")
         return MboxName(self.rules, localpart, domain, tuple(split(detail, self.separator)))
-
-    def to_recipient(self, name: MboxName, postuser: str = "") -> str | None:
-        """The address that reaches a mailbox; shared ones go through ``postuser``. None if deleted."""
-        if name.deleted:
-            return None
-        address = name.localpart if name.localpart is not None else postuser
-        if name.boxes:
-            address += "+" + self.separator.join(name.boxes)
-        return f"{address}@{name.domain if name.domain is not None else self.rules.defaultdomain}"

@@ -15,7 +15,7 @@ from .create import create, make_uniqueid
 from .delete import delete
 from .quotaroot import set_quotas, unset_quotas
 from .rename import rename
-from .setacl import replace_acl, set_acl
+from .setacl import set_acl
 from .subscribe import subscribe
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "make_uniqueid",
     "raise_foldermodseq",
     "rename",
-    "replace_acl",
     "set_acl",
     "set_quotas",
     "subscribe",

@@ -20,7 +20,6 @@ from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
 
 from . import checks, userdata
-from .annotation import raise_foldermodseq
 from .checks import Actor
 from .create import fill_in_ancestors
 from .rename import rename_one
@@ -145,6 +144,3 @@ def _delete_tree(
             log.error("could not delete %s: %s", entry.name, error)
             if on_failure is not None:
                 on_failure(entry.name, error)
-
-
-__all__ = ["delete", "delete_at_once", "delete_delayed", "is_delayed", "raise_foldermodseq"]

@@ -16,7 +16,7 @@ from libcyrus.errors import (
 from libcyrus.mailbox import lifecycle
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype as mbtypes
-from libcyrus.records.quota import NAMES, UNLIMITED, Quota
+from libcyrus.records.quota import NAMES, Quota
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +110,3 @@ def _check_new_root(store: MailStore, root: str, *, force: bool) -> None:
             raise MailboxNonexistent
     elif entry.mbtype & (mbtypes.REMOTE | mbtypes.MOVING):
         raise MailboxNotSupported
-
-
-__all__ = ["UNLIMITED", "copy_root", "delete_user_roots", "set_quotas", "unset_quotas"]

@@ -20,7 +20,6 @@ from libcyrus.errors import (
     MailboxBadName,
     MailboxExists,
     MailboxNonexistent,
-    MailboxNotSupported,
     PermissionDenied,
 )
 from libcyrus.mailbox import lifecycle
@@ -314,6 +313,3 @@ def _forget_displayname(store: MailStore, entry: MboxEntry) -> None:
         with store.annotations.transaction() as change:
             for one in stale:
                 change.write(one.owner, one.entry, one.userid, b"")
-
-
-__all__ = ["MailboxNotSupported", "rename", "rename_one"]

@@ -62,18 +62,6 @@ def set_acl(
         store.mboxlist.update(replace(entry, acl=new, foldermodseq=max(entry.foldermodseq, modseq)))
 
 
-def replace_acl(store: MailStore, name: str, acl: str) -> None:
-    """Give a mailbox this ACL, no questions asked."""
-    with store.locks.user(store.rules.from_internal(name).userid):
-        with store.open(name, write=True) as mailbox:
-            modseq = mailbox.bump_modseq()
-            mailbox.set_acl(acl)
-            mailbox.commit()
-        entry = store.mboxlist.lookup_all(name)
-        if entry.acl != acl or entry.foldermodseq < modseq:
-            store.mboxlist.update(replace(entry, acl=acl, foldermodseq=max(entry.foldermodseq, modseq)))
-
-
 def rename_identifier(store: MailStore, name: str, old: str, new: str) -> None:
     """Give what ``old`` may do in a mailbox to ``new`` instead."""
     entry = store.mboxlist.lookup(name)

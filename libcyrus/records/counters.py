@@ -144,12 +144,6 @@ class Counters:
     def set_quotamodseq(self, name: str, value: int) -> int:
         return self._modseq(name, value, ("quota",), 0)
 
-    def next_raclmodseq(self, name: str, last: int) -> int:
-        return self._modseq(name, last, ("racl",), 1)
-
-    def read_uidvalidity(self, name: str) -> int:
-        return self.read(name).uidvalidity if self.enabled else 0
-
     def next_uidvalidity(self, name: str, last: int) -> int:
         """A UIDVALIDITY above ``last`` and above all of the owner's."""
         if not self.enabled:

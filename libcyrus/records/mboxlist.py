@@ -12,7 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -49,7 +49,6 @@ class Mboxlist:
         self._auditlog = config[opt.auditlog]
         self._admins = frozenset((config[opt.admins] or "").split())
         self.sessionid = ""
-        self.racl_changed: Callable[[str], None] | None = None
         try:
             self.db: Database = cyrusdb.open_db(config[opt.mboxlist_db], self.path, create=True)
         except CyrusError as error:
@@ -189,15 +188,6 @@ class Mboxlist:
             path = domain + DOMAIN_SEPARATOR + path
         return self._below(path, _Wanted(tombstones, intermediates))
 
-    def users(self) -> Iterator[str]:
-        """The userid of everybody who has a mailbox, each once if the key order allows."""
-        last = None
-        for entry in self.all():
-            name = self.rules.from_internal(entry.name)
-            if name.userid is not None and name.userid != last and not name.deleted:
-                last = name.userid
-                yield last
-
     def shared_with(self, auth: AuthState, *, users: bool) -> list[str]:
         """Database names of mailboxes (users' or shared) that reverse ACL keys give to ``auth``, sorted."""
         found: set[str] = set()
@@ -245,9 +235,6 @@ class Mboxlist:
             yield change
         for line in change.audit:
             log.log(NOTICE, "%s", line)
-        if self.racl_changed is not None:
-            for identifier in change.racl_users:
-                self.racl_changed(identifier)
 
     def set_racl(self, enabled: bool) -> None:
         """Begin or stop to keep reverse ACL keys (option ``reverseacls``)."""
@@ -283,7 +270,6 @@ class Change:
         self._rules = mailboxes.rules
         self._txn = txn
         self.audit: list[str] = []
-        self.racl_users: list[str] = []
 
     def lookup_all(self, name: str) -> MboxEntry | None:
         """What this transaction knows under ``name``."""
@@ -336,10 +322,8 @@ class Change:
         after = self._readers(name, new)
         for identifier in before - after:
             self._txn.delete(_bytes(_racl_key(name.userid is not None, identifier, name.dbname)))
-            self.racl_users.append(identifier)
         for identifier in after - before:
             self._txn.store(_bytes(_racl_key(name.userid is not None, identifier, name.dbname)), b"")
-            self.racl_users.append(identifier)
 
     def _readers(self, name: MboxName, entry: MboxEntry | None) -> set[str]:
         if entry is None or entry.deleted:

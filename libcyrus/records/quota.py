@@ -145,10 +145,6 @@ class Quota:
             else:
                 self.used[resource] += more
 
-    def is_over(self, resource: int, limits: Sequence[int] | None = None) -> bool:
-        limit = (limits or self.limits)[resource]
-        return limit >= 0 and self.used[resource] >= limit * UNITS[resource]
-
 
 class QuotaDb:
     """The quota database. Opened when first used; Fatal (EX_TEMPFAIL) when that fails."""
