@@ -10,7 +10,6 @@ messages one transaction adds, it syncs each of these once.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import time
@@ -33,6 +32,7 @@ from libcyrus.errors import (
     QuotaExceeded,
 )
 from libcyrus.mailbox import audit
+from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_record import (
     ANSWERED,
     ARCHIVED,
@@ -303,4 +303,4 @@ def _add_seen(mailbox: Mailbox, userid: str, uids: SeqSet) -> None:
 
 def _storage_error(error: OSError, mailbox: Mailbox) -> NoSpace | IoError:
     xlog.ioerror(log, "creating message file", error, mailbox=mailbox.name)
-    return NoSpace() if error.errno in (errno.ENOSPC, errno.EDQUOT) else IoError()
+    return storage_error(error)

@@ -9,7 +9,8 @@ from typing import NamedTuple
 from libcyrus import acl
 from libcyrus.append.append import Appender
 from libcyrus.base import xlog
-from libcyrus.errors import CyrusError, IoError, NoSpace
+from libcyrus.errors import CyrusError
+from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_record import (
     DELETED,
     NEEDS_CLEANUP,
@@ -82,7 +83,7 @@ def copy(
     except OSError as error:
         target.abort()
         xlog.ioerror(log, "copying message failed", error, mailbox=mailbox.name)
-        raise (NoSpace if error.errno in (28, 122) else IoError) from error
+        raise storage_error(error) from error
     except BaseException:
         target.abort()
         raise

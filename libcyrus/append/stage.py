@@ -8,7 +8,6 @@ that nobody refers to, never part of a mailbox.
 
 from __future__ import annotations
 
-import errno
 import logging
 import mmap
 import os
@@ -23,6 +22,7 @@ from libcyrus import message
 from libcyrus import options as opt
 from libcyrus.base import files, xlog
 from libcyrus.errors import InternalError, IoError, NoSpace, PartitionUnknown
+from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_record import CACHE_VERSION, IndexRecord
 from libcyrus.mailbox.mailstore import MailStore
 
@@ -174,4 +174,4 @@ class Stage:
 
 def _error(error: OSError, path: str) -> NoSpace | IoError:
     xlog.ioerror(log, "creating message file", error, filename=path)
-    return NoSpace() if error.errno in (errno.ENOSPC, errno.EDQUOT) else IoError()
+    return storage_error(error)

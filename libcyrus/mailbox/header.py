@@ -44,6 +44,25 @@ class MailboxHeader:
     acl: str | None = None
     flags: list[str | None] = field(default_factory=list)
 
+    def flag_number(self, name: str) -> int | None:
+        """The number of a user flag, whatever its case; None for one that is not known."""
+        wanted = name.lower()
+        for number, known in enumerate(self.flags):
+            if known is not None and known.lower() == wanted:
+                return number
+        return None
+
+    def free_flag(self) -> int:
+        """The lowest number no flag has."""
+        return self.flags.index(None) if None in self.flags else len(self.flags)
+
+    def put_flag(self, number: int, name: str) -> None:
+        """Give a free number to a flag."""
+        if number == len(self.flags):
+            self.flags.append(name)
+        else:
+            self.flags[number] = name
+
 
 def pack(header: MailboxHeader) -> bytes:
     """The whole file."""

@@ -11,12 +11,7 @@ and a power cut between any two steps loses or half-shows nothing acknowledged:
 1. message files and a new ``cyrus.header`` are already written and synced (by the stage, by
    ``commit`` itself); one sync of the directory makes all their names lasting;
 2. ``cyrus.cache``, appended: nobody reads what no index record points at;
-3. ``cyrus.index``: new and changed records first, the header with ``num_records`` and
-   the counters last, then one sync. Records behind ``num_records`` do not exist
-   to readers. If the power fails inside this one sync, the disk may hold the new header
-   but not a new record: its CRC tells, both servers skip it, and it was not acknowledged.
-   Before records are changed in place the header is marked CHANGING, and the header written last
-   is not: should the writer die in between, the next one to lock the index counts anew;
+3. ``cyrus.index``, see ``index_file``;
 4. quota, so a crash can only leave a quota too low, which ``quota -f`` corrects.
 
 Without message or header files step 1 is left out; without cache records step 2.
@@ -26,20 +21,19 @@ back to their old size, memory read again from disk.
 
 from __future__ import annotations
 
-import errno
 import logging
 import mmap
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from zlib import crc32
 
 from libcyrus import message
-from libcyrus.base import files, lock, xlog
+from libcyrus.base import files, xlog
 from libcyrus.errors import (
     InternalError,
     InvalidIdentifier,
@@ -48,16 +42,24 @@ from libcyrus.errors import (
     MailboxChecksum,
     MailboxLocked,
     MailboxNonexistent,
-    NoSpace,
     UserFlagsExhausted,
 )
-from libcyrus.mailbox import audit, header, index_header, index_record, synccrc
+from libcyrus.mailbox import audit, counting, header, index_header, index_record, synccrc
 from libcyrus.mailbox.annotations import MessageAnnotations
-from libcyrus.mailbox.cache import CacheFile
+from libcyrus.mailbox.cache_files import CacheFiles
+from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.header import MailboxHeader
+from libcyrus.mailbox.index_file import IndexFile
 from libcyrus.mailbox.index_header import IndexHeader
-from libcyrus.mailbox.index_record import CACHE_VERSION, EXPUNGED, MAX_USER_FLAGS, NULL_GUID, IndexRecord
-from libcyrus.mailbox.namelock import NameLock
+from libcyrus.mailbox.index_record import (
+    CACHE_VERSION,
+    EXPUNGED,
+    MAX_USER_FLAGS,
+    NULL_GUID,
+    UNLINKED,
+    IndexRecord,
+)
+from libcyrus.mailbox.namelock import MailboxLocks, NameLock
 from libcyrus.mailbox.paths import MailboxPaths
 from libcyrus.records.annotate import OWNER, Annotation
 from libcyrus.records.mbentry import MboxEntry
@@ -74,6 +76,23 @@ class Lock(IntEnum):
     NONE = 0
     SHARED = 1
     EXCLUSIVE = 2
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What the next commit writes. ``before`` are the old flags of changed records, -1 for new ones."""
+
+    records: dict[int, IndexRecord] = field(default_factory=dict)
+    before: dict[int, int] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)
+    index: bool = False
+    header: bool = False
+    modseq: bool = False
+    usage: tuple[int, int, int, int] | None = None
+
+    def put(self, record: IndexRecord, old_flags: int) -> None:
+        self.records[record.recno] = record.copy()
+        self.before.setdefault(record.recno, old_flags)
 
 
 class Mailbox:
@@ -95,24 +114,13 @@ class Mailbox:
         self.last_updated = 0
         self.opened = 1
         self.locked = Lock.NONE
-        self._fd = -1
-        self._index_id = (0, 0)
-        self._name_lock: NameLock | None = None
-        self._user_lock: NameLock | None = None
-        self._raw_header = b""
-        self._header_crc = 0
-        self._region: memoryview | None = None
-        self._committed = 0
-        self._caches: dict[bool, CacheFile] = {}
-        self._flag_crcs: synccrc.FlagCrcs | None = None
+        self._locks = MailboxLocks(store.locks, self.userid, entry.path_id or entry.name)
+        self._index = IndexFile()
+        self._caches = CacheFiles(self.paths)
         self._annotations: MessageAnnotations | None = None
-        self._changes: dict[int, IndexRecord] = {}
-        self._before: dict[int, int] = {}
-        self._dirty = False
-        self._modseq_dirty = False
-        self._header_dirty = False
-        self._new_names: set[str] = set()
-        self._usage: tuple[int, int, int, int] | None = None
+        self._flag_crcs: synccrc.FlagCrcs | None = None
+        self._header_crc = 0
+        self._changes = _Changes()
         self._changed = False
         self._lock_time = 0.0
 
@@ -182,7 +190,7 @@ class Mailbox:
     def release(self) -> None:
         """Give up all locks between two commands of a session; opened files are kept for ``reacquire``."""
         self.unlock_index()
-        self._release_name()
+        self._locks.release_name()
 
     def reacquire(self, *, write: bool) -> bool:
         """Lock again after ``release``; True when ``cyrus.index`` was replaced, so record numbers changed.
@@ -190,40 +198,35 @@ class Mailbox:
         ``entry`` is looked up anew, since name and ACL may have changed. Raises what ``MailStore.open`` and
         ``lock_index`` raise; MailboxNonexistent also when the name now means another mailbox.
         """
-        self._take_user_lock(exclusive=write)
-        before = self._index_id
+        self._locks.take_user(exclusive=write)
+        before = self._index.identity
         try:
             entry = self.store.lookup(self.entry.name)
             if entry.uniqueid != self.entry.uniqueid:
                 raise MailboxNonexistent
             if (entry.partition, entry.path_id) != (self.entry.partition, self.entry.path_id):
-                self.paths = MailboxPaths(self.store.config, self.store.rules, entry)
                 self.forget_files()
+                self.paths = MailboxPaths(self.store.config, self.store.rules, entry)
+                self._caches = CacheFiles(self.paths)
+                self._locks.lock_name = entry.path_id or entry.name
             self.entry = entry
         except BaseException:
-            self._release_user()
+            self._locks.release_user()
             raise
         self.lock_index(exclusive=write)
-        return self._index_id != before
+        return self._index.identity != before
 
     @property
     def raw_header(self) -> bytes:
         """The index header as it was last read or written."""
-        return self._raw_header
+        return self._index.raw
 
     def unchanged(self, since: bytes) -> bool:
         """Whether, without any lock, the index header on disk is still the ``raw_header`` it once was.
 
         Every change of the mailbox, its name or its ACL changes that header. False in doubt.
         """
-        if self._fd < 0:
-            return False
-        try:
-            status = os.stat(self.paths.index)
-            same = (status.st_dev, status.st_ino) == self._index_id
-            return same and os.pread(self._fd, index_header.HEADER_SIZE, 0) == since
-        except OSError:
-            return False
+        return self._index.unchanged(self.paths.index, since)
 
     # reading
 
@@ -237,38 +240,27 @@ class Mailbox:
 
         A view stays readable after later commits, showing in-place changes of all processes.
         """
-        start = self.i.start_offset
-        end = start + self._committed * self.i.record_size
-        mapped = self._region
-        if mapped is None or len(mapped) < end:
-            if end == start:
-                return memoryview(b"")
-            mapped = memoryview(mmap.mmap(self._fd, end, prot=mmap.PROT_READ))
-            self._region = mapped
-        return mapped[start:end]
+        return self._index.region()
 
     def record(self, recno: int) -> IndexRecord:
         """The record with this number (from 1), with uncommitted changes. The caller may change it.
 
         Raises MailboxChecksum when its CRC is wrong, IoError when there is none.
         """
-        changed = self._changes.get(recno)
+        changed = self._changes.records.get(recno)
         if changed is not None:
             return changed.copy()
-        if not 0 < recno <= self._committed:
+        if not 0 < recno <= self._index.num_records:
             raise IoError
-        size = self.i.record_size
         try:
-            return index_record.unpack(
-                self.region, (recno - 1) * size, version=self.i.minor_version, recno=recno
-            )
+            return self._index.record(recno, self.i.minor_version)
         except MailboxChecksum:
             self._complain("IOERROR: index record corrupted", recno=recno)
             raise
 
     def records(self, *, expunged: bool = True, unlinked: bool = True) -> Iterator[IndexRecord]:
         """All readable records in order; those with a wrong CRC are logged and left out."""
-        skip = (0 if expunged else EXPUNGED) | (0 if unlinked else index_record.UNLINKED)
+        skip = (0 if expunged else EXPUNGED) | (0 if unlinked else UNLINKED)
         for recno in range(1, self.i.num_records + 1):
             try:
                 record = self.record(recno)
@@ -280,15 +272,11 @@ class Mailbox:
 
     def recno_before(self, uid: int) -> int:
         """The number of the last record whose uid is ``uid`` or less; 0 when there is none."""
-        region, size = self.region, self.i.record_size
+        index, changes = self._index, self._changes.records
         low, high = 1, self.i.num_records
         while low <= high:
             middle = (low + high) // 2
-            if middle <= self._committed:
-                offset = (middle - 1) * size
-                found = int.from_bytes(region[offset : offset + 4], "big")
-            else:
-                found = self._changes[middle].uid
+            found = index.uid(middle) if middle <= index.num_records else changes[middle].uid
             if found == uid:
                 return middle
             if found > uid:
@@ -317,16 +305,13 @@ class Mailbox:
 
     def stored_cache(self, record: IndexRecord, *, end: int = 0) -> memoryview | None:
         """The cache record as it is on disk; None, logged, when it is missing or damaged."""
+        offset, crc, archived = record.cache_offset, record.cache_crc, record.archived
         try:
-            if not record.cache_offset or not record.cache_crc:
-                raise IoError("no cache record")
-            return self._cache_file(record.archived).read(record.cache_offset, record.cache_crc, end=end)
-        except (IoError, MailboxChecksum, OSError, ValueError) as error:
-            if self._finish_repack(record.archived):
+            return self._caches.read(offset, crc, archived=archived, end=end)
+        except (IoError, MailboxChecksum) as error:
+            if self._finish_repack(archived=archived):
                 return self.stored_cache(record, end=end)
-            self._complain(
-                "IOERROR: invalid cache record", uid=record.uid, reason=error, offset=record.cache_offset
-            )
+            self._complain("IOERROR: invalid cache record", uid=record.uid, reason=error, offset=offset)
         return None
 
     def cache_at(self, offset: int, crc: int, *, archived: bool, end: int = 0) -> memoryview:
@@ -334,10 +319,7 @@ class Mailbox:
 
         Raises IoError or MailboxChecksum; the view stays valid.
         """
-        try:
-            return self._cache_file(archived).read(offset, crc, end=end)
-        except (OSError, ValueError) as error:
-            raise IoError from error
+        return self._caches.read(offset, crc, archived=archived, end=end)
 
     def message_path(self, record: IndexRecord) -> str:
         return self.paths.message(record.uid, archived=record.archived)
@@ -358,11 +340,7 @@ class Mailbox:
 
     def flag_number(self, name: str) -> int | None:
         """The number of a user flag, whatever its case; None when the mailbox does not know it."""
-        wanted = name.lower()
-        for number, known in enumerate(self.header.flags):
-            if known is not None and known.lower() == wanted:
-                return number
-        return None
+        return self.header.flag_number(name)
 
     def internal_seen(self, userid: str | None) -> bool:
         """Whether this user's \\Seen is in the index (owner, or sharedseen); else in the seen database."""
@@ -391,24 +369,21 @@ class Mailbox:
     def dirty(self) -> None:
         """Say that ``i`` was changed and must be written by the next commit."""
         self._need_exclusive()
-        self._dirty = True
+        self._changes.index = True
 
     def quota_dirty(self) -> None:
         """Remember what the mailbox counts for now, before it changes."""
-        if self._usage is None:
-            self._usage = self.usage()
+        if self._changes.usage is None:
+            self._changes.usage = self.usage()
 
     def bump_modseq(self) -> int:
         """Raise the mailbox's highest modseq and return it; when ``silent`` only return it."""
-        self._need_exclusive()
-        self._dirty = True
-        if self.silent:
-            self._modseq_dirty = True
-            return self.i.highestmodseq
-        if not self._modseq_dirty:
+        self.dirty()
+        if not self._changes.modseq:
+            self._changes.modseq = True
             self.last_updated = int(time.time())
-            self._modseq_dirty = True
-        self.i.highestmodseq += 1
+        if not self.silent:
+            self.i.highestmodseq += 1
         return self.i.highestmodseq
 
     def create_flag(self, name: str, *, reserve: bool = True) -> int:
@@ -417,11 +392,10 @@ class Mailbox:
         With ``reserve`` users may take 100 of the 128 only, except for names of ``mailbox_initial_flags``.
         Raises UserFlagsExhausted, InvalidIdentifier for what is no atom.
         """
-        known = self.flag_number(name)
+        known = self.header.flag_number(name)
         if known is not None:
             return known
-        flags = self.header.flags
-        free = flags.index(None) if None in flags else len(flags)
+        free = self.header.free_flag()
         full = free >= MAX_USER_FLAGS
         if not full and reserve and free >= _FEW_FLAGS:
             full = name.lower() not in self.store.initial_flags
@@ -431,10 +405,7 @@ class Mailbox:
         self._need_exclusive()
         if not header.is_atom(name):
             raise InvalidIdentifier
-        if free == len(flags):
-            flags.append(name)
-        else:
-            flags[free] = name
+        self.header.put_flag(free, name)
         self.header_changed()
         return free
 
@@ -448,7 +419,7 @@ class Mailbox:
     def header_changed(self) -> None:
         """Say that ``header`` was changed and must be written by the next commit."""
         self._need_exclusive()
-        self._header_dirty = True
+        self._changes.header = True
         self._flag_crcs = None
 
     def set_acl(self, acl: str) -> None:
@@ -474,9 +445,9 @@ class Mailbox:
         if record.uid != old.uid or record.guid != old.guid or (old.expunged and not record.expunged):
             raise InternalError
         if record.expunged and self.store.expunge_at_once:
-            record.internal_flags |= index_record.UNLINKED | index_record.NEEDS_CLEANUP
+            record.internal_flags |= UNLINKED | index_record.NEEDS_CLEANUP
         if silent:
-            self._dirty = True
+            self.dirty()
         else:
             record.modseq = self.bump_modseq()
             record.last_updated = self.last_updated
@@ -486,12 +457,13 @@ class Mailbox:
             self.i.options |= index_header.NEEDS_UNLINK
         elif not record.cache_offset:
             self._rebuild_cache(record)
-        self._recount(old, record)
+        self.quota_dirty()
+        counting.replace(self.i, old, record, self.flag_crcs)
         if record.expunged:
             if not old.expunged:
-                self._uncount_annotations(record.uid)
-            self._note_expunged(record)
-        self._store_change(record, old.system_flags | old.internal_flags)
+                counting.uncount_annotations(self.i, record.uid, self.annotations)
+            counting.note_expunged(self.i, record)
+        self._changes.put(record, old.system_flags | old.internal_flags)
 
     def append(self, record: IndexRecord, cache: bytes | memoryview | None) -> None:
         """Add a record behind all others, with its cache record.
@@ -505,22 +477,23 @@ class Mailbox:
             raise InternalError
         index_record.complete_dates(record, int(time.time()))
         if self.silent and record.modseq:
-            self._dirty = True
+            self.dirty()
         else:
             record.modseq = self.bump_modseq()
             if not record.createdmodseq or record.createdmodseq > record.modseq:
                 record.createdmodseq = record.modseq
-            record.last_updated = self.last_updated or int(time.time())
+            record.last_updated = self.last_updated
             record.savedate = record.savedate or record.last_updated
         if cache is not None:
             self._append_cache(record, cache)
-        self._recount(None, record)
+        self.quota_dirty()
+        counting.replace(self.i, None, record, self.flag_crcs)
         record.recno = self.i.num_records + 1
         self.i.last_uid = record.uid
         self.i.num_records = record.recno
         if record.expunged:
-            self._note_expunged(record)
-        self._store_change(record, -1)
+            counting.note_expunged(self.i, record)
+        self._changes.put(record, -1)
 
     def replace_cache(self, record: IndexRecord, data: bytes) -> None:
         """Write a new cache record for a message; ``rewrite`` must follow. Raises NoSpace, IoError."""
@@ -533,12 +506,12 @@ class Mailbox:
         """Make a record that cannot be used invisible until the next repack drops it; see ``recalculate``."""
         self.dirty()
         self.i.options |= index_header.NEEDS_REPACK
-        flags = EXPUNGED | index_record.UNLINKED
-        self._store_change(IndexRecord(recno=recno, internal_flags=flags), flags)
+        flags = EXPUNGED | UNLINKED
+        self._changes.put(IndexRecord(recno=recno, internal_flags=flags), flags)
 
     def names_changed(self, *, archived: bool = False) -> None:
         """Say that a message file was linked into the directory: the next commit syncs that."""
-        self._new_names.add(self.paths.archive if archived else self.paths.data)
+        self._changes.directories.add(self.paths.archive if archived else self.paths.data)
 
     def annotation_user(self, userid: str) -> str:
         """What stands for a user in the keys of annotations here."""
@@ -557,69 +530,48 @@ class Mailbox:
         """Count everything in ``i`` anew: flags, sizes, annotations, CRCs."""
         self.quota_dirty()
         self.dirty()
-        self._count_records()
-
-    def _count_records(self) -> None:
-        i = self.i
-        i.answered = i.flagged = i.deleted = i.unseen = i.exists = 0
-        i.quota_mailbox_used = i.quota_annot_used = 0
-        i.sync_crc = 0
-        i.sync_crc_annot = index_header.SYNC_CRC_ANNOT_START
-        i.quota_annot_used = self.store.annotation_size(self.uniqueid)
-        version = i.minor_version
-        flag_crcs = self.flag_crcs
-        by_uid = self.annotations.crcs_and_sizes(version)
-        for record in self.records(expunged=False):
-            i.count(record)
-            i.sync_crc ^= synccrc.basic(record, flag_crcs)
-            i.sync_crc_annot ^= synccrc.virtual(record, version)
-            crc, size = by_uid.get(record.uid, (0, 0))
-            i.sync_crc_annot ^= crc
-            i.quota_annot_used += size
+        self._count_all()
 
     def commit(self) -> None:
         """Bring all changes to disk; the module says in which order. Nothing to do is cheap.
 
         Raises NoSpace or IoError, with everything undone.
         """
-        if not (self._dirty or self._header_dirty or self._new_names):
+        changes = self._changes
+        if not (changes.index or changes.header or changes.directories):
             return
         self._need_exclusive()
         try:
-            if self._header_dirty:
+            if changes.header:
                 self._write_header()
-            while self._new_names:
-                files.fsync_dir(self._new_names.pop())
-            for cache in self._caches.values():
-                cache.sync()
-            if self._dirty:
-                self._write_index()
+            while changes.directories:
+                files.fsync_dir(changes.directories.pop())
+            self._caches.sync()
+            if changes.index:
+                self._index.write(self.i, changes.records)
         except OSError as error:
             xlog.ioerror(log, "committing mailbox failed", error, mailbox=self.name)
             self.abort()
-            raise _storage_error(error) from error
-        self._commit_quota()
+            raise storage_error(error) from error
+        self._changes = _Changes()
+        self._changed = self._changed or changes.index
+        self._commit_quota(changes)
         if self._annotations is not None:
             self._annotations.commit()
-        if self._dirty:
-            self._dirty = self._modseq_dirty = False
-            self._changed = True
+        if self.store.auditlog and changes.index:
+            audit.changes(self, changes.records, changes.before)
+            if changes.modseq:
+                audit.modseq(self)
 
     def abort(self) -> None:
         """Drop all changes since the last commit and read the mailbox again from disk."""
         if self._annotations is not None:
             self._annotations.abort()
-        self._usage = None
-        for cache in self._caches.values():
-            cache.undo()
-        changed = self._dirty or self._header_dirty
-        self._dirty = self._modseq_dirty = self._header_dirty = False
-        self._new_names.clear()
-        self._changes.clear()
-        self._before.clear()
-        self._flag_crcs = None
-        if changed and self.locked is not Lock.NONE:
-            self._raw_header = b""
+        self._caches.undo()
+        changes, self._changes = self._changes, _Changes()
+        if (changes.index or changes.header) and self.locked is not Lock.NONE:
+            self._flag_crcs = None
+            self._index.forget()
             self._header_crc = 0
             self._read()
 
@@ -631,33 +583,35 @@ class Mailbox:
             self._flag_crcs = synccrc.FlagCrcs(self.header.flags)
         return self._flag_crcs
 
-    def open_locked(self, *, exclusive_name: bool, write: bool, nonblock: bool = False) -> None:
-        """Take the name lock and then the index lock; the store has taken the user lock."""
-        self._name_lock = self.store.locks.acquire(
-            self._lock_name(), exclusive=exclusive_name, nonblock=nonblock
-        )
+    def open_locked(
+        self,
+        *,
+        exclusive_name: bool,
+        write: bool,
+        nonblock: bool = False,
+        user_lock: NameLock | None = None,
+    ) -> None:
+        """Take the name lock and then the index lock.
+
+        The process holds the namespace lock already, or ``user_lock`` was acquired for this mailbox alone.
+        """
+        self._locks.adopt_user(user_lock)
+        self._locks.take_name(exclusive=exclusive_name, nonblock=nonblock)
         self.lock_index(exclusive=write)
 
     def begin(self, new_header: MailboxHeader, index: IndexHeader) -> None:
         """Write the files of a new mailbox, locked. The directories are there. Raises OSError, IoError."""
-        self._name_lock = self.store.locks.acquire(self._lock_name(), exclusive=True)
-        self._fd = os.open(self.paths.index, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        status = os.fstat(self._fd)
-        self._index_id = (status.st_dev, status.st_ino)
-        lock.exclusive(self._fd)
+        self._locks.take_name(exclusive=True)
+        self._index.create(self.paths.index, index)
+        self._index.lock(exclusive=True)
         self.locked = Lock.EXCLUSIVE
         self._lock_time = time.monotonic()
         self.header = new_header
         self.i = index
-        self._usage = (0, 0, 0, 0)
-        self._header_dirty = self._dirty = True
+        self._changes = _Changes(index=True, header=True, usage=(0, 0, 0, 0))
         # the directory of the index may be another than that of the header
-        self._new_names.add(os.path.dirname(self.paths.index))
+        self._changes.directories.add(os.path.dirname(self.paths.index))
         self.commit()
-
-    def adopt_user_lock(self, held: NameLock | None) -> None:
-        """Make a user namespace lock this mailbox's own, to be given up with the index lock."""
-        self._user_lock = held
 
     def relock_exclusively(self) -> None:
         """Give up every lock and take all again, the name lock too exclusively, to remove or replace files.
@@ -665,12 +619,12 @@ class Mailbox:
         Others may change the mailbox in between. Deleted mailboxes can be locked too.
         """
         self.unlock_index()
-        self._release_name()
-        self._take_user_lock(exclusive=True)
+        self._locks.release_name()
+        self._locks.take_user(exclusive=True)
         try:
-            self._name_lock = self.store.locks.acquire(self._lock_name(), exclusive=True)
+            self._locks.take_name(exclusive=True)
         except BaseException:
-            self._release_user()
+            self._locks.release_user()
             raise
         self._lock(exclusive=True)
 
@@ -680,7 +634,7 @@ class Mailbox:
         self.locked = Lock.NONE
         try:
             self._open_index()
-            lock.exclusive(self._fd)
+            self._index.lock(exclusive=True)
             self.locked = Lock.EXCLUSIVE
             self._read()
         except OSError as error:
@@ -690,27 +644,20 @@ class Mailbox:
 
     @property
     def name_locked_exclusively(self) -> bool:
-        return self._name_lock is not None and self._name_lock.exclusive
+        return self._locks.name_exclusively
 
     def drop(self) -> None:
         """Let go of everything without commit; the store calls it."""
         self.forget_files()
         self.locked = Lock.NONE
-        self._release_user()
-        self._release_name()
+        self._locks.release_user()
+        self._locks.release_name()
 
     def forget_files(self) -> None:
         """Close the files, so that the next lock opens them anew."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
-        self._index_id = (0, 0)
-        self._raw_header = b""
+        self._index.close()
+        self._caches.close()
         self._header_crc = 0
-        self._region = None
-        for cache in self._caches.values():
-            cache.close()
-        self._caches.clear()
         if self._annotations is not None:
             self._annotations.close()
             self._annotations = None
@@ -724,101 +671,55 @@ class Mailbox:
         if self.locked is not Lock.EXCLUSIVE:
             raise MailboxLocked
 
-    def _lock_name(self) -> str:
-        return self.entry.path_id or self.entry.name
-
-    def _take_user_lock(self, *, exclusive: bool) -> None:
-        held = self.store.locks.holds_user(self.userid)
-        if held is None:
-            self._user_lock = self.store.locks.acquire_user(self.userid, exclusive=exclusive)
-        elif exclusive and not held.exclusive:
-            raise MailboxLocked
-
-    def _release_user(self) -> None:
-        if self._user_lock is not None:
-            self._user_lock.release()
-            self._user_lock = None
-
-    def _release_name(self) -> None:
-        if self._name_lock is not None:
-            self._name_lock.release()
-            self._name_lock = None
-
     def _lock(self, *, exclusive: bool) -> None:
         if self.locked is not Lock.NONE:
             raise MailboxLocked
-        held = self.store.locks.holds_user(self.userid)
-        if held is None:
-            # the user lock comes before the name lock, so that one goes first
-            self._release_name()
-            self._take_user_lock(exclusive=exclusive)
-        elif exclusive and not held.exclusive:
-            raise MailboxLocked
         try:
-            if self._name_lock is None:
-                self._name_lock = self.store.locks.acquire(self._lock_name(), exclusive=False)
+            self._locks.take(exclusive=exclusive)
             self._open_index()
-            lock.acquire(self._fd, exclusively=exclusive)
+            self._index.lock(exclusive=exclusive)
         except OSError as error:
-            self._release_user()
+            self._locks.release_user()
             xlog.ioerror(log, "lock index failed", error, mailbox=self.name)
             raise IoError from error
         except BaseException:
-            self._release_user()
+            self._locks.release_user()
             raise
         self.locked = Lock.EXCLUSIVE if exclusive else Lock.SHARED
         self._lock_time = time.monotonic()
         try:
             self._read()
-        except BaseException as error:
+        except OSError as error:
             self._unlock()
-            if isinstance(error, OSError):
-                xlog.ioerror(log, "reading mailbox failed", error, mailbox=self.name)
-                raise IoError from error
+            xlog.ioerror(log, "reading mailbox failed", error, mailbox=self.name)
+            raise IoError from error
+        except BaseException:
+            self._unlock()
             raise
 
     def _unlock(self) -> None:
         if self.locked is not Lock.NONE:
             self.locked = Lock.NONE
-            if self._fd >= 0:
-                lock.release(self._fd)
+            self._index.unlock()
             held = time.monotonic() - self._lock_time
             if held > 1.0:
                 log.log(xlog.NOTICE, "mailbox: longlock %s for %0.1f seconds", self.name, held)
-        self._release_user()
+        self._locks.release_user()
 
     def _open_index(self) -> None:
         """Open ``cyrus.index``, or find that the open one still is the file of that name."""
-        path = self.paths.index
-        if self._fd >= 0:
-            status = os.stat(path)
-            if (status.st_dev, status.st_ino) == self._index_id:
-                return
+        if not self._index.is_current(self.paths.index):
             self.forget_files()
-        try:
-            self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EROFS):
-                raise
-            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        status = os.fstat(self._fd)
-        self._index_id = (status.st_dev, status.st_ino)
+            self._index.open(self.paths.index)
 
     def _read(self) -> None:
         """Read the index header, and ``cyrus.header`` unless its CRC says that it is the known one."""
-        raw = os.pread(self._fd, index_header.HEADER_SIZE, 0)
-        if raw != self._raw_header:
-            try:
-                self.i = index_header.unpack(raw)
-            except (MailboxBadFormat, MailboxChecksum) as error:
-                self._complain("IOERROR: refreshing index failed", reason=error)
-                raise
-            self._raw_header = raw
+        try:
+            self.i = self._index.read() or self.i
+        except (MailboxBadFormat, MailboxChecksum) as error:
+            self._complain("IOERROR: refreshing index failed", reason=error)
+            raise
         i = self.i
-        self._committed = i.num_records
-        if os.fstat(self._fd).st_size < i.start_offset + i.num_records * i.record_size:
-            self._complain("IOERROR: refreshing index failed", reason="shorter than its records")
-            raise MailboxBadFormat
         if not self._header_crc or self._header_crc != i.header_file_crc:
             self._read_header()
         if i.options & index_header.CHANGING:
@@ -835,12 +736,21 @@ class Mailbox:
         if self.locked is Lock.EXCLUSIVE:
             # the quota database still has what the old header said
             self.quota_dirty()
-            self._dirty = True
+            self._changes.index = True
         i.options &= ~index_header.CHANGING
         i.highestmodseq = max(i.highestmodseq, *(record.modseq for record in self.records()), 0)
-        self._count_records()
+        self._count_all()
         # what is on disk must be read again by the next lock
-        self._raw_header = b""
+        self._index.forget()
+
+    def _count_all(self) -> None:
+        counting.count_all(
+            self.i,
+            self.records(expunged=False),
+            self.flag_crcs,
+            self.annotations,
+            annotation_size=self.store.annotation_size(self.uniqueid),
+        )
 
     def _read_header(self) -> None:
         with open(self.paths.header, "rb") as file:
@@ -863,99 +773,30 @@ class Mailbox:
         path = self.paths.header
         files.replace(path, data)
         # that synced the directory, so the names of new message files are lasting too
-        self._new_names.discard(os.path.dirname(path))
-        self._header_dirty = False
+        self._changes.directories.discard(os.path.dirname(path))
+        self._changes.index = True
         self._header_crc = self.i.header_file_crc = header.crc(data)
         self._flag_crcs = None
-        self._dirty = True
 
-    def _write_index(self) -> None:
-        i = self.i
-        version, size = i.minor_version, i.record_size
-        old_size = os.fstat(self._fd).st_size
-        in_place = any(recno <= self._committed for recno in self._changes)
-        try:
-            if in_place and self._raw_header:
-                files.pwrite_all(self._fd, index_header.mark_changing(self._raw_header), 0)
-            for first, run in _runs(self._changes):
-                packed = b"".join(index_record.pack(record, version) for record in run)
-                files.pwrite_all(self._fd, packed, i.start_offset + (first - 1) * size)
-            raw = index_header.pack(i)
-            files.pwrite_all(self._fd, raw, 0)
-        except OSError:
-            os.ftruncate(self._fd, old_size)
-            raise
-        os.fdatasync(self._fd)
-        self._raw_header = raw
-        self._committed = i.num_records
-        if self.store.auditlog:
-            audit.changes(self, self._changes, self._before)
-            if self._modseq_dirty:
-                audit.modseq(self)
-        self._changes.clear()
-        self._before.clear()
-
-    def _commit_quota(self) -> None:
-        before, self._usage = self._usage, None
+    def _commit_quota(self, changes: _Changes) -> None:
         root = self.header.quotaroot
-        if before is None or root is None:
+        if changes.usage is None or root is None:
             return
-        differences = [now - was for now, was in zip(self.usage(), before, strict=True)]
+        differences = [now - was for now, was in zip(self.usage(), changes.usage, strict=True)]
         if any(differences):
             self.store.use_quota(root, differences, self)
 
-    def _store_change(self, record: IndexRecord, old_flags: int) -> None:
-        self._changes[record.recno] = record.copy()
-        self._before.setdefault(record.recno, old_flags)
-
-    def _recount(self, old: IndexRecord | None, new: IndexRecord) -> None:
-        self.quota_dirty()
-        i, flag_crcs, version = self.i, self.flag_crcs, self.i.minor_version
-        if old is not None:
-            i.uncount(old)
-            i.sync_crc ^= synccrc.basic(old, flag_crcs)
-            i.sync_crc_annot ^= synccrc.virtual(old, version)
-        i.count(new)
-        i.sync_crc ^= synccrc.basic(new, flag_crcs)
-        i.sync_crc_annot ^= synccrc.virtual(new, version)
-
-    def _uncount_annotations(self, uid: int) -> None:
-        crc, size = self.annotations.crc_and_size(uid, self.i.minor_version)
-        self.i.sync_crc_annot ^= crc
-        self.i.quota_annot_used = max(0, self.i.quota_annot_used - size)
-
-    def _note_expunged(self, record: IndexRecord) -> None:
-        first = self.i.first_expunged
-        if not first or first > record.last_updated:
-            self.i.first_expunged = record.last_updated
-
-    def _cache_file(self, archived: bool) -> CacheFile:
-        found = self._caches.get(archived)
-        if found is None:
-            found = CacheFile(self.paths.meta("archivecache") if archived else self.paths.cache)
-            self._caches[archived] = found
-        return found
-
-    def _finish_repack(self, archived: bool) -> bool:
-        """Whether the cache that belongs to this index still waited for its rename, and is now in use."""
-        i, old = self.i, self._cache_file(archived)
-        new = CacheFile(old.path + ".NEW")
-        if new.generation() != i.generation_no or old.generation() == i.generation_no:
-            return False
-        old.close()
-        if self.locked is Lock.EXCLUSIVE:
-            os.rename(new.path, old.path)
-        else:
-            self._caches[archived] = new
-        return True
+    def _finish_repack(self, *, archived: bool) -> bool:
+        return self._caches.finish_repack(
+            self.i.generation_no, archived=archived, rename=self.locked is Lock.EXCLUSIVE
+        )
 
     def _append_cache(self, record: IndexRecord, data: bytes | memoryview) -> None:
-        cache = self._cache_file(record.archived)
         try:
-            record.cache_offset = cache.append(data, self.i.generation_no)
+            self._caches.append(record, data, self.i.generation_no)
         except OSError as error:
             xlog.ioerror(log, "failed to append to cache", error, mailbox=self.name, uid=record.uid)
-            raise _storage_error(error) from error
+            raise storage_error(error) from error
 
     def _rebuild_cache(self, record: IndexRecord) -> bytes:
         parsed = message.parse(self.map_message(record), self.store.parse_options)
@@ -968,24 +809,3 @@ class Mailbox:
             self.dirty()
             self.i.options |= index_header.NEEDS_REPACK
         return data
-
-
-def _runs(changes: dict[int, IndexRecord]) -> Iterator[tuple[int, list[IndexRecord]]]:
-    """Changed records in file order, neighbours together, with the first one's number."""
-    first = 0
-    run: list[IndexRecord] = []
-    for recno in sorted(changes):
-        if run and recno != first + len(run):
-            yield first, run
-            run = []
-        if not run:
-            first = recno
-        run.append(changes[recno])
-    if run:
-        yield first, run
-
-
-def _storage_error(error: OSError) -> NoSpace | IoError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return NoSpace()
-    return IoError()

@@ -134,10 +134,11 @@ class MailStore:
         try:
             entry = self.lookup(text) if isinstance(name, str) else usable(name)
             mailbox = Mailbox(self, entry)
-            mailbox.adopt_user_lock(user_lock)
-            user_lock = None
+            ours, user_lock = user_lock, None
             try:
-                mailbox.open_locked(exclusive_name=exclusive, write=write, nonblock=nonblock)
+                mailbox.open_locked(
+                    exclusive_name=exclusive, write=write, nonblock=nonblock, user_lock=ours
+                )
             except BaseException:
                 mailbox.drop()
                 raise

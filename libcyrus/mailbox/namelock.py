@@ -48,6 +48,60 @@ class NameLock:
             os.close(self._fd)
 
 
+class MailboxLocks:
+    """The two name locks of one open mailbox: its owner's namespace, and its own name."""
+
+    __slots__ = ("_locks", "_name", "_user", "_userid", "lock_name")
+
+    def __init__(self, locks: NameLocks, userid: str | None, lock_name: str) -> None:
+        self._locks = locks
+        self._userid = userid
+        self._user: NameLock | None = None
+        self._name: NameLock | None = None
+        self.lock_name = lock_name
+
+    @property
+    def name_exclusively(self) -> bool:
+        return self._name is not None and self._name.exclusive
+
+    def adopt_user(self, held: NameLock | None) -> None:
+        """Take over a namespace lock that was acquired for this mailbox."""
+        self._user = held
+
+    def take(self, *, exclusive: bool) -> None:
+        """Have both, waiting: the namespace as asked, the name shared unless it is held already.
+
+        A namespace lock that the process holds for other reasons serves, if it is exclusive enough; if not,
+        MailboxLocked is raised.
+        """
+        if self._locks.holds_user(self._userid) is None:
+            # the namespace comes before the name, which must be given up for it
+            self.release_name()
+        self.take_user(exclusive=exclusive)
+        if self._name is None:
+            self.take_name(exclusive=False)
+
+    def take_user(self, *, exclusive: bool) -> None:
+        held = self._locks.holds_user(self._userid)
+        if held is None:
+            self._user = self._locks.acquire_user(self._userid, exclusive=exclusive)
+        elif exclusive and not held.exclusive:
+            raise MailboxLocked
+
+    def take_name(self, *, exclusive: bool, nonblock: bool = False) -> None:
+        self._name = self._locks.acquire(self.lock_name, exclusive=exclusive, nonblock=nonblock)
+
+    def release_user(self) -> None:
+        held, self._user = self._user, None
+        if held is not None:
+            held.release()
+
+    def release_name(self) -> None:
+        held, self._name = self._name, None
+        if held is not None:
+            held.release()
+
+
 class NameLocks:
     """The name locks this process holds."""
 

@@ -19,9 +19,10 @@ import time
 from dataclasses import replace
 
 from libcyrus.base import files, xlog
-from libcyrus.errors import CyrusError, IoError, MailboxBadFormat, MailboxChecksum, MailboxLocked, NoSpace
+from libcyrus.errors import CyrusError, MailboxBadFormat, MailboxChecksum, MailboxLocked
 from libcyrus.mailbox import index_header, index_record, remove, synccrc
 from libcyrus.mailbox.cache import GENERATION_SIZE
+from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_header import IndexHeader
 from libcyrus.mailbox.index_record import NEEDS_CLEANUP, UNLINKED, IndexRecord
 from libcyrus.mailbox.mailbox import Mailbox
@@ -65,7 +66,7 @@ def repack(mailbox: Mailbox, version: int | None = None) -> None:
         _discard(new_index, writers)
         mailbox.abort()
         xlog.ioerror(log, "repacking mailbox failed", error, mailbox=mailbox.name)
-        raise (NoSpace if error.errno in (28, 122) else IoError) from error
+        raise storage_error(error) from error
     except CyrusError:
         _discard(new_index, writers)
         mailbox.abort()

@@ -1,0 +1,165 @@
+"""``cyrus.index`` as a file: opening, locking, mapping, and writing it so that a crash does no harm.
+
+Changed records are written first, the header with ``num_records`` and the counters last, then one
+sync. Records behind ``num_records`` do not exist to readers. If the power fails inside this one sync,
+the disk may hold the new header but not a new record: its CRC tells, both servers skip it, and it was not
+acknowledged. Before records are changed in place the header is marked CHANGING, and the header
+written last is not: should the writer die in between, the next one to lock the index counts anew.
+"""
+
+from __future__ import annotations
+
+import errno
+import mmap
+import os
+from collections.abc import Iterator
+
+from libcyrus.base import files, lock
+from libcyrus.errors import MailboxBadFormat
+from libcyrus.mailbox import index_header, index_record
+from libcyrus.mailbox.index_header import IndexHeader
+from libcyrus.mailbox.index_record import IndexRecord
+
+
+class IndexFile:
+    """The index of one mailbox. Errors of the system come as OSError.
+
+    ``num_records`` counts the records on disk, as of the last ``read`` or ``write``; ``identity`` changes
+    when the file was replaced by another; ``raw`` are the header's bytes.
+    """
+
+    __slots__ = ("_fd", "_map", "_record_size", "_start", "identity", "num_records", "raw")
+
+    def __init__(self) -> None:
+        self._fd = -1
+        self._map: memoryview | None = None
+        self._start = self._record_size = 0
+        self.identity = (0, 0)
+        self.num_records = 0
+        self.raw = b""
+
+    def is_current(self, path: str) -> bool:
+        """Whether the open file still is the one of this name; False when none is open."""
+        if self._fd < 0:
+            return False
+        status = os.stat(path)
+        return (status.st_dev, status.st_ino) == self.identity
+
+    def open(self, path: str) -> None:
+        """Open the file, for writing if permissions allow."""
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EROFS):
+                raise
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._identify()
+
+    def create(self, path: str, header: IndexHeader) -> None:
+        """Open a new, empty file, or empty an old one, for ``write``."""
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        self._identify()
+        self._start, self._record_size = header.start_offset, header.record_size
+
+    def lock(self, *, exclusive: bool) -> None:
+        lock.acquire(self._fd, exclusively=exclusive)
+
+    def unlock(self) -> None:
+        if self._fd >= 0:
+            lock.release(self._fd)
+
+    def close(self) -> None:
+        """Let go of the file and with it the lock; regions handed out live on."""
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd = -1
+        self._map = None
+        self.identity = (0, 0)
+        self.raw = b""
+
+    def read(self) -> IndexHeader | None:
+        """The header; None when it has not changed since the last time. The file must be locked.
+
+        Raises MailboxBadFormat, also for a file too short for its records, MailboxChecksum.
+        """
+        raw = os.pread(self._fd, index_header.HEADER_SIZE, 0)
+        header = None
+        if not raw or raw != self.raw:
+            header = index_header.unpack(raw)
+            self.raw = raw
+            self._start, self._record_size = header.start_offset, header.record_size
+            self.num_records = header.num_records
+        if os.fstat(self._fd).st_size < self._start + self.num_records * self._record_size:
+            self.raw = b""
+            raise MailboxBadFormat
+        return header
+
+    def forget(self) -> None:
+        """Have the next ``read`` return the header in any case."""
+        self.raw = b""
+
+    def unchanged(self, path: str, since: bytes) -> bool:
+        """Whether, without any lock, the file has the header ``since``; False in doubt."""
+        try:
+            return self.is_current(path) and os.pread(self._fd, index_header.HEADER_SIZE, 0) == since
+        except OSError:
+            return False
+
+    def region(self) -> memoryview:
+        """The records on disk, mapped; in-place changes of all processes show."""
+        end = self._start + self.num_records * self._record_size
+        mapped = self._map
+        if mapped is None or len(mapped) < end:
+            if not self.num_records:
+                return memoryview(b"")
+            mapped = self._map = memoryview(mmap.mmap(self._fd, end, prot=mmap.PROT_READ))
+        return mapped[self._start : end]
+
+    def record(self, recno: int, version: int) -> IndexRecord:
+        """The record on disk. Raises MailboxChecksum."""
+        offset = (recno - 1) * self._record_size
+        return index_record.unpack(self.region(), offset, version=version, recno=recno)
+
+    def uid(self, recno: int) -> int:
+        """The uid of the record on disk, whatever else it says."""
+        offset = (recno - 1) * self._record_size
+        return int.from_bytes(self.region()[offset : offset + 4], "big")
+
+    def write(self, header: IndexHeader, changes: dict[int, IndexRecord]) -> None:
+        """Bring records and header to disk; an error leaves the file as long as it was."""
+        version = header.minor_version
+        old_size = os.fstat(self._fd).st_size
+        try:
+            if self.raw and any(recno <= self.num_records for recno in changes):
+                old = self.raw[: index_header.header_size(version)]
+                files.pwrite_all(self._fd, index_header.mark_changing(old), 0)
+            for first, run in _runs(changes):
+                packed = b"".join(index_record.pack(record, version) for record in run)
+                files.pwrite_all(self._fd, packed, self._start + (first - 1) * self._record_size)
+            raw = index_header.pack(header)
+            files.pwrite_all(self._fd, raw, 0)
+        except OSError:
+            os.ftruncate(self._fd, old_size)
+            raise
+        os.fdatasync(self._fd)
+        self.raw = raw
+        self.num_records = header.num_records
+
+    def _identify(self) -> None:
+        status = os.fstat(self._fd)
+        self.identity = (status.st_dev, status.st_ino)
+
+
+def _runs(changes: dict[int, IndexRecord]) -> Iterator[tuple[int, list[IndexRecord]]]:
+    """Changed records in file order, neighbours together, with the first one's number."""
+    first = 0
+    run: list[IndexRecord] = []
+    for recno in sorted(changes):
+        if run and recno != first + len(run):
+            yield first, run
+            run = []
+        if not run:
+            first = recno
+        run.append(changes[recno])
+    if run:
+        yield first, run
