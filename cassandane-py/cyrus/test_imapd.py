@@ -58,6 +58,27 @@ def test_idle_tells_a_change_at_once(instance: Instance, imap: ImapClient) -> No
     assert imap.finish(b"i").text == "Completed"
 
 
+@pytest.mark.reference
+def test_idle_tells_what_the_original_delivers() -> None:
+    """No idled, no message between the two: the watch on the index is enough."""
+    server = Instance(programs={"lmtp": "reference"}, services=("imap", "lmtp")).start()
+    try:
+        server.create_user("joe")
+        with server.imap("joe") as client, server.lmtp() as lmtp:
+            client.ok("SELECT INBOX")
+            client.send(b"i IDLE\r\n")
+            assert client.line() == b"+ idling"
+            for number in (1, 2):
+                assert lmtp.deliver(MESSAGE + b"%d\r\n" % number, "joe")[0].startswith("250")
+                assert client.line() == b"* %d EXISTS" % number
+                assert client.line() == b"* %d RECENT" % number
+            client.send(b"DONE\r\n")
+            assert client.finish(b"i").status == "OK"
+    finally:
+        server.stop(check=False)
+    server.remove()
+
+
 def test_idle_ends_with_done_and_nothing_else(imap: ImapClient) -> None:
     imap.send(b"i IDLE\r\n")
     assert imap.line() == b"+ idling"

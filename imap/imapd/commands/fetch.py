@@ -15,6 +15,7 @@ from imap.imapd.parse import LPAREN, RPAREN, SP, MissingArgument, ParseError, Pa
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
+from libcyrus.errors import CyrusError
 
 _MACROS = {
     b"ALL": ("flags", "internaldate", "size", "envelope"),
@@ -79,9 +80,15 @@ def run(session: Session, args: FetchArgs, *, by_uid: bool) -> Outcome:
     items = args.items
     items.uid = items.uid or by_uid
     may_mark = items.set_seen and not view.readonly and bool(view.rights & acl.SETSEEN)
-    fetched = respond(session, items, args.sequence, by_uid=by_uid, mark_seen=may_mark)
-    session.tell(expunges=by_uid, by_uid=by_uid, refresh=False)
+    failure: CyrusError | None = None
+    try:
+        fetched = respond(session, items, args.sequence, by_uid=by_uid, mark_seen=may_mark)
+        session.tell(expunges=by_uid, by_uid=by_uid, refresh=False)
+    except CyrusError as error:
+        failure = error
     spent = f"({time.process_time() - started:.3f} sec)"
+    if failure is not None:
+        return No(f"{failure} {spent}")
     if fetched or by_uid:
         return Ok(f"Completed {spent}")
     return No(f"No matching messages {spent}")
