@@ -43,7 +43,7 @@ class TwoskipDatabase:
         self._file = TwoskipFile(self.path, mboxsort=mboxsort, sync=sync)
         self._transaction: TwoskipTransaction | None = None
         self._commits = 0
-        self._outgrown = False
+        self._outgrown_at = 0
         self._file.open(create=create)
         try:
             self._lock_shared()
@@ -119,12 +119,12 @@ class TwoskipDatabase:
             raise file.failure(error) from error
         finally:
             file.unlock()
-        self._outgrown = False
+        self._outgrown_at = 0
 
     def maintain(self) -> None:
-        if not self._outgrown or self._transaction is not None:
+        if not self._outgrown_at or self._transaction is not None:
             return
-        self._outgrown = False
+        self._outgrown_at = 0
         try:
             file = self._lock_exclusive()
         except CyrusError:
@@ -227,7 +227,8 @@ class TwoskipDatabase:
         self._transaction = None
         if changed:
             self._commits += 1
-            if outgrown(self._file.header):
-                self._outgrown = True
-                if outgrown(self._file.header, factor=4):
+            header = self._file.header
+            if outgrown(header):
+                self._outgrown_at = self._outgrown_at or header.current_size
+                if header.current_size > 2 * self._outgrown_at:
                     self.maintain()

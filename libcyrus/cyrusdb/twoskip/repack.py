@@ -42,9 +42,9 @@ MINREWRITE = 16834
 _CHUNK = 1 << 20
 
 
-def outgrown(header: Header, *, factor: int = 2) -> bool:
+def outgrown(header: Header) -> bool:
     """Whether a repack is worth its while."""
-    return header.current_size > MINREWRITE and header.current_size > factor * header.repack_size
+    return header.current_size > MINREWRITE and header.current_size > 2 * header.repack_size
 
 
 def check(file: TwoskipFile) -> None:
