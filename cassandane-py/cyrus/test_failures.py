@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cassandane import smalldisk
 from cassandane.instance import Instance, program
 from cassandane.messages import message
 
@@ -20,12 +21,9 @@ def spool_file(server: Instance, number: int) -> Path:
 
 @pytest.fixture
 def small_disk() -> Iterator[Instance]:
-    """A server whose spool is a file system of 2 MB, mounted in a mount namespace of its own."""
+    """A server whose spool is a file system of 2 MB that nobody else sees."""
     server = Instance()
-    server.wrapper = (
-        "unshare", *(["-m"] if os.geteuid() == 0 else ["-rm"]), "sh", "-c",
-        f'mount -t tmpfs -o size=2m,mode=777 none "{server.directory}/spool" && exec "$@"', "sh",
-    )
+    server.wrapper = (sys.executable, smalldisk.__file__, str(server.directory / "spool"), "2m")
     server.allowed_log.append("IOERROR|DBERROR")
     server.start()
     try:

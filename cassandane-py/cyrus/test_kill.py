@@ -26,6 +26,8 @@ class Writer(threading.Thread):
         self._server, self._way = server, way
         self._count = 0
         self.acknowledged: list[str] = []
+        self.port = 0
+        """The local port of the present connection, by which the server's process is found."""
         self.enough = threading.Event()
 
     def run(self) -> None:
@@ -38,9 +40,11 @@ class Writer(threading.Thread):
     def _connected(self) -> None:
         if self._way == "lmtp":
             with self._server.lmtp() as lmtp:
+                self.port = lmtp.socket.getsockname()[1]
                 self._until_dead(lambda text: self._deliver(lmtp, text))
         else:
             with self._server.imap("alice") as client:
+                self.port = client.socket.getsockname()[1]
                 self._until_dead(lambda text: client.append("INBOX", text))
 
     @staticmethod
@@ -59,16 +63,24 @@ class Writer(threading.Thread):
 
 def kill_at_random(server: Instance, writer: Writer, times: int, seed: int) -> None:
     source = random.Random(seed)
-    program = "lmtpd" if writer._way == "lmtp" else "imapd"
-    for _ in range(times):
+    killed = 0
+    while killed < times:
         before = len(writer.acknowledged)
         wait_for(lambda at=before: len(writer.acknowledged) > at, "no progress", detail=server.describe)
         threading.Event().wait(source.uniform(0, 0.02))
-        victims = [process for process in server.processes() if program in " ".join(process.cmdline())]
         try:
-            source.choice(victims).kill()
-        except (psutil.NoSuchProcess, IndexError):
-            pass
+            serving(server, writer.port).kill()
+            killed += 1
+        except (psutil.Error, LookupError):
+            continue
+
+
+def serving(server: Instance, port: int) -> psutil.Process:
+    """The process that has the connection from this port; LookupError if there is none."""
+    for process in server.processes():
+        if any(found.raddr and found.raddr.port == port for found in process.net_connections()):
+            return process
+    raise LookupError(port)
 
 
 def check(server: Instance, acknowledged: list[str]) -> None:
