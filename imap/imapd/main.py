@@ -74,6 +74,8 @@ def serve(process: Process, connection: Connection) -> None:
         namespace=process.admin_namespace,
     )
     session.sasl.bits = settings.switches.external_ssf
+    if config[opt.auditlog]:
+        process.store.begin_session(str(session.session_id))
     try:
         _converse(session, connection)
     finally:

@@ -41,6 +41,8 @@ LF = 0x0A
 MAX_UINT32 = 0xFFFFFFFF
 _MAX_INT32 = 0x7FFFFFFF
 _EX_PROTOCOL = os.EX_PROTOCOL
+# the arguments of a command that nobody limited must still fit into memory
+_MOST_ARGUMENTS = 64 * 1024 * 1024
 
 ARGUMENTS_TOO_LARGE = "[TOOBIG] Command arguments total size exceeds fixed limit"
 LITERAL_TOO_LARGE = "[TOOBIG] Literal size exceeds fixed limit"
@@ -92,7 +94,7 @@ class LineSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in octets; 0 means no limit, except for ``line``, which bounds memory in any case."""
+    """Sizes in octets; 0 means no limit of the administrator's. ``line`` bounds memory in any case."""
 
     word: int = 131072
     quoted: int = 131072
@@ -128,8 +130,8 @@ class Parser:
 
     def check_arguments(self) -> None:
         """Close the connection if the arguments so far are over the limit. Raises Fatal."""
-        limit = self.limits.arguments
-        if limit and self._consumed + len(self.line) > limit:
+        limit = self.limits.arguments or _MOST_ARGUMENTS
+        if self._consumed + len(self.line) > limit:
             raise Fatal(ARGUMENTS_TOO_LARGE, _EX_PROTOCOL)
 
     def skip_line(self) -> None:

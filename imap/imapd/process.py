@@ -66,6 +66,11 @@ class Process:
             self._store = MailStore(self.config)
         return self._store
 
+    @property
+    def cleanup_due(self) -> bool:
+        """Whether closed mailboxes are to be cleaned up."""
+        return self._store is not None and self._store.cleanup_due
+
     @cached_property
     def subscriptions(self) -> Subscriptions:
         return Subscriptions(self.config, self.store.userstate)
@@ -84,6 +89,12 @@ class Process:
 
     def unregister(self) -> None:
         self._service.proc.cleanup()
+
+    def clean_up(self, out: Responses) -> None:
+        """Between two commands: remove what expunges left behind, after the client has its reply."""
+        if self._store is not None and self._store.cleanup_due:
+            out.flush()
+            self._store.run_cleanup()
 
     def close(self) -> None:
         """End of the worker."""

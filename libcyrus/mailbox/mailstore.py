@@ -80,7 +80,9 @@ class MailStore:
 
     @cached_property
     def mboxlist(self) -> Mboxlist:
-        return Mboxlist(self.config)
+        mailboxes = Mboxlist(self.config)
+        mailboxes.sessionid = self.session_id
+        return mailboxes
 
     @cached_property
     def userstate(self) -> UserState:
@@ -177,8 +179,8 @@ class MailStore:
         try:
             if options & index_header.MAILBOX_DELETED:
                 lifecycle.remove_deleted(mailbox)
-            elif options & index_header.CLEANUP_MASK:
-                self._cleanup[mailbox.name] = None
+            else:
+                self.note_cleanup(mailbox)
         finally:
             mailbox.drop()
 
@@ -223,6 +225,27 @@ class MailStore:
     def annotation_size(self, uniqueid: str) -> int:
         """Bytes of all annotations of a mailbox itself, which count for its quota."""
         return sum(len(annotation.value) for annotation in self.annotations.find(uniqueid))
+
+    def begin_session(self, session_id: str) -> None:
+        """Say which session audit lines belong to from now on."""
+        self.session_id = session_id
+        if "mboxlist" in self.__dict__:
+            self.mboxlist.sessionid = session_id
+
+    def note_cleanup(self, mailbox: Mailbox) -> None:
+        """Remember a mailbox that nobody here uses now, if it has something to be cleaned up."""
+        if mailbox.i.options & (index_header.NEEDS_REPACK | index_header.NEEDS_UNLINK):
+            self._cleanup[mailbox.name] = None
+
+    @property
+    def cleanup_due(self) -> bool:
+        """Whether ``run_cleanup`` has something to do."""
+        return bool(self._cleanup)
+
+    @property
+    def cleanup_due(self) -> bool:
+        """Whether ``run_cleanup`` has something to do: a reason to send the reply first."""
+        return bool(self._cleanup)
 
     def run_cleanup(self) -> None:
         """Do what closed mailboxes need: remove files of expunged messages, repack, remove deleted mailboxes.
