@@ -19,6 +19,7 @@ import pytest
 from cassandane.clients import ImapClient
 from cassandane.instance import Instance, give_away
 from libcyrus import mboxops
+from libcyrus import options as opt
 from libcyrus.auth import new_state
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError
@@ -176,8 +177,21 @@ joseph CREATE user.joseph.after
 ]
 
 
-def test_the_same_operations_leave_the_same_list(tmp_path: Path) -> None:
-    server = original(allowusermoves="yes", altnamespace="yes").start()
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"delete_mode": "immediate"},
+        {"mailbox_legacy_dirs": "yes"},
+        {"mailbox_legacy_dirs": "yes", "delete_mode": "immediate", "hashimapspool": "yes"},
+        {"reverseacls": "yes"},
+        {"implicit_owner_rights": "lr", "deleteright": "d", "defaultacl": "anyone lr ann lrsx"},
+        {"anyoneuseracl": "no", "delete_unsubscribe": "yes"},
+    ],
+    ids=str,
+)
+def test_the_same_operations_leave_the_same_list(tmp_path: Path, settings: dict[str, str]) -> None:
+    server = original(allowusermoves="yes", altnamespace="yes", **settings).start()
     theirs: list[bool] = []
     clients: dict[str, ImapClient] = {}
     config = Config.load(server.config, "imap")
@@ -191,9 +205,10 @@ def test_the_same_operations_leave_the_same_list(tmp_path: Path) -> None:
 
     ours_config = Config.for_tests(
         configdirectory=str(tmp_path), defaultpartition="default", allowusermoves="yes", admins="admin",
-        extra={"partition-default": str(tmp_path / "spool")},
+        extra={"partition-default": str(tmp_path / "spool")}, **dict[str, Any](settings),
     )  # fmt: skip
     store = MailStore(ours_config)
+    store.mboxlist.set_racl(ours_config[opt.reverseacls])
     ours = [_directly(store, step) for step in STEPS]
     store.close()
     disagreements = [step for step, one, other in zip(STEPS, ours, theirs, strict=True) if one != other]
@@ -239,12 +254,15 @@ def _normal(config: Config) -> dict[str, str]:
     """mailboxes.db with names in place of ids, and without times."""
     mailboxes = Mboxlist(config)
     records = dict(mailboxes.db.foreach())
-    names = {entry.uniqueid: entry.name for entry in mailboxes.all() if entry.uniqueid}
+    known = [*mailboxes.all(tombstones=True), *mailboxes.all()]
+    names = {entry.uniqueid: entry.name for entry in known if entry.uniqueid}
     mailboxes.close()
     text: dict[str, str] = {}
     for key, data in records.items():
         line = f"{key.decode()}\t{data.decode()}"
         line = re.sub(r" [VM] \d+", "", line)
+        # 3.6.1 forgets the layout of a mailbox that is removed at once
+        line = line.replace("T edl ", "T ed ")
         line = re.sub(r"\x1f[0-9A-F]{8}\b", "\x1fTIME", line)
         for uniqueid, name in names.items():
             line = line.replace(uniqueid, "<" + re.sub(r"\.[0-9A-F]{8}$", "", name) + ">")
