@@ -26,8 +26,8 @@ from master.table import Pooling, Service, Table
 _INSIST = 2.0
 """Seconds after which a child that has not ended is told again."""
 
-_EVENT_PATIENCE = 10.0
-"""Seconds that commands of EVENTS get to end at shutdown; services get what they need."""
+_LAST_PATIENCE = 20.0
+"""Seconds after which a child that still has not ended is killed."""
 
 
 class Settings(NamedTuple):
@@ -268,15 +268,18 @@ class Master:
     def _is_over(self, now: float) -> bool:
         """Whether all are gone who must be; tells those who are not again, now and then."""
         left = [child for child in self._table.living() if not self._is_waitdaemon(child.service)]
-        if self._shutdown_since is not None and now - self._shutdown_since > _EVENT_PATIENCE:
-            left = [child for child in left if child.service is not None]
         if not left:
             return True
         if now >= self._insist_at:
             self._insist_at = now + _INSIST
+            number = signal.SIGTERM
+            if self._shutdown_since is not None and now - self._shutdown_since >= _LAST_PATIENCE:
+                number = signal.SIGKILL
             for child in left:
+                if number == signal.SIGKILL:
+                    write(syslog.LOG_WARNING, f"{child.describe()} does not end, killing it")
                 try:
-                    os.kill(child.pid, signal.SIGTERM)
+                    os.kill(child.pid, number)
                 except ProcessLookupError:
                     self._signals.child = True
         return False

@@ -226,6 +226,25 @@ def test_an_idle_worker_ends_after_its_time(make: Make) -> None:
     client.quit()
 
 
+def test_the_fork_rate_delays_but_does_not_refuse(make: Make) -> None:
+    master = make(services('lab cmd="{lab}" listen="{port}" prefork=3 maxforkrate=2')).start()
+    wait_for(
+        lambda: len(psutil.Process(master.pid).children(recursive=True)) == 4, "not filled up",
+        detail=master.describe,
+    )  # fmt: skip
+
+
+def test_without_a_place_for_its_lock_a_service_serves_all_the_same(make: Make) -> None:
+    master = make(services('lab cmd="{lab}" listen="{port}" prefork=3'))
+    (master.directory / "conf/socket").rmdir()
+    master.start()
+    clients = [greeted(master) for _ in range(6)]
+    assert len({pid for _, pid in clients}) == 6
+    assert master.has_logged("locking disabled: couldn't open socket lockfile")
+    for client, _ in clients:
+        client.quit()
+
+
 def test_a_burst_is_served(make: Make) -> None:
     master = make(services('lab cmd="{lab}" listen="{port}" prefork=1 maxchild=20')).start()
     clients = [master.client() for _ in range(40)]
@@ -491,6 +510,16 @@ def test_a_daemon_that_is_not_ready_stops_everything(make: Make) -> None:
 # starting and ending
 
 
+@pytest.mark.long
+def test_who_does_not_end_is_killed(make: Make) -> None:
+    master = make(LAB).start()
+    client, pid = greeted(master)
+    os.kill(pid, signal.SIGSTOP)
+    master.stop()
+    assert master.has_logged(f"pid:{pid} does not end, killing it")
+    client.close()
+
+
 BAD_FILES = [
     ('START {\n bad cmd="/bin/false"\n}\n', 1, "can't run startup"),
     ('START {\n bad cmd="/nowhere"\n}\n', 1, "can't run startup"),
@@ -663,6 +692,17 @@ def test_a_service_started_wrongly_refuses(
     given = {key: value for key, value in variables.items() if value is not None}
     done = subprocess.run([str(master.launcher), *arguments], env=given, timeout=DEADLINE)
     assert done.returncode == code
+
+
+def test_a_debugger_is_run_first(make: Make) -> None:
+    master = make(
+        services('lab cmd="{lab} -D" listen="{port}"'),
+        imapd_conf={"debug_command": "echo '%s' %d %s > conf/debug"},
+    ).start()
+    client, pid = greeted(master)
+    said = (master.directory / "conf/debug").read_text().split()
+    assert said == [str(master.launcher), str(parent_of(pid)), "lab"]
+    client.quit()
 
 
 # beside the original
