@@ -41,8 +41,9 @@ def converse(session: Session) -> None:
     """Serve the client's commands until LOGOUT, the end of the connection or of patience."""
     try:
         while not session.closing:
-            _between_commands(session)
             session.process.clean_up(session.out)
+            if session.index is not None:
+                session.index.release()
             session.process.check_shutdown(session)
             if not session.closing:
                 _one_command(session)
@@ -56,17 +57,6 @@ def converse(session: Session) -> None:
             session.out.bye(str(error))
     finally:
         session.leave_mailbox()
-
-
-def _between_commands(session: Session) -> None:
-    """Let go of the mailbox, and clean up behind the last command while nobody waits for its reply."""
-    cleanup_due = session.process.cleanup_due
-    if cleanup_due:
-        session.stream.flush()
-    if session.index is not None:
-        session.index.release()
-    if cleanup_due:
-        session.process.store.run_cleanup()
 
 
 def _greeting(session: Session) -> str:

@@ -75,7 +75,7 @@ def serve(process: Process, connection: Connection) -> None:
     )
     session.sasl.bits = settings.switches.external_ssf
     if config[opt.auditlog]:
-        process.store.begin_session(str(session.session_id))
+        process.store.begin_session(session.session_id)
     try:
         _converse(session, connection)
     finally:

@@ -30,6 +30,7 @@ from libcyrus.server.program import Service
 from libcyrus.server.shutdown_file import ShutdownWatch
 
 if TYPE_CHECKING:
+    from imap.imapd.response import Responses
     from imap.imapd.session import Session
 
 log = logging.getLogger(__name__)
@@ -65,11 +66,6 @@ class Process:
         if self._store is None:
             self._store = MailStore(self.config)
         return self._store
-
-    @property
-    def cleanup_due(self) -> bool:
-        """Whether closed mailboxes are to be cleaned up."""
-        return self._store is not None and self._store.cleanup_due
 
     @cached_property
     def subscriptions(self) -> Subscriptions:

@@ -55,7 +55,7 @@ class MailStore:
         self.config = config
         self.rules = NameRules.from_config(config)
         self.locks = NameLocks(config, self.rules)
-        self.session_id = ""
+        self.session_id: object = ""
         mode = config[opt.expunge_mode]
         self.expunge_at_once = mode in ("immediate", "semidelayed")
         self.repack_at_once = mode == "immediate"
@@ -81,7 +81,7 @@ class MailStore:
     @cached_property
     def mboxlist(self) -> Mboxlist:
         mailboxes = Mboxlist(self.config)
-        mailboxes.sessionid = self.session_id
+        mailboxes.sessionid = str(self.session_id)
         return mailboxes
 
     @cached_property
@@ -226,11 +226,11 @@ class MailStore:
         """Bytes of all annotations of a mailbox itself, which count for its quota."""
         return sum(len(annotation.value) for annotation in self.annotations.find(uniqueid))
 
-    def begin_session(self, session_id: str) -> None:
-        """Say which session audit lines belong to from now on."""
+    def begin_session(self, session_id: object) -> None:
+        """Say which session audit lines belong to from now on; its text may change meanwhile."""
         self.session_id = session_id
         if "mboxlist" in self.__dict__:
-            self.mboxlist.sessionid = session_id
+            self.mboxlist.sessionid = str(session_id)
 
     def note_cleanup(self, mailbox: Mailbox) -> None:
         """Remember a mailbox that nobody here uses now, if it has something to be cleaned up."""
@@ -242,19 +242,14 @@ class MailStore:
         """Whether ``run_cleanup`` has something to do."""
         return bool(self._cleanup)
 
-    @property
-    def cleanup_due(self) -> bool:
-        """Whether ``run_cleanup`` has something to do: a reason to send the reply first."""
-        return bool(self._cleanup)
-
     def run_cleanup(self) -> None:
         """Do what closed mailboxes need: remove files of expunged messages, repack, remove deleted mailboxes.
 
         Meant for after the reply to a command, and done by ``close``. A mailbox that is in use is left for
         its next user.
         """
-        while self._cleanup:
-            name, _ = self._cleanup.popitem()
+        due, self._cleanup = self._cleanup, {}
+        for name in due:
             expunge.cleanup(self, name)
 
     def close(self) -> None:

@@ -116,7 +116,6 @@ def enter(session: Session, identity: Identity, text: str) -> Outcome:
     session.auth = identity.authstate
     session.is_admin = identity.is_admin
     session.is_proxy_admin = identity.is_proxy_admin
-    process.store.session_id = str(session.session_id)
     reply = Ok(text, code=" ".join(["CAPABILITY", *capability.full(session)]))
     session.telemetry_fd = telemetry.open_log(process.config, identity.userid, session.session_id)
     if session.telemetry_fd is not None:
