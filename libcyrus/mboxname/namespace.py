@@ -10,7 +10,7 @@ with ``unixhierarchysep``, otherwise ``.`` with dots inside a part written ``^``
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from libcyrus import options as opt
 from libcyrus.config import Config
@@ -19,6 +19,7 @@ from libcyrus.errors import NamespaceBadPrefix
 from .name import MboxName, NameRules, hex_prefix, split
 
 MAX_NAMESPACE_PREFIX = 40
+_KNOWN_USERS = 1000
 
 
 class Category(enum.IntEnum):
@@ -50,6 +51,7 @@ class Namespace:
     crossdomains_onlyother: bool = False
     user_accessible: bool = True
     shared_accessible: bool = True
+    _domains: dict[str | None, str | None] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def from_config(cls, config: Config, *, admin: bool = False) -> Namespace:
@@ -164,7 +166,11 @@ class Namespace:
         return f"{part}@{name.domain if name.domain is not None else self.rules.defaultdomain}"
 
     def _domain_of(self, userid: str | None) -> str | None:
-        return self.rules.from_userid(userid).domain
+        if userid not in self._domains:
+            if len(self._domains) > _KNOWN_USERS:
+                self._domains.clear()
+            self._domains[userid] = self.rules.from_userid(userid).domain
+        return self._domains[userid]
 
     # external -> internal
 

@@ -155,7 +155,10 @@ class Finder:
         common = _common_prefix(patterns)
         rest = patterns[0][len(common) :]
         self._collapse = len(patterns) == 1 and rest in ("%", "*%")
-        common = common.replace(space.separator, HIERARCHY_SEPARATOR)
+        if space.separator == ".":
+            common = common.replace(".", HIERARCHY_SEPARATOR).replace("^", ".")
+        else:
+            common = common.replace(space.separator, HIERARCHY_SEPARATOR)
 
         inbox = self._inbox_dbname()
         if inbox is not None and not viewer.admin:
@@ -179,7 +182,8 @@ class Finder:
             yield from self._range(Category.OWNERDELETED, f"{domain}{deleted}{path}{HIERARCHY_SEPARATOR}")
         if viewer.admin or (viewer.allow_deleted and space.shared_accessible):
             yield None
-            yield from self._everything(Category.OTHERDELETED, domain)
+            prefix = "" if self._all_domains() else domain + deleted
+            yield from self._everything(Category.OTHERDELETED, prefix)
         yield None
 
     # the parts of the walk
@@ -201,7 +205,7 @@ class Finder:
 
     def _other_users(self, domain: str, beyond: str) -> Iterator[Found]:
         viewer = self._viewer
-        if viewer.admin or viewer.namespace.crossdomains:
+        if self._all_domains():
             prefix = ""
         else:
             prefix = f"{domain}user{HIERARCHY_SEPARATOR}{beyond}"
@@ -217,7 +221,7 @@ class Finder:
             )
 
     def _shared(self, domain: str) -> Iterator[Found]:
-        if self._subscribed_only or self._viewer.admin:
+        if self._subscribed_only or self._all_domains():
             yield from self._range(Category.SHARED, domain)
         elif self._mailboxes.has_racl:
             yield from self._by_racl(Category.SHARED, domain)
@@ -228,7 +232,7 @@ class Finder:
         """N records that are nobody's, stepping over the trees of users instead of through them."""
         start = self._to_key(domain)
         skipped = [start + b"user\x1f"]
-        if not self._viewer.allow_deleted:
+        if not self._viewer.admin and not self._viewer.allow_deleted:
             skipped.append(start + _name_key(self._rules.deletedprefix)[1:] + b"\x1f")
         key = start
         while (record := self._db.fetchnext(key)) is not None and record[0].startswith(start):
@@ -240,10 +244,14 @@ class Finder:
                 # behind all of the tree, for no name has a byte FF
                 key = tree + b"\xff"
 
-    def _everything(self, category: Category, domain: str) -> Iterator[Found]:
+    def _everything(self, category: Category, prefix: str) -> Iterator[Found]:
         if not self._subscribed_only and not self._viewer.admin and self._mailboxes.has_racl:
-            return self._by_racl(category, domain)
-        return self._range(category, domain)
+            return self._by_racl(category, prefix)
+        return self._range(category, prefix)
+
+    def _all_domains(self) -> bool:
+        """Whether names of other domains than the viewer's may be found: then no prefix narrows the walk."""
+        return self._viewer.namespace.crossdomains or (self._viewer.admin and self._rules.virtdomains)
 
     def _by_racl(self, category: Category, prefix: str) -> Iterator[Found]:
         auth = self._viewer.auth
