@@ -28,7 +28,7 @@ _MASKS = (
     (r"\(\d+\.\d+ (secs?)", r"(T \1"),
     (r"Cyrus IMAP \S+", "Cyrus IMAP V"),
     (r"MAILBOXID \([^)]*\)", "MAILBOXID (ID)"),
-    (r"(UIDVALIDITY|APPENDUID) \d+", r"\1 N"),
+    (r"(UIDVALIDITY|APPENDUID|COPYUID) \d+", r"\1 N"),
     (r'"version" "[^"]*"', '"version" "V"'),
     (r' "environment" "[^"]*"', ""),
 )
