@@ -385,6 +385,34 @@ def test_clean_up_waits_for_other_users_of_the_mailbox(world):
     assert files_of(reader) == ["2."]
 
 
+def test_a_session_between_two_commands_does_not_hold_up_clean_up(world):
+    store = world.store(expunge_mode="immediate")
+    make(store, "user.a")
+    add(store, "user.a", 1, 2, 3)
+    session = store.open("user.a", write=True)
+    expunge.expunge(session, lambda record: record.uid == 2)
+    session.release()
+    assert store.cleanup_due
+    store.run_cleanup()
+    assert files_of(session) == ["1.", "3."]
+    assert not store.cleanup_due
+    assert session.reacquire(write=False) is True
+    assert [record.uid for record in session.records()] == [1, 3]
+    session.close()
+
+
+def test_a_clean_up_that_fails_is_not_tried_for_ever(world):
+    store = world.store(expunge_mode="immediate")
+    make(store, "user.a")
+    add(store, "user.a", 1, 2)
+    with store.open("user.a", write=True) as mailbox:
+        expunge.expunge(mailbox, lambda record: record.uid == 2)
+        mailbox.i.sync_crc ^= 1
+    store.run_cleanup()
+    with store.open("user.a", write=False) as mailbox:
+        assert [record.uid for record in mailbox.records(expunged=False)] == [1]
+
+
 def test_repack_refuses_records_that_do_not_add_up(world):
     store = world.store()
     make(store, "user.a")

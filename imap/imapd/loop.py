@@ -41,9 +41,10 @@ def converse(session: Session) -> None:
     """Serve the client's commands until LOGOUT, the end of the connection or of patience."""
     try:
         while not session.closing:
-            session.process.clean_up(session.out)
             if session.index is not None:
                 session.index.release()
+            # a mailbox can be cleaned up once nobody has it, this session included
+            session.process.clean_up(session.out)
             session.process.check_shutdown(session)
             if not session.closing:
                 _one_command(session)

@@ -68,6 +68,7 @@ def _session(
     policy = LoginPolicy(
         app.config, admins_only=True, local_domain=lambda: clienthost.domain_of(connection.sock)
     )
+    app.store.begin_session(session_id)
     session = Session(app, stream, out, client, SaslServer(app.sasl, policy), session_id, start_telemetry)
     if app.preauthorized or client.is_local:
         session.trust = Trust.EXTERNAL

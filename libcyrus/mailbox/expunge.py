@@ -76,16 +76,37 @@ def expunge_stale(mailbox: Mailbox, before: int) -> int:
 
 
 def cleanup(store: MailStore, name: str) -> None:
-    """Do what the options of a mailbox say is due, unless somebody has it open; failures are logged."""
+    """Do what the options of a mailbox say is due, unless somebody uses it; failures are logged."""
+    mailbox = store.is_open(name)
     try:
-        with store.open(name, write=True, exclusive=True, nonblock=True) as mailbox:
-            options = mailbox.i.options
-            if options & index_header.NEEDS_REPACK:
-                repack(mailbox)
-            elif options & index_header.NEEDS_UNLINK:
-                unlink_files(mailbox)
+        if mailbox is None:
+            with store.open(name, write=True, exclusive=True, nonblock=True) as mailbox:
+                _clean(mailbox)
+        elif mailbox.released:
+            _clean_released(mailbox)
     except CyrusError as error:
         log.debug("clean-up of %s put off: %s", name, error)
+
+
+def _clean_released(mailbox: Mailbox) -> None:
+    """The same for a mailbox that a session here keeps open between two commands."""
+    mailbox.relock_exclusively(nonblock=True)
+    try:
+        _clean(mailbox)
+    except CyrusError:
+        mailbox.abort()
+        raise
+    finally:
+        mailbox.i.options &= ~(index_header.NEEDS_REPACK | index_header.NEEDS_UNLINK)
+        mailbox.release()
+
+
+def _clean(mailbox: Mailbox) -> None:
+    options = mailbox.i.options
+    if options & index_header.NEEDS_REPACK:
+        repack(mailbox)
+    elif options & index_header.NEEDS_UNLINK:
+        unlink_files(mailbox)
 
 
 def unlink_files(mailbox: Mailbox) -> None:

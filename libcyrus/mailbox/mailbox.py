@@ -25,7 +25,7 @@ import logging
 import mmap
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import TracebackType
@@ -122,6 +122,7 @@ class Mailbox:
         self._header_crc = 0
         self._changes = _Changes()
         self._changed = False
+        self._replaced = False
         self._lock_time = 0.0
 
     # opening and closing
@@ -191,6 +192,7 @@ class Mailbox:
         """Give up all locks between two commands of a session; opened files are kept for ``reacquire``."""
         self.unlock_index()
         self._locks.release_name()
+        self.store.note_cleanup(self)
 
     def reacquire(self, *, write: bool) -> bool:
         """Lock again after ``release``; True when ``cyrus.index`` was replaced, so record numbers changed.
@@ -214,7 +216,8 @@ class Mailbox:
             self._locks.release_user()
             raise
         self.lock_index(exclusive=write)
-        return self._index.identity != before
+        replaced, self._replaced = self._replaced, False
+        return replaced or self._index.identity != before
 
     @property
     def raw_header(self) -> bytes:
@@ -320,6 +323,13 @@ class Mailbox:
         Raises IoError or MailboxChecksum; the view stays valid.
         """
         return self._caches.read(offset, crc, archived=archived, end=end)
+
+    def cache_each(self, places: Iterable[tuple[int, int, int]]) -> Iterator[memoryview | None]:
+        """Many cache records that are not archived, from (offset, crc, end), as ``cache_at`` gives one.
+
+        A bad one is None. Raises IoError when there is no cache file.
+        """
+        return self._caches.read_each(places)
 
     def message_path(self, record: IndexRecord) -> str:
         return self.paths.message(record.uid, archived=record.archived)
@@ -613,16 +623,17 @@ class Mailbox:
         self._changes.directories.add(os.path.dirname(self.paths.index))
         self.commit()
 
-    def relock_exclusively(self) -> None:
+    def relock_exclusively(self, *, nonblock: bool = False) -> None:
         """Give up every lock and take all again, the name lock too exclusively, to remove or replace files.
 
-        Others may change the mailbox in between. Deleted mailboxes can be locked too.
+        Others may change the mailbox in between. Deleted mailboxes can be locked too. ``nonblock`` raises
+        MailboxLocked instead of waiting until nobody else has the mailbox open.
         """
         self.unlock_index()
         self._locks.release_name()
         self._locks.take_user(exclusive=True)
         try:
-            self._locks.take_name(exclusive=True)
+            self._locks.take_name(exclusive=True, nonblock=nonblock)
         except BaseException:
             self._locks.release_user()
             raise
@@ -640,11 +651,16 @@ class Mailbox:
         except OSError as error:
             xlog.ioerror(log, "reading mailbox failed", error, mailbox=self.name)
             raise IoError from error
-        self._changed = True
+        self._changed = self._replaced = True
 
     @property
     def name_locked_exclusively(self) -> bool:
         return self._locks.name_exclusively
+
+    @property
+    def released(self) -> bool:
+        """Open, but without any lock: between ``release`` and ``reacquire``."""
+        return not self._locks.has_name
 
     def drop(self) -> None:
         """Let go of everything without commit; the store calls it."""

@@ -239,7 +239,7 @@ class MailStore:
 
     @property
     def cleanup_due(self) -> bool:
-        """Whether ``run_cleanup`` has something to do."""
+        """Whether ``run_cleanup`` has something to do: a reason to send the reply first."""
         return bool(self._cleanup)
 
     def run_cleanup(self) -> None:

@@ -61,6 +61,10 @@ class MailboxLocks:
         self.lock_name = lock_name
 
     @property
+    def has_name(self) -> bool:
+        return self._name is not None
+
+    @property
     def name_exclusively(self) -> bool:
         return self._name is not None and self._name.exclusive
 
