@@ -16,7 +16,8 @@ CASES: list[tuple[bytes, list[tuple[bytes | None, bytes | None, bytes | None, by
     (b"a@b (Joe (the) User)", [(b"Joe (the) User", None, b"a", b"b")]),
     (b"a@b (one) . c", [(None, None, b"a", b"b.c")]),
     (b"G: a@b;, e@f", [
-        (None, None, b"G", None), (None, None, b"a", b"b"), (None, None, None, None), (None, None, b"e", b"f"),
+        (None, None, b"G", None), (None, None, b"a", b"b"),
+        (None, None, None, None), (None, None, b"e", b"f"),
     ]),
     (b"G:", [(None, None, b"G", None), (None, None, None, None)]),
     (b"<@r1,@r2:a@b>", [(None, b"@r1,@r2", b"a", b"b")]),
