@@ -99,6 +99,11 @@ def test_sqlite_knows_the_password(database: Path, user: str, password: str, cod
     assert _code(lambda: check.verify(user, password)) == code
 
 
+def test_a_path_may_hold_any_character(database: Path) -> None:
+    odd = database.rename(database.with_name("pass word?#%41.db"))
+    SqliteAuxprop(str(odd), SELECT, "mail.example.org").verify("joe", "secret")
+
+
 def test_a_database_that_cannot_be_read_is_a_failure_and_not_created(tmp_path: Path) -> None:
     check = SqliteAuxprop(str(tmp_path / "none.db"), SELECT, "r")
     assert _code(lambda: check.verify("joe", "x")) is SaslCode.FAIL

@@ -184,7 +184,7 @@ def build(service: Service) -> Lmtpd:
             over_quota_is_permanent=config[opt.lmtp_over_quota_perm_failure],
         ),
         namespace=Namespace.from_config(config),
-        sasl=SaslSettings.from_config(config, "lmtp"),
+        sasl=SaslSettings.from_config(config, "lmtp", load=False),
         tls=starttls.build_context(config, "lmtp"),
         tls_enabled=starttls.enabled(config),
         preauthorized=any(letter == "a" for letter, _ in service.options),

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import hmac
 import logging
+import os
 import re
 import sqlite3
-from urllib.parse import quote
 
 from libcyrus.sasl.codes import SaslCode, SaslError
 
@@ -22,6 +22,8 @@ PROPERTY = "userPassword"
 BUSY_SECONDS = 5.0
 # a statement that steps further than this is not a password lookup
 MAX_STEPS = 2_000_000
+
+_UNSAFE = re.compile(rb"[^A-Za-z0-9/._-]")
 
 
 class SqliteAuxprop:
@@ -45,7 +47,7 @@ class SqliteAuxprop:
         name, at, realm = user.partition("@")
         statement = expand(self._select, name, realm if at else self._default_realm)
         try:
-            uri = f"file:{quote(self._database)}?mode=ro"
+            uri = f"file:{_UNSAFE.sub(_percent, os.fsencode(self._database)).decode()}?mode=ro"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)
             try:
                 connection.text_factory = bytes
@@ -66,6 +68,11 @@ def expand(statement: str, user: str, realm: str, prop: str = PROPERTY, value: s
     """Put the values into an SQL statement; quotes in them are doubled, NULs dropped."""
     values = {"u": _escape(user), "r": _escape(realm), "p": _escape(prop), "v": _escape(value), "%": "%"}
     return re.sub(r"%(.)", lambda match: values.get(match[1], match[0]), statement, flags=re.DOTALL)
+
+
+def _percent(found: re.Match[bytes]) -> bytes:
+    """A byte of a path as a URI writes it."""
+    return b"%%%02X" % found[0][0]
 
 
 def _escape(value: str) -> str:

@@ -3,27 +3,36 @@
 PLAIN and LOGIN need the password in the clear: they are offered only where ``allowplaintext`` or a
 security layer from outside (TLS) permits that. EXTERNAL takes the place of both on a connection that
 vouches for its user itself.
+
+pysasl brings half of the standard library along, so it is loaded when a mechanism is first wanted: by
+``preload`` in a service whose clients log in by SASL, else by the client who is the first to do so.
 """
 
 from __future__ import annotations
 
-from pysasl.mechanism import ServerMechanism
-from pysasl.mechanism.external import ExternalMechanism
-from pysasl.mechanism.login import LoginMechanism
-from pysasl.mechanism.plain import PlainMechanism
+from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pysasl.mechanism import ServerMechanism
 
 EXTERNAL = "EXTERNAL"
 
-MECHANISMS: dict[str, ServerMechanism] = {
-    "PLAIN": PlainMechanism(),
-    "LOGIN": LoginMechanism(),
-    EXTERNAL: ExternalMechanism(),
-}
 # in the order in which they are announced
 _WITH_PASSWORD = ("PLAIN", "LOGIN")
 
 # RFC 4616 lets fields be 255 octets; libsasl2 takes passwords of up to 1024.
 MAX_RESPONSE = 4096
+
+
+@cache
+def preload() -> dict[str, ServerMechanism]:
+    """All mechanisms by name."""
+    from pysasl.mechanism.external import ExternalMechanism
+    from pysasl.mechanism.login import LoginMechanism
+    from pysasl.mechanism.plain import PlainMechanism
+
+    return {"PLAIN": PlainMechanism(), "LOGIN": LoginMechanism(), EXTERNAL: ExternalMechanism()}
 
 
 def selected(mech_list: str | None) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""One connection's authentication: which mechanisms it may use, and the exchange of each.
+"""One connection's authentication: which mechanisms it may use, and how it proves who it is.
 
 The order of checks is libsasl2's: the authentication identity is canonicalised, its password checked,
 the authorization identity canonicalised, and then the policy is asked whether the first may act as
@@ -8,19 +8,12 @@ the second, also when both are the same.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
-
-from pysasl.creds.external import ExternalCredentials
-from pysasl.creds.plain import PlainCredentials
-from pysasl.exception import AuthenticationError
-from pysasl.identity import Identity
-from pysasl.mechanism import ChallengeResponse, ServerChallenge
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from libcyrus import options as opt
 from libcyrus.config import Config
-from libcyrus.sasl.auxprop import SqliteAuxprop
 from libcyrus.sasl.codes import SaslCode, SaslError
-from libcyrus.sasl.mechanisms import EXTERNAL, MAX_RESPONSE, MECHANISMS, selected
+from libcyrus.sasl.mechanisms import EXTERNAL, preload, selected
 from libcyrus.sasl.pwcheck import (
     SASLAUTHD_PATH,
     AlwaysTrue,
@@ -29,6 +22,9 @@ from libcyrus.sasl.pwcheck import (
     Unusable,
     Verifier,
 )
+
+if TYPE_CHECKING:
+    from libcyrus.sasl.exchange import Claim, Exchange
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -68,8 +64,14 @@ class SaslSettings:
     passwords: PasswordCheck = field(repr=False)
 
     @classmethod
-    def from_config(cls, config: Config, service: str) -> SaslSettings:
-        """``service`` is the protocol's SASL name (imap, lmtp, pop, sieve), told to saslauthd."""
+    def from_config(cls, config: Config, service: str, *, load: bool = True) -> SaslSettings:
+        """``service`` is the protocol's SASL name (imap, lmtp, pop, sieve), told to saslauthd.
+
+        Call it before workers are forked: it loads what logging in needs, unless ``load`` is False
+        because clients seldom do.
+        """
+        if load:
+            preload()
         return cls(
             mechanisms=selected(config.overflow("sasl_mech_list")),
             allow_plaintext=config[opt.allowplaintext],
@@ -94,9 +96,7 @@ class SaslServer(Generic[T]):
     def __init__(self, settings: SaslSettings, policy: Policy[T]) -> None:
         self._settings = settings
         self._policy = policy
-        self._mechanism: str | None = None
-        self._responses: list[ChallengeResponse] = []
-        self._challenge = b""
+        self._exchange: Exchange | None = None
         self.bits = 0
         self.external: str | None = None
 
@@ -119,20 +119,20 @@ class SaslServer(Generic[T]):
 
     def start(self, mechanism: str, initial: bytes | None) -> Challenge | Success[T]:
         """Begin; ``initial`` is the decoded initial response, None if there was none."""
+        from libcyrus.sasl.exchange import Exchange
+
         self.check_mechanism(mechanism)
-        self._mechanism = name = mechanism.upper()
-        self._responses = []
-        self._challenge = b""
+        name = mechanism.upper()
+        self._exchange = Exchange(name, self._settings.passwords)
         if initial is not None and not (initial == b"" and name == "LOGIN"):
             return self.step(initial)
-        return self._attempt()
+        return self._attempt(self._exchange)
 
     def step(self, response: bytes) -> Challenge | Success[T]:
         """Take the client's decoded answer to the last challenge."""
-        if len(response) > MAX_RESPONSE:
-            raise SaslError(SaslCode.BADPROT, "response is too long")
-        self._responses.append(ChallengeResponse(self._challenge, response))
-        return self._attempt()
+        assert self._exchange is not None
+        self._exchange.take(response)
+        return self._attempt(self._exchange)
 
     def check_password(self, user: str, password: str) -> Success[T]:
         """The protocols' own login commands: ``user`` logs in as itself."""
@@ -143,37 +143,18 @@ class SaslServer(Generic[T]):
             raise SaslError(error.code, "checkpass failed", userid=userid) from error
         return Success(userid, userid, self._authorize(userid, userid))
 
-    def _attempt(self) -> Challenge | Success[T]:
-        assert self._mechanism is not None
-        try:
-            credentials, _ = MECHANISMS[self._mechanism].server_attempt(self._responses)
-        except ServerChallenge as challenge:
-            self._challenge = challenge.data
-            return Challenge(challenge.data)
-        except (AuthenticationError, UnicodeError) as error:
-            raise SaslError(SaslCode.BADPROT, f"malformed {self._mechanism} response") from error
-        if isinstance(credentials, ExternalCredentials):
-            return self._vouched_for(credentials.authzid)
-        user = credentials.authcid
-        if not user:
-            raise SaslError(SaslCode.BADPROT, "Can only find author (no password)")
-        authcid = self._policy.canonify(user, authzid=credentials.authzid == user)
-        if not isinstance(credentials, PlainCredentials):
-            raise SaslError(SaslCode.NOMECH, f"{self._mechanism} has no password to check")
-        holder = _Holder(authcid, self._settings.passwords)
-        try:
-            credentials.verify(holder)
-        except SaslError as error:
-            detail = "Password verification failed"
-            raise SaslError(error.code, detail, userid=authcid) from error
-        userid = authcid
-        if credentials.authzid != user:
-            userid = self._policy.canonify(credentials.authzid, authzid=True)
-        return Success(authcid, userid, self._authorize(authcid, userid))
+    def _attempt(self, exchange: Exchange) -> Challenge | Success[T]:
+        claim = exchange.attempt()
+        if isinstance(claim, bytes):
+            return Challenge(claim)
+        self._exchange = None
+        return self._prove(claim)
 
-    def _vouched_for(self, wanted: str) -> Success[T]:
-        assert self.external is not None
-        authcid = self._policy.canonify(self.external, authzid=not wanted)
+    def _prove(self, claim: Claim) -> Success[T]:
+        wanted = claim.authzid
+        authcid = self._policy.canonify(claim.authcid or self.external or "", authzid=not wanted)
+        if claim.verify is not None:
+            claim.verify(authcid)
         userid = self._policy.canonify(wanted, authzid=True) if wanted else authcid
         return Success(authcid, userid, self._authorize(authcid, userid))
 
@@ -183,29 +164,6 @@ class SaslServer(Generic[T]):
         except SaslError as error:
             error.userid = userid
             raise
-
-
-class _Holder(Identity):
-    """pysasl's view of a user whose secret only a verifier can compare."""
-
-    def __init__(self, userid: str, passwords: PasswordCheck) -> None:
-        self._userid = userid
-        self._passwords = passwords
-
-    @property
-    def authcid(self) -> str:
-        return self._userid
-
-    def compare_authcid(self, authcid: str) -> bool:
-        # the canonical name was made from this one
-        return True
-
-    def compare_secret(self, secret: str) -> bool:
-        self._passwords.verify(self._userid, secret)
-        return True
-
-    def get_clear_secret(self) -> str | None:
-        return None
 
 
 def _verifiers(config: Config, service: str) -> list[Verifier]:
@@ -238,5 +196,7 @@ def _auxprops(config: Config) -> list[Verifier]:
         elif not database or not select:
             found.append(Unusable("auxprop sql without sasl_sql_database and sasl_sql_select"))
         else:
+            from libcyrus.sasl.auxprop import SqliteAuxprop
+
             found.append(SqliteAuxprop(database, select, config.servername))
     return found
