@@ -25,10 +25,10 @@ from libcyrus.errors import InternalError, IoError, NoSpace, PartitionUnknown
 from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_record import CACHE_VERSION, IndexRecord
 from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.mailbox.paths import STAGE_DIRECTORY
 
 log = logging.getLogger(__name__)
 
-STAGE_DIRECTORY = "stage."
 _numbers = count()
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Iterable, Iterator
 from typing import Final
 from zlib import crc32
 
@@ -83,6 +84,27 @@ class CacheFile:
         if crc32(record) != crc:
             raise MailboxChecksum
         return record
+
+    def read_each(self, places: Iterable[tuple[int, int, int]]) -> Iterator[memoryview | None]:
+        """Many records, as ``read`` gives them one by one, from (offset, crc, end); None for a bad one.
+
+        Raises OSError from opening the file.
+        """
+        data = self._map if self._map is not None else self._remap()
+        size = len(data)
+        for offset, crc, end in places:
+            if GENERATION_SIZE <= offset < end <= size:
+                record = data[offset:end]
+                if crc32(record) == crc:
+                    yield record
+                    continue
+            try:
+                yield self.read(offset, crc, end=end)
+            except (IoError, MailboxChecksum):
+                yield None
+            # looking for it may have mapped the file anew
+            data = self._map or data
+            size = len(data)
 
     def generation(self) -> int | None:
         """The generation number at the start of the file; None when there is no such file."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Iterator
 
 from libcyrus.errors import IoError
 from libcyrus.mailbox.cache import CacheFile
@@ -25,6 +26,16 @@ class CacheFiles:
             raise IoError("no cache record")
         try:
             return self._file(archived).read(offset, crc, end=end)
+        except (OSError, ValueError) as error:
+            raise IoError(str(error)) from error
+
+    def read_each(self, places: Iterable[tuple[int, int, int]]) -> Iterator[memoryview | None]:
+        """Many checked records that are not archived, from (offset, crc, end); None for a bad one.
+
+        Raises IoError when there is no cache file.
+        """
+        try:
+            yield from self._file(False).read_each(places)
         except (OSError, ValueError) as error:
             raise IoError(str(error)) from error
 

@@ -44,7 +44,7 @@ from libcyrus.errors import (
     MailboxNonexistent,
     UserFlagsExhausted,
 )
-from libcyrus.mailbox import audit, counting, header, index_header, index_record, synccrc
+from libcyrus.mailbox import audit, counting, header, index_header, index_record, leftovers, synccrc
 from libcyrus.mailbox.annotations import MessageAnnotations
 from libcyrus.mailbox.cache_files import CacheFiles
 from libcyrus.mailbox.failure import storage_error
@@ -705,6 +705,7 @@ class Mailbox:
         self._lock_time = time.monotonic()
         try:
             self._read()
+            leftovers.remove(self.paths, self.i.last_uid)
         except OSError as error:
             self._unlock()
             xlog.ioerror(log, "reading mailbox failed", error, mailbox=self.name)

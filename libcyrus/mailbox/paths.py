@@ -11,6 +11,9 @@ from libcyrus.errors import PartitionUnknown
 from libcyrus.mboxname import NameRules, id_path, name_path
 from libcyrus.records.mbentry import MboxEntry
 
+STAGE_DIRECTORY = "stage."
+"""Where messages on their way into the mailboxes of a partition lie, below its root."""
+
 #: metadata kind (as ``metapartition_files`` calls it) and file name
 META_FILES = {
     "header": "cyrus.header",
@@ -26,7 +29,9 @@ META_FILES = {
 class MailboxPaths:
     """Paths of one mailbox. Raises PartitionUnknown when the configuration does not name its partition."""
 
-    __slots__ = ("_config", "_entry", "_rules", "archive", "cache", "data", "header", "index", "partition")
+    __slots__ = (
+        "_config", "_entry", "_rules", "archive", "cache", "data", "header", "index", "partition", "stage"
+    )  # fmt: skip
 
     def __init__(self, config: Config, rules: NameRules, entry: MboxEntry) -> None:
         self._config = config
@@ -37,6 +42,7 @@ class MailboxPaths:
         if root is None:
             raise PartitionUnknown
         self.data = self._below(root)
+        self.stage = f"{root}/{STAGE_DIRECTORY}"
         archive = config.archive_dir(self.partition)
         self.archive = self._below(archive) if archive is not None else self.data
         self.header = self.meta("header")
