@@ -195,7 +195,9 @@ def test_patterns_cover_upper_levels(tree: Mboxlist) -> None:
     assert names(tree, "*%", user="ann")[:2] == ["INBOX", "open"]
 
 
-def test_an_admin_sees_everything_but_tombstones(tree: Mboxlist) -> None:
+@pytest.mark.parametrize("racl", [False, True])
+def test_an_admin_sees_everything_but_tombstones(tree: Mboxlist, racl: bool) -> None:
+    tree.set_racl(racl)
     found = names(tree, "*", user="admin", admin=True)
     assert "user/joe/place" in found and "user/joe/gone" not in found
     assert found[-1] == "DELETED/user/joe/old/6B0343EE" and "shared/secret" in found

@@ -223,7 +223,7 @@ class Finder:
     def _shared(self, domain: str) -> Iterator[Found]:
         if self._subscribed_only or self._all_domains():
             yield from self._range(Category.SHARED, domain)
-        elif self._mailboxes.has_racl:
+        elif self._mailboxes.has_racl and not self._viewer.admin:
             yield from self._by_racl(Category.SHARED, domain)
         else:
             yield from self._matches(Category.SHARED, self._shared_records(domain))
@@ -238,11 +238,16 @@ class Finder:
         while (record := self._db.fetchnext(key)) is not None and record[0].startswith(start):
             key = record[0]
             tree = next((prefix for prefix in skipped if key.startswith(prefix)), None)
-            if tree is None:
-                yield record
-            else:
+            initial = key[: len(start) + 1]
+            if tree is not None:
                 # behind all of the tree, for no name has a byte FF
                 key = tree + b"\xff"
+            elif any(prefix.startswith(initial) for prefix in skipped):
+                yield record
+            else:
+                # no tree to step over: these may be read many at a time
+                yield from self._db.foreach(initial)
+                key = initial + b"\xff"
 
     def _everything(self, category: Category, prefix: str) -> Iterator[Found]:
         if not self._subscribed_only and not self._viewer.admin and self._mailboxes.has_racl:
