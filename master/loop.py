@@ -26,6 +26,9 @@ from master.table import Pooling, Service, Table
 _INSIST = 2.0
 """Seconds after which a child that has not ended is told again."""
 
+_LOADING = 1.0
+"""Seconds for which a program is expected to load before it serves."""
+
 _LAST_PATIENCE = 20.0
 """Seconds after which a child that still has not ended is killed."""
 
@@ -52,6 +55,7 @@ class Master:
         self._report = Report(settings.config)
         self._shutdown_since: float | None = None
         self._insist_at = 0.0
+        self._processors = os.cpu_count() or 1
 
     def boot(self, wanted: Wanted) -> None:
         """From START commands to open sockets and waited-for daemons. Raises Fatal."""
@@ -112,6 +116,8 @@ class Master:
         if service.pooling is Pooling.STARTING and pool is not None and now >= pool.deadline:
             self._pools.not_a_pool(service)
         needed = policy.missing(workers)
+        if needed and service.pooling is Pooling.UNKNOWN and self._is_crowded(now):
+            return
         if needed:
             if self._verbose:
                 write(
@@ -124,6 +130,21 @@ class Master:
                 f"lost all children for service: {service.label}.  Applying babysitter.",
             )
             self._start(service, 1, now)
+
+    def _is_crowded(self, now: float) -> bool:
+        """Whether as many programs are loading as there are processors: another would delay them all.
+
+        The services that stand first in the file are ready first. A service
+        that a client waits for does not ask.
+        """
+        loading = [
+            service
+            for service in self._table.services
+            if service.pooling is Pooling.STARTING
+            and service.pool is not None
+            and now < service.pool.deadline - spawn.POOL_PATIENCE + _LOADING
+        ]
+        return len(loading) >= self._processors
 
     def _start(self, service: Service, number: int, now: float) -> None:
         """Start up to ``number`` workers, as fast as the service may fork."""
@@ -186,7 +207,7 @@ class Master:
             if now < service.suspended_until:
                 delays.append(service.suspended_until - now)
             if service.pooling is Pooling.STARTING and service.pool is not None:
-                delays.append(max(0.0, service.pool.deadline - now))
+                delays.append(min(max(0.0, service.pool.deadline - now), _LOADING))
         if any(child.state is State.DEAD or child.hup_at for child in self._table.children.values()):
             delays.append(10.0)
         known = [delay for delay in delays if delay is not None]

@@ -15,6 +15,7 @@ import os
 import select
 import signal
 import socket
+from typing import NoReturn
 
 from libcyrus.base import signals
 from libcyrus.base.master_protocol import POOL, Pool
@@ -25,8 +26,19 @@ from libcyrus.server.worker import Worker
 log = logging.getLogger(__name__)
 
 
-def run(worker: Worker[App], channel: socket.socket) -> int:
-    """Serve as pool parent until told to stop; its exit code. Children never return from here."""
+def run(worker: Worker[App], channel: socket.socket) -> NoReturn:
+    """Serve as pool parent until told to stop. Neither it nor its children return from here."""
+    code = os.EX_SOFTWARE
+    try:
+        code = _serve(worker, channel)
+    except Exception:
+        log.exception("the pool parent of %s died of a bug", worker.service.name)
+    finally:
+        # nothing is left to be done that taking the interpreter apart would do, at the price of a pause
+        os._exit(code)
+
+
+def _serve(worker: Worker[App], channel: socket.socket) -> int:
     channel.set_inheritable(False)
     noted = worker.service.signals
     noted.install()

@@ -98,7 +98,7 @@ def _run(program: ServiceProgram[App]) -> int:
     worker = Worker(program, service, app, listener, address, command_line.limits, verbose=verbose)
     channel = os.environ.pop(POOL_VARIABLE, None)
     if channel is not None and channel.isdigit():
-        return pool.run(worker, socket.socket(fileno=int(channel)))
+        pool.run(worker, socket.socket(fileno=int(channel)))
     signals.install()
     return worker.run()
 
