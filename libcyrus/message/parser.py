@@ -14,6 +14,7 @@ from typing import Final
 
 from libcyrus.message import cached_headers, fields
 from libcyrus.message.body import BodyPart
+from libcyrus.message.boundaries import Boundaries
 from libcyrus.message.options import DEFAULT, ParseOptions
 from libcyrus.text import mimeheader, transfer
 
@@ -24,9 +25,8 @@ _READ_WHOLE: Final = 1 << 20
 _CHUNK: Final = 1 << 18
 
 # Every message/rfc822 is digested whole, so that their nesting must have an end.
-_NESTED_MESSAGES: Final = 1000
+_NESTED_MESSAGES: Final = 200
 
-_SPACE: Final = frozenset(b" \t\n\v\f\r")
 _RFC822: Final = (b"MESSAGE", b"RFC822")
 _PLAIN: Final = (b"TEXT", b"PLAIN")
 _US_ASCII: Final = [(b"CHARSET", b"us-ascii")]
@@ -66,7 +66,7 @@ class Parser:
         self._options = options
         self._want_digest = digest
         self._offset = 0
-        self._boundaries: list[bytes] = []
+        self._boundaries = Boundaries(strict=options.strict_boundaries)
         self._parts = 0
         self._messages = 0
         self._blank = -1
@@ -121,7 +121,7 @@ class Parser:
         if boundary is None:
             self._content(part)
             return None
-        self._boundaries.append(boundary)
+        self._boundaries.push(boundary)
         depth = len(self._boundaries)
         preamble = BodyPart()
         self._measure(preamble)
@@ -143,7 +143,7 @@ class Parser:
             last = container.part.parts[-1]
             if last.boundary_size == 0:
                 # the message ended inside this part, and with it every open multipart
-                self._boundaries.clear()
+                self._boundaries.close(0)
 
     def _leave(self, container: _Container) -> None:
         part = container.part
@@ -327,6 +327,8 @@ class Parser:
         A closing delimiter ends the multiparts down to its own.
         """
         data = self.data
+        boundaries = self._boundaries
+        look = boundaries.longest + 6
         limit = self._options.part_limit
         if limit and self._parts >= limit:
             return -1, 0
@@ -335,7 +337,7 @@ class Parser:
             at = self._next_dashes(start, end)
         while 0 <= at < end:
             after = data.find(b"\n", at, self.size) + 1 or self.size
-            if self._matches(at, after):
+            if boundaries.matches(data[at + 2 : min(after, at + look)]):
                 return at, after
             at = self._next_dashes(after - 1, end)
         return -1, 0
@@ -343,21 +345,6 @@ class Parser:
     def _next_dashes(self, start: int, end: int) -> int:
         at = self.data.find(b"\n--", start, min(end + 2, self.size))
         return at + 1 if at >= 0 else -1
-
-    def _matches(self, at: int, after: int) -> bool:
-        strict = self._options.strict_boundaries
-        line = self.data[at + 2 : min(after, at + 4 + max(map(len, self._boundaries), default=0))]
-        for number, boundary in enumerate(self._boundaries):
-            if not line.startswith(boundary):
-                continue
-            follows = line[len(boundary) :]
-            if follows.startswith(b"--"):
-                del self._boundaries[number:]
-            elif not strict and len(follows) > 1 and follows[0] and follows[0] not in _SPACE:
-                # another boundary that starts with this one
-                continue
-            return True
-        return False
 
 
 class _Container:
