@@ -1,0 +1,223 @@
+"""cyr_dbtool beside the original's: same commands, same output; one file written by both, at once."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import random
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from cassandane import reference
+from libcyrus import cyrusdb
+from libcyrus.cyrusdb import Database
+
+pytestmark = pytest.mark.reference
+
+TOP = Path(__file__).resolve().parents[2]
+Ran = tuple[int, bytes, bytes]
+Command = tuple[Sequence[str], bytes]
+
+
+class Tools:
+    """Both programs, each on files of its own below one directory."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._conf = directory / "imapd.conf"
+        me = pwd.getpwuid(os.getuid()).pw_name
+        self._conf.write_text(
+            f"configdirectory: {directory}/conf\ndefaultpartition: default\n"
+            f"partition-default: {directory}/spool\nadmins: cyrus\ncyrus_user: {me}\n"
+        )
+        for name in ("conf", "ours", "theirs"):
+            (directory / name).mkdir()
+
+    def ours(self, words: Sequence[str], stdin: bytes = b"") -> Ran:
+        return self._run([sys.executable, str(TOP / "bin/cyr_dbtool")], words, stdin, "ours")
+
+    def theirs(self, words: Sequence[str], stdin: bytes = b"") -> Ran:
+        return self._run([reference.program("cyr_dbtool")], words, stdin, "theirs")
+
+    def _run(self, program: list[str], words: Sequence[str], stdin: bytes, place: str) -> Ran:
+        operands = [word.replace("@", f"{self.directory}/{place}/") for word in words]
+        done = subprocess.run(
+            [*program, "-C", str(self._conf), *operands],
+            input=stdin,
+            capture_output=True,
+            env=reference.environment(),
+            timeout=60,
+        )
+        where = f"{self.directory}/{place}/".encode()
+        return done.returncode, done.stdout.replace(where, b"@"), done.stderr.replace(where, b"@")
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Tools:
+    return Tools(tmp_path)
+
+
+def test_every_action_prints_what_the_original_prints(tools: Tools) -> None:
+    commands: list[Command] = [
+        (["relative", "twoskip", "show"], b""),
+        (["@a", "twoskip", "show"], b""),
+        (["-n", "@a", "twoskip", "set", "a", "1"], b""),
+        (["@a", "twoskip", "set", "b", ""], b""),
+        (["@a", "twoskip", "show"], b""),
+        (["@a", "twoskip", "get", "zz"], b""),
+        (["@a", "twoskip", "get", "a"], b""),
+        (["@a", "twoskip", "set"], b"k1\tv1\nk2\tv2\tx\nk3\n\tno key\n\nk5\t4"),
+        (["@a", "twoskip", "show", "k"], b""),
+        (["@a", "twoskip", "get"], b"k1\nk9\nk2\n"),
+        (["@a", "twoskip", "consistency"], b""),
+        (["@a", "twoskip", "consistent"], b""),
+        (["@a", "twoskip", "repack"], b""),
+        (["@a", "twoskip", "bogus"], b""),
+        (["@a", "bogus", "show"], b""),
+        (["@a", "twoskip", "delete", "none"], b""),
+        (["@a", "twoskip", "delete"], b"k1\nk2\n"),
+        (["-T", "@a", "twoskip", "set"], b"t1\tv1\nt2\tv2\n"),
+        (["-T", "-t", "@a", "twoskip", "delete", "t1"], b""),
+        (["@a", "twoskip", "show"], b""),
+        (["-M", "-n", "@m", "twoskip", "set"], b"user.a-b\tq\nuser.a.b\tzz\nuser.a\t1\n"),
+        (["-M", "@m", "twoskip", "show"], b""),
+        (["-n", "@f", "flat", "set", "user.a", "x\ty"], b""),
+        (["@f", "flat", "set"], b"user.a-b\tq\nuser.b\t\xff\xfe\n"),
+        (["@f", "flat", "show"], b""),
+        (["@f", "flat", "show", "user.a"], b""),
+        (["@f", "flat", "delete", "user.a"], b""),
+        (["@f", "flat", "dump"], b""),
+        (["@f", "flat", "repack"], b""),
+        (["@f", "flat", "consistent"], b""),
+        (["-n", "@q/quotas.db", "quotalegacy", "set", "user.joe", "%(S (0 100))"], b""),
+        (["@q/quotas.db", "quotalegacy", "set", "user.anna", "123 456"], b""),
+        (["@q/quotas.db", "quotalegacy", "show"], b""),
+        (["@q/quotas.db", "quotalegacy", "get", "user.anna"], b""),
+        (["@q/quotas.db", "quotalegacy", "delete", "user.joe"], b""),
+        (["@q/quotas.db", "quotalegacy", "show"], b""),
+    ]
+    for words, stdin in commands:
+        assert tools.ours(words, stdin) == tools.theirs(words, stdin), words
+    for name in ("f", "q/quota/a/user.anna"):
+        ours = (tools.directory / "ours" / name).read_bytes()
+        assert ours == (tools.directory / "theirs" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        b'SHOW\nSET a "x y"\nGET a\nSET {3+}\r\na\r\n {4+}\r\n\0\1\2%\nSHOW\n',
+        b"SET a 1\nBEGIN\nDELETE a\nGET a\nABORT\nGET a\nBEGIN\nSET q NIL\nCOMMIT\nSHOW\n",
+        b"BEGIN\nSET n 1\nSET m 2\nSHOW n\nCOMMIT\nSHOW\nGET nope\n\n\nGET n\n",
+        b'SET q NIL\nGET q\nSET w "a%b"\nSET z "q\\"q"\nSHOW "" \nGET z',
+        b'SET a ""\nGET a\nSET b {0+}\r\n\nSHOW\n',
+        b"SET long " + b"x" * 1500 + b"\nSHOW\n",
+        b'SET long "' + b"y " * 800 + b'"\nSHOW\n',
+        b"COMMIT\n",
+        b"ABORT\n",
+        b"BEGIN\nBEGIN\n",
+        b"FOO x\n",
+        b"SET r (x\n",
+        b'SET r "x\n',
+        b"SET r {x}\n",
+        b"GET a b c\n",
+    ],
+)
+def test_batch_answers_as_the_original_does(tools: Tools, script: bytes) -> None:
+    words = ["-n", "@a", "twoskip", "batch"]
+    assert tools.ours(words, script) == tools.theirs(words, script)
+
+
+@pytest.mark.parametrize("words", [[], ["@a"], ["@a", "twoskip"]])
+def test_too_few_operands_are_a_usage_error(tools: Tools, words: list[str]) -> None:
+    ours, theirs = tools.ours(words), tools.theirs(words)
+    assert ours[:2] == theirs[:2] == (255, b"")
+    assert b"Usage: " in ours[2]
+
+
+def test_a_crash_of_either_is_recovered_by_the_other(tools: Tools) -> None:
+    run: tuple[tuple[Callable[..., Ran], str], ...] = ((tools.ours, "ours"), (tools.theirs, "theirs"))
+    for breaking, place in run:
+        path = tools.directory / place / "a"
+        assert breaking(["-n", "@a", "twoskip", "set", "key", "value"])[0] == 0
+        assert breaking(["@a", "twoskip", "damage"])[0] == os.EX_SOFTWARE
+        for mending, elsewhere in run:
+            copy = tools.directory / elsewhere / "b"
+            shutil.copy(path, copy)
+            assert mending(["@b", "twoskip", "show"]) == (0, b"key\tvalue\n", b"")
+            assert mending(["@b", "twoskip", "consistent"]) == (0, b"Yes, consistent\n", b"")
+
+
+def _fill(database: Database, seed: int) -> None:
+    chance = random.Random(seed)
+    for _ in range(40):
+        with database.transaction() as changes:
+            for _ in range(chance.randrange(1, 12)):
+                key = b"key%d" % chance.randrange(60)
+                if chance.random() < 0.3:
+                    changes.delete(key)
+                else:
+                    changes.store(key, b"v" * chance.choice([0, 1, 5, 90, 700]))
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("backend", ["flat", "twoskip"])
+def test_the_original_reads_what_we_write(tools: Tools, backend: str, seed: int) -> None:
+    with cyrusdb.open_db(backend, tools.directory / "theirs/a", create=True) as database:
+        _fill(database, seed)
+        expected = b"".join(cyrusdb.dump_text(database))
+    assert tools.theirs(["@a", backend, "show"]) == (0, expected, b"")
+    assert tools.theirs(["@a", backend, "consistent"]) == (0, b"Yes, consistent\n", b"")
+    assert tools.theirs(["@a", backend, "repack"])[0] == 0
+    with cyrusdb.open_db(backend, tools.directory / "theirs/a") as database:
+        database.consistent()
+        assert b"".join(cyrusdb.dump_text(database)) == expected
+
+
+@pytest.mark.parametrize("backend", ["flat", "twoskip"])
+def test_both_write_one_file_at_once(tools: Tools, backend: str) -> None:
+    """Nobody's change is lost, through repacks of either."""
+    path = tools.directory / "theirs/a"
+    database = cyrusdb.open_db(backend, path, create=True)
+    database.store(b"start", b"")
+    rounds = 150
+    script = [
+        b"BEGIN\nSET their%03d %b\nSET both {%d+}\r\n%b\nDELETE gone%d\nCOMMIT\n"
+        % (number, b"t" * (number % 50 + 1), 300, b"B" * 300, number)
+        for number in range(rounds)
+    ]
+    conf = str(tools.directory / "imapd.conf")
+    other = subprocess.Popen(
+        [reference.program("cyr_dbtool"), "-C", conf, str(path), backend, "batch"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=reference.environment(),
+    )
+    assert other.stdin is not None
+    other.stdin.write(b"".join(script[: rounds // 2]))
+    other.stdin.flush()
+    for number in range(rounds):
+        if number == rounds // 3:
+            other.stdin.write(b"".join(script[rounds // 2 :]))
+            other.stdin.flush()
+        with database.transaction() as changes:
+            changes.store(b"our%03d" % number, b"o" * (number % 70))
+            changes.store(b"both", b"A" * 300)
+        if number % 40 == 0:
+            database.repack()
+        assert database.fetch(b"our%03d" % number) == b"o" * (number % 70)
+    answer = other.communicate(timeout=60)
+    assert (other.returncode, *answer) == (0, b"", b"")
+    database.consistent()
+    found = dict(database.foreach())
+    expected = {b"our%03d" % number: b"o" * (number % 70) for number in range(rounds)}
+    expected |= {b"their%03d" % number: b"t" * (number % 50 + 1) for number in range(rounds)}
+    assert {key: value for key, value in found.items() if key not in (b"start", b"both")} == expected
+    database.close()
+    assert tools.theirs(["@a", backend, "consistent"]) == (0, b"Yes, consistent\n", b"")
