@@ -135,15 +135,17 @@ def _lookup(name: bytes) -> tuple[str, Callable[[bytes], str]] | None:
 
 def _icu_name(name: str) -> str | None:
     names = _icu_names()
-    base, comma, _ = name.partition(",")
+    base, comma, choices = name.partition(",")
     if len(base) > _LONGEST_NAME or not base:
         return None
-    whole = names.get(_stripped(name)) if comma else None
-    if whole is not None:
-        return whole
     found = names.get(_stripped(base))
     if found is None and base.startswith("x-"):
         found = names.get(_stripped(base[2:]))
+    if comma:
+        # some charsets come in versions, whose names are that of the charset and the choice
+        for chosen in (name, f"{found},{choices}"):
+            if chosen in names.values():
+                return chosen
     return found
 
 

@@ -62,7 +62,7 @@ ibm-923_P100-1998 885915 923 cp923 csisolatin0 csisolatin9 ibm923 ibm923p1001998
 ibm-942_P12A-1999 ibm932 ibm932vsubvpua ibm942 ibm942p12a1999 ibm942vsubvpua shiftjis78 sjis78 xibm942
 + xibm942c
 ibm-943_P15A-2003 cp932 cp943c csshiftjis cswindows31j ibm943c ibm943p15a2003 ibm943vsubvpua ms932
-+ mskanji pck shiftjis sjis windows31j windows932 xjisautodetect xms9320213 xmscp932 xsjis
++ mskanji pck shiftjis sjis windows31j windows932 xjisautodetect xms932213 xmscp932 xsjis
 ibm-943_P130-1999 943 cp943 ibm943 ibm943p1301999 ibm943vasciivsubvpua xibm943
 ibm-33722_P12A_P12A-2009_U2 ibm33722p12ap12a2009u2 ibm33722vpua ibmeucjp
 ibm-33722_P120-1999 33722 cp33722 ibm33722 ibm33722p1201999 ibm33722vasciivpua ibm5050 xibm33722
@@ -142,7 +142,7 @@ ibm-5352_P100-1998 ibm5352 ibm5352p1001998
 ibm-1257_P100-1995 ibm1257 ibm1257p1001995
 ibm-5353_P100-1998 ibm5353 ibm5353p1001998
 ibm-1258_P100-1997 ibm1258 ibm1258p1001997
-macos-0_2-10.2 csmacintosh mac macintosh macos2102 macroman windows10000 xmacroman
+macos-0_2-10.2 csmacintosh mac macintosh macos02102 macroman windows10000 xmacroman
 macos-6_2-10.4 macgr macos62104 windows10006 xmacgreek
 macos-7_3-10.2 maccy maccyrillic macos73102 windows10007 xmaccyrillic xmacukraine
 macos-29-10.2 macce maccentraleurope macos29102 windows10029 xmacce xmaccentraleurope
@@ -172,7 +172,7 @@ ISO_2022,locale=zh,version=1 iso2022cnext iso2022localezhversion1
 ISO_2022,locale=zh,version=2 iso2022cncns iso2022localezhversion2 xiso2022cncns
 HZ hz hzgb2312
 x11-compound-text compoundtext x11compoundtext xcompoundtext
-ISCII,version=0 ibm4902 isciidev isciiversion0 windows57002 xiscii91 xisciide
+ISCII,version=0 ibm4902 iscii isciidev isciiversion0 windows57002 xiscii91 xisciide
 ISCII,version=1 isciibng isciiversion1 windows57003 windows57006 xisciias xisciibe
 ISCII,version=2 isciigur isciiversion2 windows57011 xisciipa
 ISCII,version=3 isciiguj isciiversion3 windows57010 xisciigu
