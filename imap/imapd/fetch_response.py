@@ -17,10 +17,14 @@ from libcyrus.base import times
 from libcyrus.errors import CyrusError, MailboxChecksum
 from libcyrus.index import contents
 from libcyrus.index.contents import Fields, MessageFile
+from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
-from libcyrus.mailbox.index_record import CACHE_VERSION
+from libcyrus.mailbox.index_record import CACHE_VERSION, OFFSET_INTERNALDATE, OFFSET_SIZE
 from libcyrus.message import cached_headers
 from libcyrus.message.prune import FieldFilter
+
+_BLOCK = 512
+"""Messages whose responses are made together."""
 
 _CHUNK = 96 * 1024
 """Responses are handed to the stream in pieces of about this size, in octets."""
@@ -87,6 +91,10 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
     return bool(ranges)
 
 
+_Part = Callable[[Fields, memoryview | None, MessageFile], bytes]
+_CachedPart = Callable[[memoryview], bytes]
+
+
 class _Writer:
     def __init__(self, session: Session, view: IndexView, items: FetchItems, *, by_uid: bool) -> None:
         self._session = session
@@ -98,14 +106,30 @@ class _Writer:
             items.rfc822 or items.rfc822_header or items.rfc822_text or items.sections
         )
         self._max_lines = session.process.config[opt.maxheaderlines]
-        self._parts: list[Callable[[Fields, memoryview | None, MessageFile], bytes]] = []
+        self._parts: list[_Part] = []
+        # the parts as functions of the cache record; None when any of them needs more
+        self._cached_parts: list[_CachedPart] | None = []
         self._needs_cache = items.envelope or items.bodystructure or items.body
         self._plan()
 
     def write(self, ranges: list[tuple[int, int]]) -> None:
+        picture = self._view.picture
+        if picture.pending or picture.gone or self._cached_parts is None:
+            self._write_each(chain.from_iterable(range(low, high + 1) for low, high in ranges))
+            return
+        write = self._session.out.write
+        for low, high in ranges:
+            for start in range(low, high + 1, _BLOCK):
+                rows = Rows(picture, start, min(start + _BLOCK - 1, high))
+                responses = self._block(rows, self._cached_parts)
+                if responses is None:
+                    self._write_each(range(start, start + rows.count))
+                else:
+                    write(responses)
+
+    def _write_each(self, numbers: Iterable[int]) -> None:
         out = self._session.out
         make: Callable[[int], bytes] = self._one
-        numbers: Iterable[int] = chain.from_iterable(range(low, high + 1) for low, high in ranges)
         if self._view.picture.pending:
             numbers, make = self._with_news(set(numbers))
         chunk: list[bytes] = []
@@ -119,6 +143,44 @@ class _Writer:
                 chunk.clear()
                 size = 0
         out.write(b"".join(chunk))
+
+    # many messages, of which the index and the cache say everything
+
+    def _block(self, rows: Rows, parts: list[_CachedPart]) -> bytes | None:
+        """The responses for messages in a row; None when something is wrong with any of them."""
+        if not rows.are_sound():
+            return None
+        items = self._items
+        words: list[bytes] = []
+        columns: list[Iterable[object]] = [range(rows.low, rows.low + rows.count)]
+        if items.flags:
+            words.append(b"FLAGS %b")
+            columns.append(self._view.flag_lists(rows))
+        if items.uid:
+            words.append(b"UID %d")
+            columns.append(rows.uids)
+        if items.internaldate:
+            words.append(b"%b")
+            columns.append(map(self._internaldate, rows.words(OFFSET_INTERNALDATE)))
+        if items.size:
+            words.append(b"RFC822.SIZE %d")
+            columns.append(rows.words(OFFSET_SIZE))
+        if parts:
+            records: list[memoryview] = []
+            try:
+                for record in contents.cache_records(self._view, rows):
+                    if record is None:
+                        return None
+                    records.append(record)
+            except CyrusError:
+                return None
+            for part in parts:
+                words.append(b"%b")
+                columns.append(map(part, records))
+        response = b"* %d FETCH (" + b" ".join(words) + b")\r\n"
+        return b"".join([response % row for row in zip(*columns, strict=True)])
+
+    # messages one by one
 
     def _with_news(self, wanted: set[int]) -> tuple[Iterable[int], Callable[[int], bytes]]:
         """The wanted messages and, in their places, those whose flags changed."""
@@ -136,8 +198,6 @@ class _Writer:
         view.picture.pending.discard(uid)
         suffix = b" UID %d" % uid if self._by_uid else b""
         return b"* %d FETCH (FLAGS %b%b)\r\n" % (number, view.flags(number), suffix)
-
-    # one message
 
     def _one(self, number: int) -> bytes:
         view = self._view
@@ -195,13 +255,13 @@ class _Writer:
     # the items that depend on the cache record or the message, made ready once a command
 
     def _plan(self) -> None:
-        items, add = self._items, self._parts.append
+        items, add = self._items, self._add
         if items.envelope:
-            add(_cache_item(b"ENVELOPE ", contents.ENVELOPE))
+            self._add_cached(_item(b"ENVELOPE ", contents.ENVELOPE))
         if items.bodystructure:
-            add(_cache_item(b"BODYSTRUCTURE ", contents.BODYSTRUCTURE))
+            self._add_cached(_item(b"BODYSTRUCTURE ", contents.BODYSTRUCTURE))
         if items.body:
-            add(_cache_item(b"BODY ", contents.BODY))
+            self._add_cached(_item(b"BODY ", contents.BODY))
         if items.rfc822_header:
             add(lambda found, _record, file: b"RFC822.HEADER " + _piece(file, 0, found.header_size))
         elif items.header_lines or items.header_lines_not:
@@ -218,6 +278,17 @@ class _Writer:
         for section in items.sections:
             self._plan_section(section)
 
+    def _add(self, part: _Part) -> None:
+        self._parts.append(part)
+        self._cached_parts = None
+
+    def _add_cached(self, part: _CachedPart, *, missing: bytes = b"") -> None:
+        """A part that needs the cache record alone; ``missing`` is what it is without one."""
+        self._needs_cache = True
+        self._parts.append(lambda _found, record, _file: missing if record is None else part(record))
+        if self._cached_parts is not None:
+            self._cached_parts.append(part)
+
     def _plan_header_lines(self) -> None:
         items = self._items
         self._needs_file = True
@@ -229,30 +300,15 @@ class _Writer:
             kept = keep.apply(header) if items.header_lines else drop.apply(header)
             return b"RFC822.HEADER {%d}\r\n%b\r\n" % (len(kept) + 2, kept)
 
-        self._parts.append(lines)
+        self._add(lines)
 
     def _plan_fields(self, section: Section) -> None:
         names = b" ".join(astring(name) for name in section.names)
         label = b"BODY[%b (%b)%b " % (section.label, names, section.trail)
         fields = FieldFilter(section.names, inverted=section.inverted, max_lines=self._max_lines)
         path = section.path
-        cached = not path and not section.inverted
-        cached = cached and all(cached_headers.min_version(name) <= CACHE_VERSION for name in section.names)
-        if cached or path:
-            self._needs_cache = True
-        if not cached:
-            self._needs_file = True
 
-        def value(found: Fields, record: memoryview | None, file: MessageFile) -> bytes:
-            if cached:
-                if record is None:
-                    return label + b'""'
-                header = bytes(contents.item(record, contents.HEADERS))
-            else:
-                where = (0, found.header_size) if not path else _place(record, path, "FIELDS")
-                if where is None or not where[1]:
-                    return label + b"NIL"
-                header = file.read(*where)
+        def pruned(header: bytes) -> bytes:
             kept = fields.apply(header) + b"\r\n"
             if section.count:
                 kept = kept[section.start : section.start + section.count]
@@ -260,7 +316,23 @@ class _Writer:
                 return label + b'""'
             return b"%b{%d}\r\n%b" % (label, len(kept), kept)
 
-        self._parts.append(value)
+        if not path and not section.inverted and _are_cached(section.names):
+
+            def cached_value(record: memoryview) -> bytes:
+                return pruned(bytes(contents.item(record, contents.HEADERS)))
+
+            self._add_cached(cached_value, missing=label + b'""')
+            return
+        self._needs_cache = self._needs_cache or bool(path)
+        self._needs_file = True
+
+        def value(found: Fields, record: memoryview | None, file: MessageFile) -> bytes:
+            where = (0, found.header_size) if not path else _place(record, path, "FIELDS")
+            if where is None or not where[1]:
+                return label + b"NIL"
+            return pruned(file.read(*where))
+
+        self._add(value)
 
     def _plan_section(self, section: Section) -> None:
         label, path, kind = section.label + b" ", section.path, section.kind
@@ -284,7 +356,7 @@ class _Writer:
                 return label + b"NIL"
             return label + _piece(file, where[0], where[1], start, count)
 
-        self._parts.append(value)
+        self._add(value)
 
 
 def _place(record: memoryview | None, path: tuple[int, ...], kind: str) -> tuple[int, int] | None:
@@ -296,13 +368,13 @@ def _place(record: memoryview | None, path: tuple[int, ...], kind: str) -> tuple
         return None
 
 
-def _cache_item(label: bytes, wanted: int) -> Callable[[Fields, memoryview | None, MessageFile], bytes]:
-    def value(_found: Fields, record: memoryview | None, _file: MessageFile) -> bytes:
-        if record is None:
-            return b""
-        return label + contents.item(record, wanted)
+def _are_cached(names: Iterable[bytes]) -> bool:
+    return all(cached_headers.min_version(name) <= CACHE_VERSION for name in names)
 
-    return value
+
+def _item(label: bytes, wanted: int) -> _CachedPart:
+    item = contents.item
+    return lambda record: label + item(record, wanted)
 
 
 def _piece(file: MessageFile, offset: int, size: int, start: int = 0, count: int = 0) -> bytes:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterable, Iterator
+from itertools import compress, repeat
 from struct import Struct
 from typing import Final, NamedTuple
 from zlib import crc32
 
 from libcyrus.base import xlog
 from libcyrus.errors import CyrusError, IoError, MailboxChecksum
+from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
-from libcyrus.mailbox.index_record import ARCHIVED
+from libcyrus.mailbox.index_record import ARCHIVED, OFFSET_CACHE_OFFSET, OFFSET_CACHE_VERSION, OFFSET_FLAGS
 from libcyrus.message.section import SectionTable
 
 log = logging.getLogger(__name__)
@@ -25,6 +28,9 @@ BODYSTRUCTURE: Final = 1
 BODY: Final = 2
 SECTION: Final = 3
 HEADERS: Final = 4
+
+_LENGTH = Struct(">I").unpack_from
+_IS_ARCHIVED = bytes(value >> 5 & 1 for value in range(256))
 
 _FIELDS = Struct(">I I 4x I I 4x I 4x I 20x I 44x I")
 _OLD_FIELDS = Struct(">I I 4x I I 4x I 4x I 20x I")
@@ -72,13 +78,33 @@ def cache_record(view: IndexView, number: int, found: Fields) -> memoryview:
         return mailbox.cache(mailbox.record(recno))
 
 
+def cache_records(
+    view: IndexView, rows: Rows, selectors: bytes | None = None
+) -> Iterator[memoryview | None]:
+    """The checked cache records of messages in a row; None for one that ``cache_record`` should be asked for.
+
+    ``selectors`` has 1 for each message wanted, 0 for others. Raises IoError when there is no cache file.
+    """
+    offsets: Iterable[int] = rows.words(OFFSET_CACHE_OFFSET)
+    ends: Iterable[int] = rows.after(OFFSET_CACHE_OFFSET)
+    tops = rows.words(OFFSET_CACHE_VERSION)
+    if any(map((0xFFFF).__lt__, tops)):
+        # a cache beyond 4 GB: where the next record begins is worth no more arithmetic
+        offsets = [low | (top & 0xFFFF0000) << 16 for low, top in zip(offsets, tops, strict=True)]
+        ends = repeat(0, rows.count)
+    archived = rows.octets(OFFSET_FLAGS).translate(_IS_ARCHIVED)
+    if 1 in archived or not rows.are_sound():
+        return repeat(None, rows.count if selectors is None else selectors.count(1))
+    places = zip(offsets, rows.words(view.picture.size - 8), ends, strict=True)
+    return view.mailbox.cache_each(places if selectors is None else compress(places, selectors))
+
+
 def item(record: memoryview, wanted: int) -> memoryview:
     """One item of a cache record."""
     at = 0
     for _ in range(wanted):
-        at += 4 + (int.from_bytes(record[at : at + 4], "big") + 3 & ~3)
-    size = int.from_bytes(record[at : at + 4], "big")
-    return record[at + 4 : at + 4 + size]
+        at += 4 + (_LENGTH(record, at)[0] + 3 & ~3)
+    return record[at + 4 : at + 4 + _LENGTH(record, at)[0]]
 
 
 class MessageFile:

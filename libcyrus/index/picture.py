@@ -29,7 +29,7 @@ class Picture:
     ``recnos`` and ``uids`` have one element a message; record ``r`` is ``data[(r - 1) * size : r * size]``,
     and 0 stands for a record that is there no more. ``told`` messages are known to the client. ``pending``
     are UIDs whose flags changed since they were told, ``gone`` those of expunged messages that still have a
-    number.
+    number. ``sound`` has a byte for each record, 1 if it was found to agree with its CRC.
     """
 
     data: bytes = b""
@@ -40,6 +40,7 @@ class Picture:
     told: int = 0
     pending: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
+    sound: bytearray = field(default_factory=bytearray)
 
     def __len__(self) -> int:
         """Messages with a number, told or not."""
@@ -53,6 +54,7 @@ class Picture:
         if generation != self.generation or size != self.size or len(new) < len(self.data):
             self._renumber(new, size)
             self.generation = generation
+            self.sound = bytearray()
             known = self.uids[-1] if self.uids else 0
             first = bisect_left(columns.uids(memoryview(new), size), known + 1)
         else:
@@ -61,6 +63,7 @@ class Picture:
             for index in _changed(old, new, size):
                 self._note(index, old)
         self.data = new
+        self.sound.extend(bytes(len(new) // size - len(self.sound)))
         return self._add(first)
 
     def _add(self, first: int) -> int:
@@ -80,6 +83,7 @@ class Picture:
 
     def _note(self, index: int, old: bytes) -> None:
         """Record number ``index + 1`` changed in place."""
+        self.sound[index] = 0
         uid = self._word(index, OFFSET_UID)
         if self.msgno(uid) is None:
             return
@@ -169,6 +173,7 @@ class Picture:
         self.pending.clear()
         self.gone.clear()
         self.data = b""
+        self.sound.clear()
         return said
 
 

@@ -7,7 +7,6 @@ quick look at the index header spares even that when nothing did.
 from __future__ import annotations
 
 import logging
-import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,19 +17,17 @@ from libcyrus.auth import AuthState
 from libcyrus.base import xlog
 from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import IoError, MailboxBadType, MailboxNonexistent
+from libcyrus.index.flaglists import FlagLists
 from libcyrus.index.picture import Picture
+from libcyrus.index.rows import Rows
 from libcyrus.index.seenstate import SeenState
 from libcyrus.index.updates import NOTHING_NEW, FlagUpdate, Updates
 from libcyrus.mailbox.index_record import (
-    ANSWERED,
     DELETED,
-    DRAFT,
     EXPUNGED,
-    FLAGGED,
     MAX_USER_FLAGS,
     OFFSET_FLAGS,
     OFFSET_MODSEQ,
-    OFFSET_USER_FLAGS,
     SEEN,
 )
 from libcyrus.mailbox.mailbox import Lock, Mailbox
@@ -38,18 +35,6 @@ from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype
 
 log = logging.getLogger(__name__)
-
-_SYSTEM_FLAGS = (
-    (ANSWERED, b"\\Answered"),
-    (FLAGGED, b"\\Flagged"),
-    (DRAFT, b"\\Draft"),
-    (DELETED, b"\\Deleted"),
-    (SEEN, b"\\Seen"),
-)
-_RECENT = 1 << 16
-"""\\Recent, in a word of system flags, where the index has no such bit."""
-
-_CACHED_FLAG_LISTS = 5000
 
 
 class IndexView:
@@ -73,8 +58,7 @@ class IndexView:
         self._header = b""
         self._uidnext = mailbox.i.last_uid + 1
         self._gone = False
-        self._flag_lists: dict[tuple[int, bytes], bytes] = {}
-        self._no_flags = bytes(MAX_USER_FLAGS // 8)
+        self._flag_lists = FlagLists(self.flag_slots)
 
     @classmethod
     def open(
@@ -233,7 +217,7 @@ class IndexView:
         if slots == self.flag_slots:
             return False
         self.flag_slots = list(slots)
-        self._flag_lists.clear()
+        self._flag_lists = FlagLists(slots)
         return True
 
     def new_exists(self) -> int | None:
@@ -293,43 +277,21 @@ class IndexView:
         return int.from_bytes(self.record_data(number)[OFFSET_MODSEQ : OFFSET_MODSEQ + 8], "big")
 
     def system_flags(self, number: int) -> int:
-        """The flags of ``index_record`` with \\Seen as this user has it, and ``_RECENT``."""
+        """The flags of ``index_record`` with \\Seen as this user has it."""
         data = self.record_data(number)
         word = int.from_bytes(data[OFFSET_FLAGS + 2 : OFFSET_FLAGS + 4], "big")
-        return self._own_flags(word, self.picture.uids[number - 1])
-
-    def _own_flags(self, word: int, uid: int) -> int:
-        seen = self.seen
-        if not seen.internal:
-            word = word | SEEN if uid in seen.uids else word & ~SEEN
-        if seen.recent and uid in seen.recent:
-            word |= _RECENT
-        return word
+        if self.seen.internal:
+            return word
+        return word | SEEN if self.picture.uids[number - 1] in self.seen.uids else word & ~SEEN
 
     def flags(self, number: int) -> bytes:
-        """The flag list of a message, parentheses included."""
-        data = self.record_data(number)
-        user = bytes(data[OFFSET_USER_FLAGS : OFFSET_USER_FLAGS + 16])
-        return self.flag_list(self.system_flags(number), user)
+        """The flag list of a message, parentheses included. Raises IoError when it is there no more."""
+        self.record_data(number)
+        return self.flag_lists(Rows(self.picture, number, number))[0]
 
-    def flag_list(self, system: int, user: bytes) -> bytes:
-        """The flag list for these system flags and the 16 bytes of user flags in the index."""
-        key = (system & 0x1FFFF, user)
-        known = self._flag_lists.get(key)
-        if known is not None:
-            return known
-        words = [b"\\Recent"] if system & _RECENT else []
-        words += [name for flag, name in _SYSTEM_FLAGS if system & flag]
-        if user != self._no_flags:
-            for slot, name in enumerate(self.flag_slots):
-                word = int.from_bytes(user[slot // 32 * 4 : slot // 32 * 4 + 4], "big")
-                if name is not None and word >> slot % 32 & 1:
-                    words.append(os.fsencode(name))
-        if len(self._flag_lists) >= _CACHED_FLAG_LISTS:
-            self._flag_lists.clear()
-        made = b"(" + b" ".join(words) + b")"
-        self._flag_lists[key] = made
-        return made
+    def flag_lists(self, rows: Rows) -> list[bytes]:
+        """The flag lists of messages in a row."""
+        return self._flag_lists.each(rows, self.seen)
 
     # changing
 

@@ -5,6 +5,7 @@ A message or cache record that cannot be read, which is logged where it is found
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
 from typing import Final, Self
@@ -18,9 +19,54 @@ from libcyrus.message.cached_headers import min_version
 from libcyrus.message.prune import FieldFilter
 from libcyrus.search.expr import Item
 from libcyrus.text.mimeheader import parse_mimeheader
-from libcyrus.text.searchform import MIME_UTF8
+from libcyrus.text.searchform import MIME_UTF8, searchable_ascii
+
+ItemTest = Callable[[memoryview], bool]
+"""Whether the cache record of a message has what is looked for."""
 
 _ITEMS: Final = {Item.FROM: 5, Item.TO: 6, Item.CC: 7, Item.BCC: 8, Item.SUBJECT: 9}
+
+
+def item_test(item: Item, wanted: bytes, flags: int) -> ItemTest:
+    """A test for an item that contains a pattern in search form."""
+    if item is Item.MESSAGE_ID:
+        return _message_id_test(wanted, flags)
+    place = _ITEMS[item]
+    quoted = item is Item.SUBJECT
+
+    def contains(record: memoryview) -> bool:
+        value = bytes(contents.item(record, place))
+        if value == b"NIL":
+            return False
+        if quoted:
+            value = value[1:-1] if value.startswith(b'"') else _nstring(value)
+        if value.isascii():
+            return bool(value) and wanted in searchable_ascii(value, flags)
+        return search.item_contains(value, wanted, flags)
+
+    return contains
+
+
+def _message_id_test(wanted: bytes, flags: int) -> ItemTest:
+    def contains(record: memoryview) -> bool:
+        envelope = bytes(contents.item(record, contents.ENVELOPE))
+        # what is nowhere in the envelope is not in its last item, which takes time to find
+        if envelope.isascii() and wanted not in searchable_ascii(envelope, flags):
+            return False
+        try:
+            value = nstring.parse_envelope(envelope).message_id
+        except ValueError:
+            return False
+        return bool(value) and search.item_contains(value or b"", wanted, flags)
+
+    return contains
+
+
+def _nstring(value: bytes) -> bytes:
+    try:
+        return nstring.parse_nstring(value) or b""
+    except ValueError:
+        return b""
 
 
 class Candidate:
@@ -62,19 +108,11 @@ class Candidate:
             self._data = self._read(self._fields.size)
         return self._data
 
-    def item_contains(self, item: Item, wanted: bytes) -> bool:
+    def item_matches(self, test: ItemTest) -> bool:
         try:
-            if item is Item.MESSAGE_ID:
-                value = nstring.parse_envelope(contents.item(self._cache, contents.ENVELOPE)).message_id
-            else:
-                value = bytes(contents.item(self._cache, _ITEMS[item]))
-                if item is Item.SUBJECT:
-                    value = nstring.parse_nstring(value)
-                elif value == b"NIL":
-                    return False
-        except (CyrusError, ValueError):
+            return test(self._cache)
+        except CyrusError:
             return False
-        return bool(value) and search.item_contains(value or b"", wanted, self._flags)
 
     def header_contains(self, name: bytes, wanted: bytes) -> bool:
         try:

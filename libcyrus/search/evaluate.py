@@ -11,20 +11,19 @@ from __future__ import annotations
 import re
 import time
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import compress
 from typing import Final
 
 from libcyrus import options as opt
 from libcyrus.base.seqset import MAXIMUM, SeqSet
 from libcyrus.config import Config
-from libcyrus.errors import SearchSlow
+from libcyrus.errors import CyrusError, SearchSlow
+from libcyrus.index import contents
+from libcyrus.index.rows import Members, Rows
 from libcyrus.index.view import IndexView
-from libcyrus.mailbox import columns
 from libcyrus.mailbox.index_record import (
     ANSWERED,
-    CACHE_VERSION,
     DELETED,
     DRAFT,
     FLAGGED,
@@ -35,8 +34,7 @@ from libcyrus.mailbox.index_record import (
     OFFSET_USER_FLAGS,
     SEEN,
 )
-from libcyrus.message.cached_headers import min_version
-from libcyrus.search.candidate import Candidate
+from libcyrus.search.candidate import Candidate, item_test
 from libcyrus.search.expr import (
     All,
     And,
@@ -46,6 +44,7 @@ from libcyrus.search.expr import (
     Flag,
     HasFlag,
     Header,
+    Item,
     Keyword,
     Not,
     Number,
@@ -55,10 +54,15 @@ from libcyrus.search.expr import (
 )
 from libcyrus.text import searchform
 
-Members = int
 Test = Callable[[Candidate], bool]
 
-_BITS: Final = {Flag.ANSWERED: ANSWERED, Flag.FLAGGED: FLAGGED, Flag.DELETED: DELETED, Flag.DRAFT: DRAFT}
+_BITS: Final = {
+    Flag.ANSWERED: ANSWERED,
+    Flag.FLAGGED: FLAGGED,
+    Flag.DELETED: DELETED,
+    Flag.DRAFT: DRAFT,
+    Flag.SEEN: SEEN,
+}
 _OFFSETS: Final = {
     Number.INTERNALDATE: OFFSET_INTERNALDATE,
     Number.SENTDATE: OFFSET_SENTDATE,
@@ -67,6 +71,14 @@ _OFFSETS: Final = {
 _HAS_BIT: Final = {1 << bit: bytes(value >> bit & 1 for value in range(256)) for bit in range(8)}
 
 _FLOAT: Final = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+
+_INDEX: Final = 0
+_CACHE: Final = 1
+_HEADER: Final = 2
+_MESSAGE: Final = 3
+
+_BLOCK: Final = 512
+"""Messages whose cache records are read together."""
 
 _CHECK_INTERVAL: Final = 128
 """Messages between two looks at the clock."""
@@ -109,6 +121,8 @@ def find(view: IndexView, expr: Expr, rules: Rules, *, started: float | None = N
     A message that cannot be read matches nothing that depends on it. ``started`` is when the command began,
     on the monotonic clock. Raises SearchSlow.
     """
+    if not len(view.picture):
+        return array("I")
     return _Search(view, rules, time.monotonic() if started is None else started).run(expr)
 
 
@@ -118,168 +132,141 @@ class _Search:
         self._rules = rules
         self._deadline = started + rules.max_seconds if rules.max_seconds else None
         picture = view.picture
-        self._region = memoryview(picture.data)
-        self._size = picture.size
-        self._count = len(picture.uids)
-        self._all = int.from_bytes(b"\1" * self._count, "little")
-        self._selectors: bytes | None = None
-        self._places: list[int] | None = None
-        living = columns.living(self._region, self._size)
-        if picture.gone or living.count(1) != self._count:
-            # numbers and records do not go together: look each one up, 0 standing for a record that is gone
-            self._places = [recno - 1 if recno else 0 for recno in picture.recnos]
-            for uid in picture.gone:
-                number = picture.msgno(uid)
-                if number is not None:
-                    self._all ^= 1 << 8 * (number - 1)
-        elif len(living) != self._count:
-            self._selectors = living
+        self._rows = rows = Rows(picture, 1, len(picture))
+        self._all = rows.all
+        if picture.gone:
+            self._all &= ~rows.with_uids((uid, uid) for uid in sorted(picture.gone))
 
     def run(self, expr: Expr) -> array[int]:
-        if not self._count:
-            return array("I")
-        candidates, rest = self._split(expr)
-        candidates &= self._all
-        if rest is None or not candidates:
-            return self._numbers(candidates)
+        candidates, rest = self._narrow(expr, self._all)
+        numbers = array("I", self._rows.numbers(candidates))
+        if rest is None:
+            return numbers
         test = self._compile(rest)
         found = array("I")
-        for place, number in enumerate(self._numbers(candidates)):
-            if self._deadline is not None and not place % _CHECK_INTERVAL:
-                self._look_at_clock(self._deadline)
-            with Candidate(self._view, number, self._rules.flags, self._rules.max_header_lines) as candidate:
+        for place, number in enumerate(numbers):
+            if not place % _CHECK_INTERVAL:
+                self._look_at_clock()
+            with self._candidate(number) as candidate:
                 if test(candidate):
                     found.append(number)
         return found
 
-    def _look_at_clock(self, deadline: float) -> None:
-        if time.monotonic() > deadline:
+    def _look_at_clock(self) -> None:
+        if self._deadline is not None and time.monotonic() > self._deadline:
             raise SearchSlow
 
-    def _numbers(self, members: Members) -> array[int]:
-        selectors = members.to_bytes(self._count, "little")
-        return array("I", compress(range(1, self._count + 1), selectors))
+    def _candidate(self, number: int) -> Candidate:
+        return Candidate(self._view, number, self._rules.flags, self._rules.max_header_lines)
 
-    # what the index answers
-
-    def _split(self, expr: Expr) -> tuple[Members, Expr | None]:
-        """A set that all matches are in, and what must still be asked of its members, if anything."""
-        members = self._from_index(expr)
-        if members is not None:
-            return members, None
+    def _narrow(self, expr: Expr, candidates: Members) -> tuple[Members, Expr | None]:
+        """What is left of candidates when index and cache are done, and what is still to be asked of them."""
+        if _cost(expr) <= _CACHE:
+            return self._matches(expr, candidates), None
         if not isinstance(expr, And):
-            return self._all, expr
-        candidates = self._all
+            return candidates, expr
         rest: list[Expr] = []
-        for child in expr.children:
-            members = self._from_index(child)
-            if members is None:
-                rest.append(child)
-            else:
-                candidates &= members
+        for child in sorted(expr.children, key=_cost):
+            candidates, left = self._narrow(child, candidates)
+            if left is not None:
+                rest.append(left)
         return candidates, rest[0] if len(rest) == 1 else And(tuple(rest))
 
-    def _from_index(self, expr: Expr) -> Members | None:
-        """The matches of an expression that needs nothing but the index; None for any other."""
+    # what index and cache answer
+
+    def _matches(self, expr: Expr, candidates: Members) -> Members:
+        """Those of the candidates that match an expression that needs no message files."""
         match expr:
             case All():
-                return self._all
+                return candidates
             case And(children):
-                found = self._all
-                for child in children:
-                    members = self._from_index(child)
-                    if members is None:
-                        return None
-                    found &= members
-                return found
+                for child in sorted(children, key=_cost):
+                    candidates = self._matches(child, candidates)
+                return candidates
             case Or(children):
                 found = 0
-                for child in children:
-                    members = self._from_index(child)
-                    if members is None:
-                        return None
-                    found |= members
+                for child in sorted(children, key=_cost):
+                    found |= self._matches(child, candidates & ~found)
                 return found
             case Not(child):
-                members = self._from_index(child)
-                return None if members is None else members & self._all ^ self._all
+                return candidates & ~self._matches(child, candidates)
+            case Contains(item, text):
+                return self._containing(item, _pattern(text, self._rules.flags), candidates)
+        return candidates & self._from_index(expr)
+
+    def _from_index(self, expr: Expr) -> Members:
+        rows, view = self._rows, self._view
+        match expr:
             case Sequence(text, by_uid):
-                last = self._view.uidnext - 1 if by_uid else self._count
+                last = view.uidnext - 1 if by_uid else rows.count
                 ranges = SeqSet.parse(text, maxval=last).within(1, MAXIMUM)
-                return self._by_uid(ranges) if by_uid else self._by_number(ranges)
+                return rows.with_uids(ranges) if by_uid else rows.with_numbers(ranges)
             case HasFlag(flag):
                 return self._flag(flag)
             case Keyword(name):
-                return self._keyword(name)
+                slot = view.mailbox.flag_number(name)
+                if slot is None:
+                    return 0
+                # the words are big-endian: their lowest flags are in the last byte
+                offset = OFFSET_USER_FLAGS + slot // 32 * 4 + 3 - slot % 32 // 8
+                return self._bit(offset, 1 << slot % 8)
             case Between(number, low, high):
                 return self._between(number, low, high)
-        return None
+        raise AssertionError(expr)
 
     def _flag(self, flag: Flag) -> Members:
         seen = self._view.seen
         if flag is Flag.RECENT:
-            return self._by_uid(seen.recent.within(1, MAXIMUM)) if seen.recent else 0
-        if flag is Flag.SEEN:
-            if not seen.internal:
-                return self._by_uid(seen.uids.within(1, MAXIMUM))
-            return self._bit(OFFSET_FLAGS + 3, SEEN)
+            return self._rows.with_uids(seen.recent.within(1, MAXIMUM))
+        if flag is Flag.SEEN and not seen.internal:
+            return self._rows.with_uids(seen.uids.within(1, MAXIMUM))
         return self._bit(OFFSET_FLAGS + 3, _BITS[flag])
 
-    def _keyword(self, name: str) -> Members:
-        slot = self._view.mailbox.flag_number(name)
-        if slot is None:
-            return 0
-        # the words are big-endian: their lowest flags are in the last byte
-        offset = OFFSET_USER_FLAGS + slot // 32 * 4 + 3 - slot % 32 // 8
-        return self._bit(offset, 1 << slot % 8)
-
-    def _by_number(self, ranges: Iterable[tuple[int, int]]) -> Members:
-        members = bytearray(self._count)
-        for low, high in ranges:
-            high = min(high, self._count)
-            if low <= high:
-                members[low - 1 : high] = b"\1" * (high - low + 1)
-        return int.from_bytes(members, "little")
-
-    def _by_uid(self, ranges: Iterable[tuple[int, int]]) -> Members:
-        uids = self._view.picture.uids
-        members = bytearray(self._count)
-        end = 0
-        for low, high in ranges:
-            start = bisect_left(uids, low, end)
-            if start == self._count:
-                break
-            end = bisect_left(uids, high + 1, start)
-            members[start:end] = b"\1" * (end - start)
-        return int.from_bytes(members, "little")
-
     def _bit(self, offset: int, bit: int) -> Members:
-        column = columns.octets(self._region, self._size, offset).translate(_HAS_BIT[bit])
-        if self._selectors is not None:
-            column = bytes(compress(column, self._selectors))
-        elif self._places is not None:
-            column = bytes(map(column.__getitem__, self._places))
-        return int.from_bytes(column, "little")
+        return int.from_bytes(self._rows.octets(offset).translate(_HAS_BIT[bit]), "little")
 
     def _between(self, number: Number, low: int | None, high: int | None) -> Members:
-        column: Iterable[int] = columns.words(self._region, self._size, _OFFSETS[number])
-        if self._selectors is not None:
-            column = compress(column, self._selectors)
-        elif self._places is not None:
-            words = columns.words(self._region, self._size, _OFFSETS[number])
-            column = [words[place] for place in self._places]
-        if low is None:
+        column = self._rows.words(_OFFSETS[number])
+        if low is None or low < 0:
             low = 0
         if high is None:
-            return int.from_bytes(bytes([low <= value for value in column]), "little")
+            return int.from_bytes(bytes(map(low.__le__, column)), "little")
         return int.from_bytes(bytes([low <= value < high for value in column]), "little")
+
+    def _containing(self, item: Item, wanted: bytes, candidates: Members) -> Members:
+        """Those whose cache item contains the text."""
+        selectors = candidates.to_bytes(self._rows.count, "little")
+        members = bytearray(self._rows.count)
+        for start in range(0, len(selectors), _BLOCK):
+            some = selectors[start : start + _BLOCK]
+            if 1 not in some:
+                continue
+            self._look_at_clock()
+            rows = Rows(self._view.picture, start + 1, start + len(some))
+            members[start : start + len(some)] = self._items_containing(rows, some, item, wanted)
+        return int.from_bytes(members, "little")
+
+    def _items_containing(self, rows: Rows, selectors: bytes, item: Item, wanted: bytes) -> bytearray:
+        members = bytearray(rows.count)
+        contains = item_test(item, wanted, self._rules.flags)
+        try:
+            records = contents.cache_records(self._view, rows, selectors)
+            for place, record in zip(compress(range(rows.count), selectors), records, strict=True):
+                if record is not None:
+                    members[place] = contains(record)
+                else:
+                    with self._candidate(rows.low + place) as candidate:
+                        members[place] = candidate.item_matches(contains)
+        except CyrusError:
+            # there is no cache, and an error of what is left of it was logged
+            pass
+        return members
 
     # what takes a look at the message
 
     def _compile(self, expr: Expr) -> Test:
-        members = self._from_index(expr)
-        if members is not None:
-            selectors = members.to_bytes(self._count, "little")
+        if _cost(expr) <= _CACHE:
+            selectors = self._matches(expr, self._all).to_bytes(self._rows.count, "little")
             return lambda candidate: bool(selectors[candidate.number - 1])
         flags = self._rules.flags
         match expr:
@@ -292,9 +279,6 @@ class _Search:
             case Not(child):
                 inner = self._compile(child)
                 return lambda candidate: not inner(candidate)
-            case Contains(item, text):
-                wanted = _pattern(text, flags)
-                return lambda candidate: candidate.item_contains(item, wanted)
             case Header(name, text):
                 wanted = _pattern(text, flags)
                 return lambda candidate: candidate.header_contains(name, wanted)
@@ -305,19 +289,19 @@ class _Search:
 
 
 def _cost(expr: Expr) -> int:
-    """The order in which to ask: 0 for the index, 1 for the cache, 2 for a header, 3 for the message."""
+    """What answering takes at most."""
     match expr:
         case And(children) | Or(children):
             return max(map(_cost, children))
         case Not(child):
             return _cost(child)
         case Contains():
-            return 1
-        case Header(name):
-            return 1 if min_version(name) <= CACHE_VERSION else 2
+            return _CACHE
+        case Header():
+            return _HEADER
         case Text():
-            return 3
-    return 0
+            return _MESSAGE
+    return _INDEX
 
 
 def _pattern(text: str, flags: int) -> bytes:
