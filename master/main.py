@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import syslog
+import traceback
 
 from libcyrus import options as opt
 from libcyrus.base import privileges, systemlog
@@ -56,6 +57,12 @@ def main() -> int:
         print(f"master: {fatal}", file=sys.stderr)
         waiting[-1].report(fatal.code)
         return fatal.code
+    except Exception:
+        # without us workers end by themselves when they are idle; what went wrong must not be lost
+        for text in traceback.format_exc().splitlines():
+            systemlog.write(syslog.LOG_CRIT, text)
+        waiting[-1].report(os.EX_SOFTWARE)
+        return os.EX_SOFTWARE
 
 
 def _run(line: _CommandLine, waiting: list[Starter]) -> int:

@@ -76,7 +76,11 @@ def open_listeners(table: Table, service: Service, how: How) -> None:
         if place:
             service = _another_address(table, service)
         service.family = family
-        _attach(service, sock)
+        try:
+            _attach(service, sock)
+        except OSError as error:
+            write(syslog.LOG_ERR, f"couldn't create status pipe for {service.label}: {error.strerror}")
+            service.enabled = False
 
 
 def stop_listening(service: Service) -> None:

@@ -69,9 +69,9 @@ def start_worker(service: Service) -> Child | None:
     The first process of a script becomes its pool parent, if it says so later.
     """
     ours = theirs = None
-    if service.pooling is Pooling.UNKNOWN:
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     try:
+        if service.pooling is Pooling.UNKNOWN:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = fork()
     except OSError as error:
         write(

@@ -9,6 +9,7 @@
     limit               its limit of open descriptors
     option              its ``-o`` arguments
     host                who the client is
+    socket              TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL
     exit CODE           end the process
     kill SIGNAL         raise a signal
     bug                 raise an exception
@@ -90,6 +91,13 @@ def answer(lab: Lab, connection: service.Connection, words: list[str]) -> str:
             return " ".join(lab.options)
         case ["host"]:
             return connection.client.host
+        case ["socket"]:
+            asked = [(socket.IPPROTO_TCP, socket.TCP_NODELAY), (socket.SOL_SOCKET, socket.SO_KEEPALIVE)]
+            asked += [
+                (socket.IPPROTO_TCP, name)
+                for name in (socket.TCP_KEEPCNT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)
+            ]
+            return " ".join(str(connection.sock.getsockopt(*option)) for option in asked)
         case ["exit", code]:
             sys.exit(int(code))
         case ["kill", number]:

@@ -65,6 +65,23 @@ def test_a_worker_has_its_surroundings(make: Make) -> None:
     client.quit()
 
 
+def test_a_connection_has_the_options_that_were_asked_for(make: Make) -> None:
+    master = make(
+        services('lab cmd="{lab}" listen="{port}"'),
+        imapd_conf={
+            "tcp_keepalive": "yes", "tcp_keepalive_cnt": "3", "tcp_keepalive_idle": "2m",
+            "tcp_keepalive_intvl": "7",
+        },
+    ).start()  # fmt: skip
+    client, _ = greeted(master)
+    assert client.ask("socket") == "1 1 3 120 7"
+    client.quit()
+    plain = make(services('lab cmd="{lab}" listen="{port}"')).start()
+    client, _ = greeted(plain)
+    assert client.ask("socket").startswith("1 0 ")
+    client.quit()
+
+
 def test_a_unix_socket_is_open_to_all_and_replaces_what_was_there(make: Make) -> None:
     master = make(services('lab cmd="{lab}" listen="{unix}"'))
     Path(master.unix).touch()

@@ -46,12 +46,13 @@ def _serve(worker: Worker[App], channel: socket.socket) -> int:
     poll = select.poll()
     poll.register(channel, select.POLLIN)
     poll.register(noted.wakeup_fd, select.POLLIN)
+    workers: set[int] = set()
     gc.collect()
     gc.freeze()
     try:
         _send(channel, Pool.READY, os.getpid(), 0)
         while not noted.poll():
-            _bury(channel)
+            _bury(channel, workers)
             if not dict(poll.poll()).get(channel.fileno()):
                 _drain(noted)
                 continue
@@ -65,24 +66,27 @@ def _serve(worker: Worker[App], channel: socket.socket) -> int:
             if worker.file_has_changed():
                 break
             for _ in range(count):
-                _fork(worker, channel)
+                pid = _fork(worker, channel)
+                if pid:
+                    workers.add(pid)
     except ShutdownRequested:
         return os.EX_TEMPFAIL
     except (BrokenPipeError, ConnectionResetError):
         return 0
-    _bury(channel)
+    _bury(channel, workers)
     return 0
 
 
-def _fork(worker: Worker[App], channel: socket.socket) -> None:
+def _fork(worker: Worker[App], channel: socket.socket) -> int:
+    """The pid of a new worker; 0, reported, if the system has none left."""
     try:
         pid = signals.fork()
     except OSError as error:
         log.error("can't fork process to run service %s: %s", worker.service.name, error.strerror)
         _send(channel, Pool.FAILED, error.errno or 0, 0)
-        return
+        return 0
     if pid:
-        return
+        return pid
     try:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         worker.service.signals.renew()
@@ -92,11 +96,11 @@ def _fork(worker: Worker[App], channel: socket.socket) -> None:
     except BaseException:
         log.exception("a new worker of %s died", worker.service.name)
         os._exit(os.EX_SOFTWARE)
-    worker.run()
+    return worker.run()
 
 
-def _bury(channel: socket.socket) -> None:
-    """Report every worker that has ended."""
+def _bury(channel: socket.socket, workers: set[int]) -> None:
+    """Report every worker that has ended; whatever else the program started is just collected."""
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -104,7 +108,9 @@ def _bury(channel: socket.socket) -> None:
             return
         if not pid:
             return
-        _send(channel, Pool.DIED, pid, status)
+        if pid in workers:
+            workers.remove(pid)
+            _send(channel, Pool.DIED, pid, status)
 
 
 def _drain(noted: Signals) -> None:
