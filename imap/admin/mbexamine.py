@@ -19,6 +19,7 @@ from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace
 from libcyrus.message.cache import CacheRecord, split
 from libcyrus.records.find import Finder, Viewer
+from libcyrus.text import charset
 
 _OPTIONS = (
     (index_header.POP3_NEW_UIDL, "POP3_NEW_UIDL"),
@@ -60,6 +61,8 @@ def mbexamine(
     """Print what the header, index and cache of mailboxes say."""
     if _number(uid) and _number(seqnum):
         raise tool.usage_error()
+    # root may be allowed to read them where the Cyrus user is not
+    charset.load_codecs()
     wanted = (_number(uid) or _number(seqnum), _number(uid) > 0)
 
     def work(mailbox: Mailbox) -> None:

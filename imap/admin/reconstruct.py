@@ -26,6 +26,7 @@ from libcyrus.mboxops import checks
 from libcyrus.mboxops.checks import Actor
 from libcyrus.mboxops.create import create_one, make_uniqueid
 from libcyrus.records.find import Finder, Viewer
+from libcyrus.text import charset
 
 
 @click.command("reconstruct")
@@ -78,17 +79,17 @@ def reconstruct(
     names: tuple[str, ...],
 ) -> int:
     """Make mailboxes agree with the message files that are there."""
+    if by_userid and by_path or mailboxes_file and (recurse or discover or names):
+        raise tool.usage_error()
+    # root may be allowed to read them where the Cyrus user is not
+    charset.load_codecs()
     for letter, given in (("g", ignored_g), ("k", ignored_k)):
         if given:
             click.echo(f"reconstruct: deprecated option -{letter} ignored", err=True)
     config = tool.begin(config_file, "reconstruct", need_partitions=True)
     if mailboxes_file:
-        if recurse or discover or names:
-            raise tool.usage_error()
         click.echo("reconstructing mailboxes.db currently not supported", err=True)
         return os.EX_USAGE
-    if by_userid and by_path:
-        raise tool.usage_error()
     odd_files = "ignore" if ignore_odd else "remove" if remove_odd else "report"
     options = Options(
         make_changes=not dry_run,
@@ -311,9 +312,9 @@ def _version(text: str | None) -> int:
     return version
 
 
-def _usage(text: str) -> Fatal:
+def _usage(text: str) -> SystemExit:
     click.echo(text, err=True)
-    return Fatal(text, os.EX_USAGE)
+    return SystemExit(os.EX_USAGE)
 
 
 def _fail(name: str, error: CyrusError, version: int) -> None:

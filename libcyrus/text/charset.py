@@ -114,6 +114,13 @@ def lookup(name: bytes) -> Charset | None:
     return None if found is None else Charset(name, *found)
 
 
+def load_codecs() -> None:
+    """Import every codec that mail may call for, for a process that may not be able to later."""
+    marked = [codec for pair in _MARKED.values() for codec in pair]
+    for codec in {*_CODECS.values(), *charset_tables.PYTHON_SINGLE.values(), *marked, "utf-16", "utf-16-be"}:
+        codecs.lookup(codec)
+
+
 def known_name(name: bytes) -> bool:
     """Whether ``lookup`` would find the name."""
     return _lookup(name[: _LONGEST_NAME * 4]) is not None
