@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import quopri
 
 import pytest
@@ -107,3 +108,21 @@ def test_names_and_unknown_encodings() -> None:
 def test_base64url_is_strict() -> None:
     assert transfer.decode(b"-_-_", transfer.BASE64URL) == b"\xfb\xff\xbf"
     assert transfer.decode(b"+/+/", transfer.BASE64URL) is None
+
+
+@pytest.mark.parametrize("encoding", [0, transfer.BASE64, transfer.QUOTED_PRINTABLE, transfer.UNKNOWN])
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ\r\n",
+        b"aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ=\r\n",
+        b"a=C3=A9 b=\r\n",
+        b"=3D trailing  \r\n",
+        b"no line end at all ",
+    ],
+)
+def test_digest_in_pieces_is_that_of_the_whole(piece: bytes, encoding: int) -> None:
+    data = piece * (600_000 // len(piece))
+    decoded = transfer.decode(data, encoding)
+    found = transfer.digest(memoryview(data), encoding)
+    assert found == (None if decoded is None else (hashlib.sha1(decoded).digest(), len(decoded)))

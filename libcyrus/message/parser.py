@@ -7,7 +7,6 @@ at an empty line that is exactly CRLF. Nesting uses a list, not the call stack.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from mmap import mmap
 from typing import Final
@@ -316,10 +315,9 @@ class Parser:
         if not self._want_digest:
             return
         content = self.view[part.content_offset : part.content_offset + part.content_size]
-        decoded = transfer.decode(content, part.transfer_encoding)
-        if decoded is not None:
-            part.content_guid = hashlib.sha1(decoded, usedforsecurity=False).digest()
-            part.decoded_size = len(decoded)
+        found = transfer.digest(content, part.transfer_encoding)
+        if found is not None:
+            part.content_guid, part.decoded_size = found
 
     def _delimiter(self, start: int, end: int) -> tuple[int, int]:
         """The first delimiter line that starts in [start, end): its start and end, or -1 and 0.

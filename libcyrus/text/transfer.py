@@ -8,7 +8,9 @@ are those of the cache's section item.
 from __future__ import annotations
 
 import binascii
+import hashlib
 import re
+from collections.abc import Iterator
 from typing import Final
 
 NONE: Final = 0
@@ -34,7 +36,6 @@ _NAMES: Final = {
 }
 
 _ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_URL_ALPHABET: Final = _ALPHABET[:-2] + b"-_"
 _TO_STANDARD: Final = bytes.maketrans(b"-_+/", b"+/\0\0")
 _NOT_BASE64: Final = bytes(sorted(set(range(256)) - set(_ALPHABET)))
 _NOT_BASE64_OR_PAD: Final = bytes(sorted(set(range(256)) - set(_ALPHABET + b"=")))
@@ -44,9 +45,11 @@ _NOT_URL_OR_SPACE: Final = re.compile(rb"[^A-Za-z0-9\-_=\t\n\r ]")
 _QP_LINE: Final = 999
 _BARE_EQUALS: Final = re.compile(rb"=(?![0-9A-Fa-f]{2}|\n|\Z)")
 
-# What ENCODED lines hold when we write base64 or quoted-printable, their line ends not counted.
+# Data up to this size is decoded at once.
+_PIECE: Final = 1 << 18
+
+# What lines hold when we write base64, their line ends not counted.
 _ENCODED_LINE: Final = 72
-_QP_SAFE: Final = frozenset(range(33, 127)) - {0x3D}
 
 
 def lookup(name: bytes | None) -> int:
@@ -68,6 +71,60 @@ def decode(data: Buffer, encoding: int) -> Buffer | None:
         text = bytes(data)
         return None if _NOT_URL_OR_SPACE.search(text) else decode_base64(text.translate(_TO_STANDARD))
     return None
+
+
+def digest(data: Buffer, encoding: int) -> tuple[bytes, int] | None:
+    """SHA-1 and length of what ``decode`` would give, None where it gives None; large data goes by pieces."""
+    if encoding == NONE or len(data) <= _PIECE or encoding not in (BASE64, QUOTED_PRINTABLE):
+        decoded = decode(data, encoding)
+        if decoded is None:
+            return None
+        return hashlib.sha1(decoded, usedforsecurity=False).digest(), len(decoded)
+    found = hashlib.sha1(usedforsecurity=False)
+    size = 0
+    for decoded in _base64_pieces(data) if encoding == BASE64 else _quoted_pieces(data):
+        found.update(decoded)
+        size += len(decoded)
+    return found.digest(), size
+
+
+def _base64_pieces(data: Buffer) -> Iterator[bytes]:
+    tail = b""
+    for piece in _lines(data):
+        taken = len(tail) * 6 // 8
+        piece = tail + piece
+        try:
+            decoded = binascii.a2b_base64(piece) if b"=" not in piece else None
+        except binascii.Error:
+            decoded = None
+        if decoded is None:
+            decoded = decode_base64(piece)
+            tail = base64_tail(piece)
+        else:
+            tail = b""
+        yield decoded[taken:] if taken else decoded
+
+
+def _quoted_pieces(data: Buffer) -> Iterator[bytes]:
+    held = b""
+    for piece in _lines(data):
+        held += piece
+        if held.endswith(b"\n"):
+            yield decode_quoted_printable(held)
+            held = b""
+    yield decode_quoted_printable(held)
+
+
+def _lines(data: Buffer) -> Iterator[bytes]:
+    """The data in pieces that end with a line, where there are lines."""
+    at = 0
+    while at < len(data):
+        piece = bytes(data[at : at + _PIECE])
+        end = piece.rfind(b"\n") + 1
+        if end and at + len(piece) < len(data):
+            piece = piece[:end]
+        yield piece
+        at += len(piece)
 
 
 def decode_base64(data: Buffer) -> bytes:
