@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from libcyrus.events import watch
-from libcyrus.events.watch import DirectoryWatch, FileWatch, Watch
+from libcyrus.events.watch import DirectoryWatch, FileWatch, Watch, Watcher
 
 
 @pytest.fixture
@@ -23,10 +23,12 @@ def index(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=["file", "directory"])
 def watching(request: pytest.FixtureRequest, index: Path) -> Iterator[Watch]:
-    made = watch.open_watch(str(index)) if request.param == "file" else DirectoryWatch(str(index))
+    watcher = Watcher()
+    made = watcher.watch(str(index)) if request.param == "file" else DirectoryWatch(str(index))
     assert isinstance(made, FileWatch if request.param == "file" else DirectoryWatch)
     yield made
     made.close()
+    watcher.close()
 
 
 def is_readable(watching: Watch, seconds: float) -> bool:
@@ -71,9 +73,27 @@ def test_without_inotify_the_directory_is_watched(index: Path, monkeypatch: pyte
             return (lambda _flags: -1) if name == "inotify_init1" else getattr(libc, name)
 
     monkeypatch.setattr(watch, "_libc", Exhausted())
-    made = watch.open_watch(str(index))
+    made = Watcher().watch(str(index))
     assert isinstance(made, DirectoryWatch)
     made.close()
+
+
+def test_one_watch_hears_nothing_of_the_last_one(index: Path) -> None:
+    other = index.with_name("other")
+    other.write_bytes(b"old")
+    watcher = Watcher()
+    first = watcher.watch(str(other))
+    assert first is not None
+    change_in_another_process(other)
+    first.close()
+    second = watcher.watch(str(index))
+    assert second is not None
+    assert not is_readable(second, 0)
+    change_in_another_process(other)
+    assert not is_readable(second, 0)
+    change_in_another_process(index)
+    assert is_readable(second, 30)
+    watcher.close()
 
 
 def test_a_directory_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from libcyrus import options as opt
 from libcyrus.auth import AuthState
 from libcyrus.base.signals import Signals
 from libcyrus.errors import CyrusError, MailboxNonexistent
+from libcyrus.events.watch import Watcher
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace
 from libcyrus.records.find import ForeignNames
@@ -70,6 +71,10 @@ class Process:
     @cached_property
     def subscriptions(self) -> Subscriptions:
         return Subscriptions(self.config, self.store.userstate)
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        return Watcher()
 
     @cached_property
     def userdeny(self) -> UserDeny:

@@ -6,7 +6,7 @@ and thereby waits for a writer that is not done.
 
 inotify is tried first. A user may hold few of its instances (often 128), so with many idle clients the
 older directory notification takes over, which has no such limit: it signals changes in the directory, and
-a signalfd makes the signal readable. Where the kernel has neither, ``open_watch`` answers None and the
+a signalfd makes the signal readable. Where the kernel has neither, ``Watcher.watch`` answers None and the
 caller polls.
 """
 
@@ -48,47 +48,86 @@ class Watch(Protocol):
     def drain(self) -> None:
         """Take the events that came; to be called before the file is looked at."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Stop watching."""
 
 
-def open_watch(path: str) -> Watch | None:
-    """Watch a file, or None if this system cannot or will not."""
-    fd = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-    if fd >= 0:
-        return FileWatch(fd, path)
-    try:
-        return DirectoryWatch(path)
-    except OSError:
-        return None
+class Watcher:
+    """Gives one watch at a time; for one process, to be made after it was forked.
+
+    inotify takes the kernel many milliseconds to take down, so its instance stays open from the first watch
+    on, and the last watch stays set until another path is to be watched: most clients idle in one mailbox.
+    """
+
+    def __init__(self) -> None:
+        self._instance = -1
+        self._last: FileWatch | None = None
+
+    def watch(self, path: str) -> Watch | None:
+        """Watch a file, or None if this system cannot or will not. The watch before it is no longer good."""
+        if self._instance < 0:
+            self._instance = int(_libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        if self._instance < 0:
+            try:
+                return DirectoryWatch(path)
+            except OSError:
+                return None
+        if self._last is not None and self._last.path == path:
+            self._last.drain()
+            return self._last
+        if self._last is not None:
+            self._last.remove()
+        self._last = FileWatch(self._instance, path)
+        return self._last
+
+    def close(self) -> None:
+        if self._instance >= 0:
+            os.close(self._instance)
+            self._instance = -1
+            self._last = None
 
 
 class FileWatch:
-    """A watch by inotify; owns the instance ``fd``."""
+    """A watch by inotify on an instance that has no other one; ``close`` leaves it set, see Watcher."""
 
-    def __init__(self, fd: int, path: str) -> None:
-        self._fd = fd
-        self._path = os.fsencode(path)
+    def __init__(self, instance: int, path: str) -> None:
+        self.path = path
+        self._fd = instance
+        self._number = -1
         self._add()
 
     def fileno(self) -> int:
         return self._fd
 
     def drain(self) -> None:
-        moved = False
+        moved = self._number < 0
         try:
             while data := os.read(self._fd, 4096):
-                moved = moved or _has_moved(data)
+                moved = moved or _has_moved(data, self._number)
         except BlockingIOError:
             pass
         if moved:
             # the path may lead to another inode now
+            self.remove()
             self._add()
 
     def close(self) -> None:
-        os.close(self._fd)
+        pass
+
+    def remove(self) -> None:
+        """Take the watch off, and its events with it."""
+        if self._number >= 0:
+            # fails where the inode is gone, and the watch with it
+            _libc.inotify_rm_watch(self._fd, self._number)
+            self._number = -1
+        try:
+            while os.read(self._fd, 4096):
+                pass
+        except BlockingIOError:
+            pass
 
     def _add(self) -> None:
-        _libc.inotify_add_watch(self._fd, self._path, _INTEREST)
+        self._number = int(_libc.inotify_add_watch(self._fd, os.fsencode(self.path), _INTEREST))
 
 
 class DirectoryWatch:
@@ -134,12 +173,12 @@ class DirectoryWatch:
         os.close(self._fd)
 
 
-def _has_moved(data: bytes) -> bool:
-    """Whether the inode under watch may no longer be the path's."""
+def _has_moved(data: bytes, watch: int) -> bool:
+    """Whether these events say that the watched inode moved, went, or lost a name."""
     position = 0
     while position + _EVENT.size <= len(data):
-        _, mask, _, length = _EVENT.unpack_from(data, position)
-        if mask & (_IN_ATTRIB | _IN_DELETE_SELF | _IN_MOVE_SELF | _IN_IGNORED):
+        number, mask, _, length = _EVENT.unpack_from(data, position)
+        if number == watch and mask & (_IN_ATTRIB | _IN_DELETE_SELF | _IN_MOVE_SELF | _IN_IGNORED):
             return True
         position += _EVENT.size + length
     return False

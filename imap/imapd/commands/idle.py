@@ -11,7 +11,7 @@ import time
 
 from imap.imapd.response import Bad, Ok, Outcome, Silent
 from imap.imapd.session import Session
-from libcyrus.events.watch import Watch, open_watch
+from libcyrus.events.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,9 @@ def available(session: Session) -> bool:
 
 def run(session: Session, _args: None) -> Outcome:
     session.out.continuation(b"idling")
-    session.register("Idle")
-    watch = open_watch(session.index.watch_path) if session.index is not None else None
+    watch = None
+    if session.index is not None:
+        watch = session.process.watcher.watch(session.index.watch_path)
     try:
         interrupted = _wait(session, watch)
     finally:
@@ -34,7 +35,6 @@ def run(session: Session, _args: None) -> Outcome:
         return Silent()
     parser = session.parser
     parser.next_line()
-    session.register()
     session.tell(expunges=True)
     if parser.word().lower() == b"done" and parser.at_eol():
         return Ok()
