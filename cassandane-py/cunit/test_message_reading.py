@@ -232,11 +232,15 @@ def test_options_bound_the_work() -> None:
     header = b"X-Mailer: 1\r\nX-Mailer: 2\r\nX-Mailer: 3\r\nSubject: x\r\n\r\n"
     cut = message.parse(header, ParseOptions(max_header_lines=1))
     assert (cut.cached_headers, cut.subject) == (b"X-Mailer: 1\r\nX-Mailer: 2\r\n", None)
-    assert message.parse(header, ParseOptions(max_header_lines=0)).subject == b"x"
+    assert cut.notices("7.") == ["ERROR: message (7.) has more than 1 header lines not caching any more"]
+    whole = message.parse(header, ParseOptions(max_header_lines=0))
+    assert (whole.subject, whole.notices("7.")) == (b"x", [])
     mixed = b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"--b\r\n\r\nx\r\n" * 50
     assert len(message.parse(mixed, ParseOptions(part_limit=10)).body.parts) == 9
     assert len(message.parse(mixed).body.parts) == 50
-    assert message.parse(mixed, ParseOptions(boundary_limit=1)).body.parts == []
+    shallow = message.parse(mixed, ParseOptions(boundary_limit=1))
+    assert shallow.body.parts == []
+    assert shallow.notices("7.") == ["ERROR: mime boundary limit 1 exceeded, not parsing anymore (7.)"]
 
 
 def test_boundaries_may_be_read_strictly() -> None:

@@ -106,7 +106,10 @@ class Stage:
         """The parsed message; only after ``finish``."""
         if not self._finished:
             raise InternalError
-        return message.parse(self.data(), self._store.parse_options)
+        parsed = message.parse(self.data(), self._store.parse_options)
+        for notice in parsed.notices(self.path):
+            log.error(notice)
+        return parsed
 
     @cached_property
     def cache_record(self) -> bytes:

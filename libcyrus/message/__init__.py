@@ -41,7 +41,7 @@ def parse(data: Source, options: ParseOptions = DEFAULT) -> Message:
     parser = Parser(data, options)
     guid = hashlib.sha1(parser.view, usedforsecurity=False).digest()
     body = parser.run()
-    return Message(body, parser.size, guid, parser.cached_headers, options)
+    return Message(body, guid, parser, options)
 
 
 def structure(data: Source, options: ParseOptions = DEFAULT) -> BodyPart:
@@ -52,14 +52,14 @@ def structure(data: Source, options: ParseOptions = DEFAULT) -> BodyPart:
 class Message:
     """What parsing found. ``size`` and the sizes in ``body`` are in bytes, ``guid`` is 20 bytes of SHA-1."""
 
-    def __init__(
-        self, body: BodyPart, size: int, guid: bytes, cached_headers: bytes, options: ParseOptions = DEFAULT
-    ) -> None:
+    def __init__(self, body: BodyPart, guid: bytes, parser: Parser, options: ParseOptions) -> None:
         self.body = body
-        self.size = size
+        self.size = parser.size
         self.guid = guid
-        self.cached_headers = cached_headers
-        self._utf8 = options.utf8_headers
+        self.cached_headers = parser.cached_headers
+        self._long_headers = parser.long_headers
+        self._deep_multiparts = parser.deep_multiparts
+        self._options = options
 
     @property
     def header_size(self) -> int:
@@ -114,6 +114,17 @@ class Message:
         """The X-DeliveredInternalDate field's value, which overrides the dates of Received fields."""
         return self.body.string("x-deliveredinternaldate")
 
+    def notices(self, filename: str) -> list[str]:
+        """What an administrator should find in the log, as errors, about limits this message ran into."""
+        options = self._options
+        lines = (
+            f"ERROR: message ({filename}) has more than {options.max_header_lines} header lines "
+            "not caching any more"
+        )
+        limit = options.boundary_limit
+        depth = f"ERROR: mime boundary limit {limit} exceeded, not parsing anymore ({filename})"
+        return [lines] * self._long_headers + [depth] * self._deep_multiparts
+
     def addresses(self, name: str) -> list[Address]:
         """The addresses of bcc, cc, from, reply-to, sender or to."""
         return self.body.addresses(name)
@@ -122,6 +133,7 @@ class Message:
         """The ten items of the cache record."""
         top = self.body
         short, full = write.body(top)
+        utf8 = self._options.utf8_headers
         subject = self.subject
         return CacheRecord(
             envelope=write.envelope(top),
@@ -129,11 +141,11 @@ class Message:
             body=short,
             section=section.pack(top),
             headers=self.cached_headers,
-            from_=write.search_addresses(top.addresses("from"), utf8=self._utf8),
-            to=write.search_addresses(top.addresses("to"), utf8=self._utf8),
-            cc=write.search_addresses(top.addresses("cc"), utf8=self._utf8),
-            bcc=write.search_addresses(top.addresses("bcc"), utf8=self._utf8),
-            subject=write.nstring(None if subject is None else parse_mimeheader(subject, utf8=self._utf8)),
+            from_=write.search_addresses(top.addresses("from"), utf8=utf8),
+            to=write.search_addresses(top.addresses("to"), utf8=utf8),
+            cc=write.search_addresses(top.addresses("cc"), utf8=utf8),
+            bcc=write.search_addresses(top.addresses("bcc"), utf8=utf8),
+            subject=write.nstring(None if subject is None else parse_mimeheader(subject, utf8=utf8)),
         )
 
     def cache_record(self) -> bytes:

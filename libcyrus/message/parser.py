@@ -62,6 +62,10 @@ class Parser:
         self.size = len(self.data)
         self.view = memoryview(self.data)
         self.cached_headers = b""
+        self.long_headers = 0
+        """Entities whose later header lines were not looked at."""
+        self.deep_multiparts = 0
+        """Multiparts that were not read because too many were open."""
         self._options = options
         self._want_digest = digest
         self._offset = 0
@@ -178,6 +182,7 @@ class Parser:
             lines += inner.header_lines + inner.content_lines + inner.boundary_lines
         part.content_size = size
         part.content_lines = lines
+        self.deep_multiparts += depth == self._options.boundary_limit
         part.boundary_size += epilogue.boundary_size
         part.boundary_lines += epilogue.boundary_lines
 
@@ -258,6 +263,8 @@ class Parser:
         at = 0
         for number, line in enumerate(text.split(b"\n")):
             if number > limit > 0:
+                # the empty piece after the last line end is no line
+                self.long_headers += number < lines or bool(line)
                 break
             colon = line.find(b":")
             if colon >= 0:
