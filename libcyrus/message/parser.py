@@ -196,7 +196,7 @@ class Parser:
         part.header_size = len(text)
         part.header_lines = lines
         if text:
-            self._scan(part, text, lines, top=top)
+            self._scan(part, text, top=top)
         values = part.values
         at = values.get("content-type")
         found = None if at is None else fields.parse_type(text, at)
@@ -254,7 +254,7 @@ class Parser:
         nul = text.find(b"\0")
         return (text if nul < 0 else text[:nul]), False
 
-    def _scan(self, part: BodyPart, text: bytes, lines: int, *, top: bool) -> None:
+    def _scan(self, part: BodyPart, text: bytes, *, top: bool) -> None:
         """Note where the values of the interesting fields start, and keep what the cache keeps."""
         limit = self._options.max_header_lines
         values = part.values
@@ -263,8 +263,7 @@ class Parser:
         at = 0
         for number, line in enumerate(text.split(b"\n")):
             if number > limit > 0:
-                # the empty piece after the last line end is no line
-                self.long_headers += number < lines or bool(line)
+                self.long_headers += 1
                 break
             colon = line.find(b":")
             if colon >= 0:
