@@ -13,7 +13,9 @@ the place of its first space: used, LF, limit.
 
 Locking: a writer holds an exclusive lock on each root's own file until the
 commit, which replaces the file. Readers outside a transaction lock nothing.
-A transaction of several roots commits them one after the other.
+A transaction of several roots commits them one after the other. Storing a root
+that the same transaction saw missing raises ``Again`` if another process has
+made it since.
 
 Durability: content is synced before the rename. The directory is synced when
 the root is new or removed; the replacement of an existing root's name may be
@@ -32,7 +34,7 @@ from typing import Self
 
 from libcyrus.base import files, lock, xlog
 from libcyrus.base.dirhash import hash_letter
-from libcyrus.errors import AlreadyExists, DatabaseCorrupt, InternalError, IoError, NotFound
+from libcyrus.errors import Again, AlreadyExists, DatabaseCorrupt, InternalError, IoError, NotFound
 
 from .failure import failed, reported
 from .order import byte_order, mailbox_order
@@ -211,6 +213,10 @@ class _Root:
     fresh: bool
     value: bytes | None
     changed: bool = False
+    missed: bool = False
+    """The caller was told that there is none, and no lock keeps others from making it."""
+    damage: DatabaseCorrupt | None = None
+    """The file cannot be read. It can be overwritten or removed."""
 
 
 class QuotaLegacyTransaction:
@@ -224,7 +230,13 @@ class QuotaLegacyTransaction:
 
     def fetch(self, key: bytes) -> bytes | None:
         path = self._database.file_of(key)
-        return self._database.read(path) if self._shared else self._enter(path).value
+        if self._shared:
+            return self._database.read(path)
+        root = self._enter(path)
+        root.missed = root.fd < 0
+        if root.damage is not None and not root.changed:
+            raise root.damage
+        return root.value
 
     def fetchnext(self, key: bytes) -> tuple[bytes, bytes] | None:
         return self._database._next(key, self.fetch)
@@ -290,9 +302,12 @@ class QuotaLegacyTransaction:
         if root.value is not None and not overwrite:
             raise AlreadyExists()
         if root.fd < 0:
+            missed = root.missed
             with reported(log, path):
                 self._roots[path] = root = _locked(path, create=True)
-        if root.value != data:
+            if missed and not root.fresh:
+                raise Again()
+        if root.value != data or root.damage is not None:
             root.value, root.changed = data, True
 
     def _enter(self, path: str) -> _Root:
@@ -323,9 +338,14 @@ def _locked(path: str, *, create: bool) -> _Root:
                 continue
             fresh = True
         try:
-            lock.reopen_exclusive(fd, path)
-            content = os.pread(fd, os.fstat(fd).st_size, 0)
-            value = unpack(content) if content or not create else None
+            status, changed = lock.reopen_exclusive(fd, path)
+            content = os.pread(fd, status.st_size, 0)
+            root = _Root(fd, fresh=fresh and not changed and not content, value=None)
+            if not root.fresh:
+                try:
+                    root.value = unpack(content)
+                except DatabaseCorrupt as error:
+                    root.value, root.damage = content, error
         except lock.ReopenError as error:
             os.close(fd)
             if isinstance(error.__cause__, FileNotFoundError):
@@ -334,7 +354,7 @@ def _locked(path: str, *, create: bool) -> _Root:
         except BaseException:
             lock.release_and_close(fd)
             raise
-        return _Root(fd, fresh=fresh, value=value)
+        return root
 
 
 def _put(path: str, root: _Root) -> None:
