@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import os
 import re
+import shutil
 import socket
+import ssl
 from collections.abc import Iterator
 
 import pytest
 
 from cassandane.clients import ImapClient, LmtpClient
-from cassandane.instance import Instance, give_away, wait_for
+from cassandane.instance import Instance, give_away, make_directory, wait_for
 from cassandane.messages import message
+from imap.admin.private_instance import make_certificate
 
 
 def server_with(**options: str) -> Iterator[Instance]:
@@ -84,6 +87,28 @@ def test_a_handshake_that_fails_ends_the_connection_and_nothing_else(tls_server:
         assert lmtp.at_end() or b"250" not in lmtp.socket.recv(4096)
     with tls_server.lmtp() as lmtp:
         assert lmtp.deliver(message("after"), "cassandane")[0].startswith("250")
+
+
+def test_a_client_certificate_is_as_good_as_a_login() -> None:
+    """Any certificate that ``tls_client_ca_file`` vouches for; others are refused by the handshake."""
+    folder = make_directory()
+    (folder / "unknown").mkdir()
+    known, unknown = make_certificate(folder), make_certificate(folder / "unknown")
+    for server in server_with(tls="yes", tls_client_ca_file=known["tls_server_cert"]):
+        for certificate, welcome in ((known, True), (unknown, False)):
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            context.load_cert_chain(certificate["tls_server_cert"], certificate["tls_server_key"])
+            with server.lmtp(service="lmtpauth") as lmtp:
+                assert lmtp.command("STARTTLS").startswith("220")
+                try:
+                    lmtp.socket = context.wrap_socket(lmtp.socket)
+                    reply = lmtp.command("MAIL FROM:<>")
+                except (OSError, EOFError):
+                    reply = "refused"
+            assert reply == ("250 2.1.0 ok" if welcome else "refused")
+    shutil.rmtree(folder)
 
 
 def test_a_recipient_each_gets_a_reply_also_when_the_message_is_too_large() -> None:

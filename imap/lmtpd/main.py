@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 
 from imap.lmtpd import loop
@@ -19,6 +20,8 @@ from libcyrus.server.login import LoginPolicy
 from libcyrus.server.program import ServiceProgram
 from libcyrus.server.session_id import SessionId
 from libcyrus.server.telemetry import open_log
+
+log = logging.getLogger(__name__)
 
 # what a trusted local socket is worth, in bits
 LOCAL_STRENGTH = 2
@@ -75,6 +78,7 @@ def _session(
         session.sasl.bits = LOCAL_STRENGTH
         session.sasl.external = POSTMAN
         start_telemetry(POSTMAN)
+    log.debug("connection from %s%s", client.host, " preauth'd as postman" if session.preauthorized else "")
     return session
 
 
