@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 import click
 
@@ -29,6 +30,7 @@ from libcyrus.options.declare import Option
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.records.mboxlist import Mboxlist
+from libcyrus.records.upgrade import upgrade
 
 log = logging.getLogger(__name__)
 
@@ -94,9 +96,9 @@ def recover(config: Config, *, cleanup: bool) -> None:
     for known in DATABASES:
         convert(known.file(config), config[known.backend])
     if cleanup:
+        upgrade(config, partial(id_from_header, config))
         mailboxes = Mboxlist(config)
         try:
-            refuse_old_list(mailboxes)
             with mailstore(config) as store:
                 for entry in mailboxes.all(intermediates=True):
                     if entry.mbtype & mbtypes.RESERVE:
@@ -139,11 +141,15 @@ def convert(path: str, backend: str) -> None:
         log.error("%s: %s", path, error)
 
 
-def refuse_old_list(mailboxes: Mboxlist) -> None:
-    """A list from before 3.6 has keys that are plain names; only the original converts it."""
-    for key, _data in mailboxes.db.foreach():
-        if key[:1] not in (b"N", b"I", b"A", b"$"):
-            raise Fatal("mailboxes.db is of a version before 3.6: not supported", os.EX_CONFIG)
+def id_from_header(config: Config, entry: MboxEntry) -> str | None:
+    """The unique id of a mailbox whose record, of an old version, has none; None if it has no header."""
+    with mailstore(config) as store:
+        try:
+            with store.open(entry, write=False) as mailbox:
+                return mailbox.header.uniqueid or None
+        except CyrusError as error:
+            log.warning("cannot open mailbox '%s' for its unique id: %s", entry.name, error)
+            return None
 
 
 def remove_reserved(store: MailStore, entry: MboxEntry) -> None:
