@@ -71,6 +71,27 @@ def test_tls_then_login_then_mail(tls_server: Instance) -> None:
     assert any("login: localhost [127.0.0.1] admin PLAIN+TLS" in line for line in tls_server.log_lines())
 
 
+def test_a_tls_session_resumes_in_another_worker(tls_server: Instance) -> None:
+    """Tickets are sealed with keys made before the workers were forked; no session database is needed."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+
+    def secured(session: ssl.SSLSession | None) -> tuple[LmtpClient, ssl.SSLSocket]:
+        client = tls_server.lmtp(service="lmtpauth")
+        assert client.command("STARTTLS").startswith("220")
+        client.socket = tls = context.wrap_socket(client.socket, session=session)
+        # tickets come with the first data after the handshake
+        assert client.command("NOOP").startswith("250")
+        return client, tls
+
+    first, first_tls = secured(None)
+    second, second_tls = secured(first_tls.session)
+    assert (first_tls.session_reused, second_tls.session_reused) == (False, True)
+    first.close()
+    second.close()
+
+
 def test_commands_smuggled_before_tls_are_dropped(tls_server: Instance) -> None:
     """RFC 3207 section 4.2."""
     with tls_server.lmtp(service="lmtpauth") as lmtp:
