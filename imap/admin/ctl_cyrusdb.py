@@ -96,6 +96,7 @@ def recover(config: Config, *, cleanup: bool) -> None:
     for known in DATABASES:
         convert(known.file(config), config[known.backend])
     if cleanup:
+        Mboxlist(config).close()  # says what is wrong with a damaged one
         upgrade(config, partial(id_from_header, config))
         mailboxes = Mboxlist(config)
         try:

@@ -130,12 +130,14 @@ class Mboxlist:
             raise MailboxNonexistent
         return unpack(self.rules.from_db(dbname).internal, data, self.rules)
 
-    def _fetch_id(self, records: Database | Transaction, uniqueid: str | None) -> MboxEntry:
+    def _fetch_id(
+        self, records: Database | Transaction, uniqueid: str | None, *, reserved: bool = False
+    ) -> MboxEntry:
         data = records.fetch(b"I" + _bytes(uniqueid)) if uniqueid else None
         if data is None or not uniqueid:
             raise MailboxNonexistent
         entry = unpack(None, data, self.rules)
-        if entry.mbtype & mbtypes.RESERVE:
+        if entry.mbtype & mbtypes.RESERVE and not reserved:
             raise MailboxReserved
         return replace(entry, uniqueid=uniqueid)
 
@@ -338,7 +340,7 @@ class Change:
 
     def _known_id(self, uniqueid: str) -> MboxEntry | None:
         try:
-            return self._mailboxes._fetch_id(self._txn, uniqueid)
+            return self._mailboxes._fetch_id(self._txn, uniqueid, reserved=True)
         except MailboxNonexistent:
             return None
 
