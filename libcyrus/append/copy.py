@@ -112,8 +112,8 @@ def _copy_annotations(source: Mailbox, uid: int, mailbox: Mailbox, new_uid: int,
     """Shared annotations and those of the copying user go along."""
     for annotation in source.annotations.of(uid):
         if not annotation.userid:
-            mailbox.annotate(new_uid, annotation, "")
+            mailbox.changes.annotate(new_uid, annotation, "")
         elif annotation.userid == source.annotation_user(userid):
-            mailbox.annotate(new_uid, annotation, mailbox.annotation_user(userid))
+            mailbox.changes.annotate(new_uid, annotation, mailbox.annotation_user(userid))
 
 

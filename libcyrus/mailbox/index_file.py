@@ -125,8 +125,8 @@ class IndexFile:
         offset = (recno - 1) * self._record_size
         return int.from_bytes(self.region()[offset : offset + 4], "big")
 
-    def write(self, header: IndexHeader, changes: dict[int, IndexRecord]) -> None:
-        """Bring records and header to disk; an error leaves the file as long as it was."""
+    def write(self, header: IndexHeader, changes: dict[int, bytes]) -> None:
+        """Bring packed records, by number, and header to disk; an error leaves the file as long as it was."""
         version = header.minor_version
         old_size = os.fstat(self._fd).st_size
         try:
@@ -134,8 +134,7 @@ class IndexFile:
                 old = self.raw[: index_header.header_size(version)]
                 files.pwrite_all(self._fd, index_header.mark_changing(old), 0)
             for first, run in _runs(changes):
-                packed = b"".join(index_record.pack(record, version) for record in run)
-                files.pwrite_all(self._fd, packed, self._start + (first - 1) * self._record_size)
+                files.pwrite_all(self._fd, b"".join(run), self._start + (first - 1) * self._record_size)
             raw = index_header.pack(header)
             files.pwrite_all(self._fd, raw, 0)
         except OSError:
@@ -150,10 +149,10 @@ class IndexFile:
         self.identity = (status.st_dev, status.st_ino)
 
 
-def _runs(changes: dict[int, IndexRecord]) -> Iterator[tuple[int, list[IndexRecord]]]:
+def _runs(changes: dict[int, bytes]) -> Iterator[tuple[int, list[bytes]]]:
     """Changed records in file order, neighbours together, with the first one's number."""
     first = 0
-    run: list[IndexRecord] = []
+    run: list[bytes] = []
     for recno in sorted(changes):
         if run and recno != first + len(run):
             yield first, run

@@ -252,14 +252,14 @@ class _Reconstruction:
                 record = mailbox.record(recno)
             except CyrusError as error:
                 log.error("%s failed to read at record %d (%s), wiping", self._name, recno, error)
-                mailbox.wipe(recno)
+                mailbox.changes.wipe(recno)
                 continue
             if record.uid <= last_uid:
                 if record.uid:
                     log.error(
                         "%s out of order uid %d at record %d, wiping", self._name, record.uid, recno
                     )
-                mailbox.wipe(recno)
+                mailbox.changes.wipe(recno)
                 continue
             last_uid = record.uid
             self._drop_annotations_before(annotated, record.uid)
@@ -334,7 +334,7 @@ class _Reconstruction:
             return
         if repack or not record.cache_offset or record.cache_crc != old.cache_crc:
             before = record.cache_offset
-            mailbox.replace_cache(record, bytes(cache))
+            mailbox.changes.replace_cache(record, bytes(cache))
             line = (
                 f"{self._name} rewrote cache for {record.uid} (offset {before} to {record.cache_offset}, "
                 f"crc {old.cache_crc} to {record.cache_crc}/{record.cache_crc})"
@@ -451,7 +451,7 @@ class _Reconstruction:
     def _recalculate(self) -> None:
         mailbox = self._mailbox
         old = replace(mailbox.i)
-        mailbox.recalculate()
+        mailbox.changes.recalculate()
         self._report_counters(old, mailbox.i)
         if not mailbox.i.uidvalidity:
             if self._options.make_changes:

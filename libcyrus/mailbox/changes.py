@@ -1,0 +1,326 @@
+"""What changes in a mailbox between two commits, and how it gets to disk.
+
+Changes are collected in memory. ``commit`` brings them to disk in this order,
+and a power cut between any two steps loses or half-shows nothing acknowledged:
+
+1. message files and a new ``cyrus.header`` are already written and synced (by the stage, by
+   ``commit`` itself); one sync of the directory makes all their names lasting;
+2. ``cyrus.cache``, appended: nobody reads what no index record points at;
+3. ``cyrus.index``, see ``index_file``;
+4. quota, so a crash can only leave a quota too low, which ``quota -f`` corrects.
+
+Without message or header files step 1 is left out; without cache records step 2.
+An error on the way undoes everything: files unlinked by the appender, cache and index cut
+back to their old size, memory read again from disk.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from libcyrus.base import files, xlog
+from libcyrus.errors import InternalError, InvalidIdentifier, MailboxLocked, UserFlagsExhausted
+from libcyrus.mailbox import audit, counting, flagchange, header, index_header, index_record
+from libcyrus.mailbox.failure import storage_error
+from libcyrus.mailbox.flagchange import FlagChange
+from libcyrus.mailbox.index_record import EXPUNGED, MAX_USER_FLAGS, NULL_GUID, UNLINKED, IndexRecord
+from libcyrus.records.annotate import Annotation
+
+if TYPE_CHECKING:
+    from libcyrus.mailbox.mailbox import Mailbox
+
+log = logging.getLogger(__name__)
+
+_FEW_FLAGS = 100
+
+Usage = tuple[int, int, int, int]
+
+
+@dataclass(slots=True)
+class _Pending:
+    """What the next commit writes. ``before`` are the old flags of changed records, -1 for new ones.
+
+    A record is in ``records`` or, as it is to be written, in ``packed``.
+    """
+
+    records: dict[int, IndexRecord] = field(default_factory=dict)
+    packed: dict[int, bytes] = field(default_factory=dict)
+    before: dict[int, int] = field(default_factory=dict)
+    directories: set[str] = field(default_factory=set)
+    index: bool = False
+    header: bool = False
+    modseq: bool = False
+    usage: Usage | None = None
+
+    def __bool__(self) -> bool:
+        return self.index or self.header or bool(self.directories)
+
+    def put(self, record: IndexRecord, old_flags: int) -> None:
+        self.packed.pop(record.recno, None)
+        self.records[record.recno] = record.copy()
+        self.before.setdefault(record.recno, old_flags)
+
+
+class Changes:
+    """The uncommitted changes of one open mailbox. Making any needs its exclusive index lock.
+
+    ``last_updated`` is the time that all records changed by one commit get. ``committed`` says that something
+    was written since it was last reset.
+    """
+
+    __slots__ = ("_mailbox", "_pending", "committed", "last_updated")
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+        self._pending = _Pending()
+        self.last_updated = 0
+        self.committed = False
+
+    @property
+    def records(self) -> dict[int, IndexRecord]:
+        """New and changed records by their number, but for those in ``packed``."""
+        return self._pending.records
+
+    @property
+    def packed(self) -> dict[int, bytes]:
+        """The bytes of records by their number, where only flags changed."""
+        return self._pending.packed
+
+    # saying what changed
+
+    def dirty(self) -> None:
+        self._need_exclusive()
+        self._pending.index = True
+
+    def header_dirty(self) -> None:
+        self._need_exclusive()
+        self._pending.header = True
+        self._mailbox.forget_flag_crcs()
+
+    def quota_dirty(self) -> None:
+        if self._pending.usage is None:
+            self._pending.usage = self._mailbox.usage()
+
+    def names_changed(self, directory: str) -> None:
+        """Say that a name was made in this directory: the next commit syncs it."""
+        self._pending.directories.add(directory)
+
+    def bump_modseq(self) -> int:
+        self.dirty()
+        if not self._pending.modseq:
+            self._pending.modseq = True
+            self.last_updated = int(time.time())
+        i = self._mailbox.i
+        if not self._mailbox.silent:
+            i.highestmodseq += 1
+        return i.highestmodseq
+
+    def begin(self) -> None:
+        """Everything of a new mailbox is to be written, and counted for the quota."""
+        self._pending = _Pending(index=True, header=True, usage=(0, 0, 0, 0))
+
+    # flags
+
+    def create_flag(self, name: str, *, reserve: bool) -> int:
+        mailbox = self._mailbox
+        known = mailbox.header.flag_number(name)
+        if known is not None:
+            return known
+        free = mailbox.header.free_flag()
+        full = free >= MAX_USER_FLAGS
+        if not full and reserve and free >= _FEW_FLAGS:
+            full = name.lower() not in mailbox.store.initial_flags
+        if full:
+            mailbox.complain("IOERROR: out of flags", flag=name)
+            raise UserFlagsExhausted
+        self._need_exclusive()
+        if not header.is_atom(name):
+            raise InvalidIdentifier
+        mailbox.header.put_flag(free, name)
+        self.header_dirty()
+        return free
+
+    def remove_flag(self, number: int) -> None:
+        """Free the number of a user flag that no record has any more."""
+        self._need_exclusive()
+        flags = self._mailbox.header.flags
+        if number < len(flags) and flags[number] is not None:
+            flags[number] = None
+            self.header_dirty()
+
+    # records
+
+    def rewrite(self, record: IndexRecord, *, silent: bool) -> None:
+        self._need_exclusive()
+        mailbox, i = self._mailbox, self._mailbox.i
+        old = mailbox.record(record.recno)
+        if record.uid != old.uid or record.guid != old.guid or (old.expunged and not record.expunged):
+            raise InternalError
+        if record.expunged and mailbox.store.expunge_at_once:
+            record.internal_flags |= UNLINKED | index_record.NEEDS_CLEANUP
+        if silent:
+            self.dirty()
+        else:
+            record.modseq = self.bump_modseq()
+            record.last_updated = self.last_updated
+        if record.unlinked:
+            if mailbox.store.repack_at_once:
+                i.options |= index_header.NEEDS_REPACK
+            i.options |= index_header.NEEDS_UNLINK
+        elif not record.cache_offset:
+            mailbox.rebuild_cache(record)
+        self.quota_dirty()
+        counting.replace(i, old, record, mailbox.flag_crcs)
+        if record.expunged:
+            if not old.expunged:
+                counting.uncount_annotations(i, record.uid, mailbox.annotations)
+            counting.note_expunged(i, record)
+        self._pending.put(record, old.system_flags | old.internal_flags)
+
+    def rewrite_flags(self, changes: Iterable[FlagChange]) -> None:
+        self._need_exclusive()
+        mailbox, pending = self._mailbox, self._pending
+        if mailbox.store.auditlog or mailbox.silent or pending.records or pending.packed:
+            left = list(changes)
+        else:
+            # every record takes a modseq of its own, the first of them this one
+            first = self.bump_modseq()
+            mailbox.i.highestmodseq = first - 1
+            pending.packed, left = flagchange.pack(
+                mailbox.i, mailbox.region, changes, mailbox.flag_crcs, self.last_updated
+            )
+            mailbox.i.highestmodseq = max(mailbox.i.highestmodseq, first)
+        for recno, flags, user in left:
+            record = mailbox.record(recno)
+            record.system_flags, record.internal_flags = flags & 0xFFFF, flags & 0xFFFF0000
+            record.user_flags = flagchange.user_number(user)
+            self.rewrite(record, silent=False)
+
+    def append(self, record: IndexRecord, cache: bytes | memoryview | None) -> None:
+        self._need_exclusive()
+        mailbox, i = self._mailbox, self._mailbox.i
+        if record.uid <= i.last_uid or not record.size or record.guid == NULL_GUID:
+            raise InternalError
+        index_record.complete_dates(record, int(time.time()))
+        if mailbox.silent and record.modseq:
+            self.dirty()
+        else:
+            record.modseq = self.bump_modseq()
+            if not record.createdmodseq or record.createdmodseq > record.modseq:
+                record.createdmodseq = record.modseq
+            record.last_updated = self.last_updated
+            record.savedate = record.savedate or record.last_updated
+        if cache is not None:
+            self.append_cache(record, cache)
+        self.quota_dirty()
+        counting.replace(i, None, record, mailbox.flag_crcs)
+        i.last_uid = record.uid
+        i.num_records += 1
+        record.recno = i.num_records
+        if record.expunged:
+            counting.note_expunged(i, record)
+        self._pending.put(record, -1)
+
+    def append_cache(self, record: IndexRecord, data: bytes | memoryview) -> None:
+        """Write a cache record, and its offset into ``record``. Raises NoSpace, IoError."""
+        mailbox = self._mailbox
+        try:
+            mailbox.cache_files.append(record, data, mailbox.i.generation_no)
+        except OSError as error:
+            xlog.ioerror(log, "failed to append to cache", error, mailbox=mailbox.name, uid=record.uid)
+            raise storage_error(error) from error
+
+    def replace_cache(self, record: IndexRecord, data: bytes) -> None:
+        """Write a new cache record for a message; ``rewrite`` must follow. Raises NoSpace, IoError."""
+        self._need_exclusive()
+        record.cache_offset = 0
+        self.append_cache(record, data)
+        self._mailbox.i.options |= index_header.NEEDS_REPACK
+
+    def wipe(self, recno: int) -> None:
+        """Make a record that cannot be used invisible until the next repack drops it; see ``recalculate``."""
+        self.dirty()
+        self._mailbox.i.options |= index_header.NEEDS_REPACK
+        flags = EXPUNGED | UNLINKED
+        self._pending.put(IndexRecord(recno=recno, internal_flags=flags), flags)
+
+    def annotate(self, uid: int, annotation: Annotation, userid: str) -> None:
+        """Give a new message an annotation, and count it. ``userid`` is as in the key."""
+        self.quota_dirty()
+        self.dirty()
+        mailbox, i = self._mailbox, self._mailbox.i
+        new = replace(annotation, userid=userid, modseq=i.highestmodseq)
+        mailbox.annotations.write(uid, new)
+        i.sync_crc_annot ^= mailbox.annotations.crc(uid, new, i.minor_version)
+        i.quota_annot_used += len(new.value)
+
+    def recalculate(self) -> None:
+        """Count everything in ``Mailbox.i`` anew: flags, sizes, annotations, CRCs."""
+        self.quota_dirty()
+        self.dirty()
+        self._mailbox.count_all()
+
+    # commit and abort
+
+    def commit(self) -> None:
+        pending, mailbox = self._pending, self._mailbox
+        if not pending:
+            return
+        self._need_exclusive()
+        try:
+            if pending.header:
+                self._write_header()
+            while pending.directories:
+                files.fsync_dir(pending.directories.pop())
+            mailbox.cache_files.sync()
+            if pending.index:
+                version = mailbox.i.minor_version
+                for recno, record in pending.records.items():
+                    pending.packed[recno] = index_record.pack(record, version)
+                mailbox.index_file.write(mailbox.i, pending.packed)
+        except OSError as error:
+            xlog.ioerror(log, "committing mailbox failed", error, mailbox=mailbox.name)
+            mailbox.abort()
+            raise storage_error(error) from error
+        self._pending = _Pending()
+        self.committed = self.committed or pending.index
+        self._count_quota(pending.usage)
+        mailbox.annotations.commit()
+        if mailbox.store.auditlog and pending.index:
+            audit.changes(mailbox, pending.records, pending.before)
+            if pending.modseq:
+                audit.modseq(mailbox)
+
+    def abort(self) -> bool:
+        """Forget everything; True if the header files were to be changed, and must be read again."""
+        pending, self._pending = self._pending, _Pending()
+        self._mailbox.cache_files.undo()
+        return pending.index or pending.header
+
+    def _write_header(self) -> None:
+        mailbox = self._mailbox
+        data = header.pack(mailbox.header)
+        path = mailbox.paths.header
+        files.replace(path, data)
+        # that synced the directory, so the names of new message files are lasting too
+        self._pending.directories.discard(os.path.dirname(path))
+        self._pending.index = True
+        mailbox.i.header_file_crc = header.crc(data)
+        mailbox.header_written(mailbox.i.header_file_crc)
+
+    def _count_quota(self, before: Usage | None) -> None:
+        mailbox = self._mailbox
+        if before is None or mailbox.quotaroot is None:
+            return
+        differences = [now - was for now, was in zip(mailbox.usage(), before, strict=True)]
+        if any(differences):
+            mailbox.store.use_quota(mailbox.quotaroot, differences, mailbox)
+
+    def _need_exclusive(self) -> None:
+        if not self._mailbox.writable:
+            raise MailboxLocked
