@@ -101,6 +101,30 @@ def test_idle_survives_the_deletion_of_the_mailbox(instance: Instance, imap: Ima
     imap.ok("SELECT INBOX")
 
 
+def test_deleting_a_user_ends_the_user_s_sessions(instance: Instance, imap: ImapClient) -> None:
+    instance.create_user("other")
+    with instance.imap("admin") as admin, instance.imap("other") as other:
+        admin.ok("SETACL user/cassandane admin x")
+        admin.ok("DELETE user/cassandane")
+        with pytest.raises(EOFError):
+            while True:
+                imap.line()
+        other.ok("NOOP")
+
+
+@pytest.mark.imapd_conf(delete_mode="immediate")
+def test_deleting_a_mailbox_at_once_ends_sessions_in_it(instance: Instance, imap: ImapClient) -> None:
+    imap.ok("CREATE gone")
+    with instance.imap("cassandane") as other, instance.imap("cassandane") as elsewhere:
+        other.ok("SELECT gone")
+        elsewhere.ok("SELECT INBOX")
+        imap.ok("DELETE gone")
+        with pytest.raises(EOFError):
+            while True:
+                other.line()
+        elsewhere.ok("NOOP")
+
+
 @pytest.mark.imapd_conf(imapidlepoll="0")
 def test_idle_can_be_switched_off(imap: ImapClient) -> None:
     assert "IDLE" not in imap.ok("CAPABILITY").untagged[0].split()

@@ -88,6 +88,10 @@ class Process:
     def register(self, host: str, userid: str, mailbox: str, command: str) -> None:
         self._service.proc.register(self._service.name, host, userid, mailbox, command)
 
+    def end_others(self, *, user: str | None = None, mailbox: str | None = None) -> None:
+        """End sessions of a user who is no more, or in a mailbox that is no more."""
+        self._service.proc.end_others(user=user, mailbox=mailbox)
+
     def unregister(self) -> None:
         self._service.proc.cleanup()
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -88,6 +90,14 @@ class ProcFile:
             os.unlink(self._path)
         except OSError:
             pass
+
+    def end_others(self, *, user: str | None = None, mailbox: str | None = None) -> None:
+        """Ask other processes to finish (SIGTERM): those that serve ``user``, or have ``mailbox`` selected."""
+        for entry in foreach(self._directory):
+            concerned = (user and entry.user == user) or (mailbox and entry.mailbox == mailbox)
+            if concerned and entry.pid != os.getpid():
+                with suppress(OSError):
+                    os.kill(entry.pid, signal.SIGTERM)
 
     def _replace(self, text: str) -> None:
         self._close()
