@@ -43,8 +43,8 @@ class ProcEntry:
 class ProcFile:
     """This process's own file; created by the first ``register`` after the process began.
 
-    It is replaced as a whole, so that no reader sees half of it, unless the new line only goes on where the old
-    one ended or is as long: then one write into the open file does.
+    It is replaced as a whole, so that no reader sees half of it, unless the new line is at least as long as
+    the old one: then one write into the open file does.
     """
 
     def __init__(self, directory: str) -> None:
@@ -53,9 +53,7 @@ class ProcFile:
         self._path = ""
         self._fd = -1
 
-    def register(
-        self, service: str, host: str, user: str = "", mailbox: str = "", command: str = ""
-    ) -> None:
+    def register(self, service: str, host: str, user: str = "", mailbox: str = "", command: str = "") -> None:
         """Say what this process does. Costs nothing when that is what the file says already.
 
         Raises Fatal when the file cannot be written.
@@ -92,7 +90,7 @@ class ProcFile:
             pass
 
     def end_others(self, *, user: str | None = None, mailbox: str | None = None) -> None:
-        """Ask other processes to finish (SIGTERM): those that serve ``user``, or have ``mailbox`` selected."""
+        """Have other processes finish (SIGTERM): those that serve ``user``, or have ``mailbox`` selected."""
         for entry in foreach(self._directory):
             concerned = (user and entry.user == user) or (mailbox and entry.mailbox == mailbox)
             if concerned and entry.pid != os.getpid():
