@@ -127,6 +127,8 @@ class Listing:
                     self._attributes |= HASNOCHILDREN
                 self._flush()
                 continue
+            if found.name.deleted and not admin:
+                continue
             self.calls += 1
             if self._is_below(found.extname) or (not found.exact and found.extname == self._name):
                 self._attributes |= HASCHILDREN

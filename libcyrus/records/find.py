@@ -194,13 +194,15 @@ class Finder:
         if not self._viewer.namespace.alt:
             yield from self._range(Category.OWNER, below)
             return
-        yield from self._range(Category.INBOXSUB, f"{below}INBOX{HIERARCHY_SEPARATOR}")
-        yield None
-        # the same records in two portions; they are read once
+        # the same records in four portions; they are read once
         records = list(self._db.foreach(self._to_key(below)))
+        place = self._to_key(below + "INBOX")
+        under = place + HIERARCHY_SEPARATOR.encode()
+        yield from self._matches(Category.INBOXSUB, [one for one in records if one[0].startswith(under)])
+        yield None
         yield from self._matches(Category.OWNER, records)
         yield None
-        yield from self._one(Category.ALTINBOX, below + "INBOX")
+        yield from self._matches(Category.ALTINBOX, [one for one in records if one[0] == place])
         yield from self._matches(Category.ALTPREFIX, records)
 
     def _other_users(self, domain: str, beyond: str) -> Iterator[Found]:

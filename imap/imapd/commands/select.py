@@ -45,17 +45,20 @@ def _refuse_modifiers(parser: Parser) -> None:
 
 def run(session: Session, mailbox: str, *, examine: bool) -> Ok:
     settings = session.settings
-    if session.index is not None:
+    last = session.index
+    if settings.autoexpunge:
         session.leave_mailbox()
+    if last is not None:
         session.out.ok("Ok", code="CLOSED")
     name = session.internal_name(mailbox)
+    view = None
     try:
         view = _open(session, name, readonly=examine or settings.readonly)
-    except CyrusError:
+    finally:
+        # only now, so that the files of a mailbox that is selected again stay open
+        session.leave_mailbox()
+        session.index = view
         session.register()
-        raise
-    session.index = view
-    session.register()
     if view.rights & acl.EXPUNGE:
         _warn_about_quota(session, view.quotaroot)
     _describe(session, view)
