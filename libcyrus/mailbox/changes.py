@@ -188,18 +188,38 @@ class Changes:
         if mailbox.store.auditlog or mailbox.silent or pending.records or pending.packed:
             left = list(changes)
         else:
-            # every record takes a modseq of its own, the first of them this one
-            first = self.bump_modseq()
-            mailbox.i.highestmodseq = first - 1
-            pending.packed, left = flagchange.pack(
-                mailbox.i, mailbox.region, changes, mailbox.flag_crcs, self.last_updated
-            )
-            mailbox.i.highestmodseq = max(mailbox.i.highestmodseq, first)
+            left = self._pack_flags(changes)
         for recno, flags, user in left:
             record = mailbox.record(recno)
             record.system_flags, record.internal_flags = flags & 0xFFFF, flags & 0xFFFF0000
             record.user_flags = flagchange.user_number(user)
             self.rewrite(record, silent=False)
+
+    def _pack_flags(self, changes: Iterable[FlagChange]) -> list[FlagChange]:
+        """Make the changes that can be made to packed records, and return the others."""
+        mailbox, store, i = self._mailbox, self._mailbox.store, self._mailbox.i
+        self.quota_dirty()
+        # every record takes a modseq of its own, the first of them this one
+        first = self.bump_modseq()
+        i.highestmodseq = first - 1
+        packed = flagchange.pack(
+            i,
+            mailbox.region,
+            changes,
+            mailbox.flag_crcs,
+            last_updated=self.last_updated,
+            expunged_flags=UNLINKED | index_record.NEEDS_CLEANUP if store.expunge_at_once else 0,
+        )
+        i.highestmodseq = max(i.highestmodseq, first)
+        self._pending.packed = packed.records
+        if packed.expunged:
+            counting.uncount_many_annotations(i, packed.expunged, mailbox.annotations)
+            if not i.first_expunged or i.first_expunged > self.last_updated:
+                i.first_expunged = self.last_updated
+            if store.expunge_at_once:
+                i.options |= index_header.NEEDS_UNLINK
+                i.options |= index_header.NEEDS_REPACK if store.repack_at_once else 0
+        return packed.left
 
     def append(self, record: IndexRecord, cache: bytes | memoryview | None) -> None:
         self._need_exclusive()

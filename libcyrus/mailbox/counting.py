@@ -30,6 +30,17 @@ def uncount_annotations(header: IndexHeader, uid: int, annotations: MessageAnnot
     header.quota_annot_used = max(0, header.quota_annot_used - size)
 
 
+def uncount_many_annotations(
+    header: IndexHeader, uids: Iterable[int], annotations: MessageAnnotations
+) -> None:
+    """The same for many messages, for which all annotations are read once."""
+    by_uid = annotations.crcs_and_sizes(header.minor_version)
+    for uid in uids if by_uid else ():
+        crc, size = by_uid.get(uid, (0, 0))
+        header.sync_crc_annot ^= crc
+        header.quota_annot_used = max(0, header.quota_annot_used - size)
+
+
 def note_expunged(header: IndexHeader, record: IndexRecord) -> None:
     """Keep the time of the oldest expunge."""
     first = header.first_expunged

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final
 from zlib import crc32
 
+from libcyrus.mailbox import index_record, synccrc
 from libcyrus.mailbox.index_header import IndexHeader
 from libcyrus.mailbox.index_record import ANSWERED, DELETED, EXPUNGED, FLAGGED, SEEN, SYSTEM_FLAGS
 from libcyrus.mailbox.synccrc import FlagCrcs
@@ -21,20 +23,33 @@ _MODSEQ: Final = Struct(">Q").pack
 _CRC: Final = Struct(">I").pack
 
 
+@dataclass(slots=True)
+class Packed:
+    """The new records by number, the uids of those that were expunged, and the changes that were not made.
+
+    Those are of damaged records, of expunged ones and of such without a cache record.
+    """
+
+    records: dict[int, bytes] = field(default_factory=dict)
+    expunged: list[int] = field(default_factory=list)
+    left: list[FlagChange] = field(default_factory=list)
+
+
 def pack(
     header: IndexHeader,
     region: memoryview,
     changes: Iterable[FlagChange],
     crcs: FlagCrcs,
+    *,
     last_updated: int,
-) -> tuple[dict[int, bytes], list[FlagChange]]:
-    """The new records by number, and those changes that are not as simple: expunges, and of damaged records.
+    expunged_flags: int,
+) -> Packed:
+    """Make new records of the old ones in ``region``; the header's counters, CRCs and highest modseq follow.
 
-    ``region`` holds the old records. The header's counters, its sync CRC and its highest modseq follow.
+    What is expunged gets ``expunged_flags`` too. Its annotations still count when this returns.
     """
-    size = header.record_size
-    packed: dict[int, bytes] = {}
-    odd: list[FlagChange] = []
+    size, version = header.record_size, header.minor_version
+    result = Packed()
     known: dict[tuple[int, bytes], int] = {}
     modseq = header.highestmodseq
     sync_crc = header.sync_crc
@@ -44,11 +59,33 @@ def pack(
         end = recno * size
         record = bytes(region[end - size : end])
         uid, internaldate, cache, old_updated, old_flags, old_user, guid, old_modseq = _FIELDS(record)
-        crc = int.from_bytes(record[-4:], "big")
-        if (old_flags | flags) & EXPUNGED or not cache or crc32(record[:-4]) != crc:
-            odd.append(change)
+        if old_flags & EXPUNGED or not cache or crc32(record[:-4]) != int.from_bytes(record[-4:], "big"):
+            result.left.append(change)
             continue
         modseq += 1
+        old_key = (old_flags & SYSTEM_FLAGS, old_user)
+        old_crc = known.get(old_key)
+        if old_crc is None:
+            old_crc = known[old_key] = _crc(crcs, *old_key)
+        tail = b") %d %b" % (internaldate, guid.hex().encode())
+        sync_crc ^= crc32(b"%d %d %d (%d%b" % (uid, old_modseq, old_updated, old_crc, tail))
+        if flags & EXPUNGED:
+            flags |= expunged_flags
+            result.expunged.append(uid)
+            old = index_record.unpack(record, version=version, check=False)
+            header.uncount(old)
+            header.sync_crc_annot ^= synccrc.virtual(old, version)
+        else:
+            new_key = (flags & SYSTEM_FLAGS, user)
+            new_crc = known.get(new_key)
+            if new_crc is None:
+                new_crc = known[new_key] = _crc(crcs, *new_key)
+            sync_crc ^= crc32(b"%d %d %d (%d%b" % (uid, modseq, last_updated, new_crc, tail))
+            if old_flags ^ flags:
+                answered += (flags & ANSWERED) - (old_flags & ANSWERED)
+                flagged += (flags & FLAGGED) - (old_flags & FLAGGED)
+                deleted += (flags & DELETED) - (old_flags & DELETED)
+                unseen += (old_flags & SEEN) - (flags & SEEN)
         body = b"%b%b%b%b%b" % (
             record[:28],
             _FLAGS(last_updated, flags, user),
@@ -56,30 +93,14 @@ def pack(
             _MODSEQ(modseq),
             record[88:-4],
         )
-        packed[recno] = body + _CRC(crc32(body))
-        old_key = (old_flags & SYSTEM_FLAGS, old_user)
-        new_key = (flags & SYSTEM_FLAGS, user)
-        old_crc = known.get(old_key)
-        if old_crc is None:
-            old_crc = known[old_key] = _crc(crcs, *old_key)
-        new_crc = known.get(new_key)
-        if new_crc is None:
-            new_crc = known[new_key] = _crc(crcs, *new_key)
-        tail = b") %d %b" % (internaldate, guid.hex().encode())
-        sync_crc ^= crc32(b"%d %d %d (%d%b" % (uid, old_modseq, old_updated, old_crc, tail))
-        sync_crc ^= crc32(b"%d %d %d (%d%b" % (uid, modseq, last_updated, new_crc, tail))
-        if old_flags ^ flags:
-            answered += (flags & ANSWERED) - (old_flags & ANSWERED)
-            flagged += (flags & FLAGGED) - (old_flags & FLAGGED)
-            deleted += (flags & DELETED) - (old_flags & DELETED)
-            unseen += (old_flags & SEEN) - (flags & SEEN)
+        result.records[recno] = body + _CRC(crc32(body))
     header.highestmodseq = modseq
     header.sync_crc = sync_crc
     header.answered = max(0, header.answered + answered // ANSWERED)
     header.flagged = max(0, header.flagged + flagged // FLAGGED)
     header.deleted = max(0, header.deleted + deleted // DELETED)
     header.unseen = max(0, header.unseen + unseen // SEEN)
-    return packed, odd
+    return result
 
 
 def user_bytes(user_flags: int) -> bytes:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from zlib import crc32
@@ -142,8 +143,8 @@ class _Reconstruction:
         mailbox = self._mailbox
         self._check_acl()
         self._check_flag_names()
-        found = self._find_files()
-        annotated = dict(sorted(self._annotated().items()))
+        found = deque(self._find_files())
+        annotated = deque(sorted(self._annotated().items()))
         last_uid = self._check_records(found, annotated)
         if mailbox.i.last_uid < last_uid:
             log.error(
@@ -156,9 +157,8 @@ class _Reconstruction:
         self._discovered += [file for file in found if file.uid <= last_uid]
         for file in found:
             if file.uid > last_uid:
-                self._drop_annotations_before(annotated, file.uid)
-                self._append(file, snoozed=annotated.pop(file.uid, False))
-        self._stale_annotations += annotated
+                self._append(file, snoozed=self._snoozed(annotated, file.uid))
+        self._stale_annotations += [uid for uid, _ in annotated]
         for file in self._discovered:
             self._append(file, snoozed=False)
         self._remove_stale_annotations()
@@ -226,13 +226,11 @@ class _Reconstruction:
             found[uid] = found.get(uid, False) or snoozed
         return found
 
-    def _drop_annotations_before(self, annotated: dict[int, bool], uid: int) -> None:
-        while annotated:
-            first = next(iter(annotated))
-            if first >= uid:
-                return
-            del annotated[first]
-            self._stale_annotations.append(first)
+    def _snoozed(self, annotated: deque[tuple[int, bool]], uid: int) -> bool:
+        """Whether this message is snoozed; uids before it that have annotations are no messages."""
+        while annotated and annotated[0][0] < uid:
+            self._stale_annotations.append(annotated.popleft()[0])
+        return bool(annotated) and annotated[0][0] == uid and annotated.popleft()[1]
 
     def _remove_stale_annotations(self) -> None:
         for uid in self._stale_annotations:
@@ -243,7 +241,7 @@ class _Reconstruction:
 
     # records
 
-    def _check_records(self, found: list[_File], annotated: dict[int, bool]) -> int:
+    def _check_records(self, found: deque[_File], annotated: deque[tuple[int, bool]]) -> int:
         """Compare every record with its file; takes what belongs to records out of ``found``."""
         mailbox = self._mailbox
         last_uid = 0
@@ -262,20 +260,19 @@ class _Reconstruction:
                 mailbox.changes.wipe(recno)
                 continue
             last_uid = record.uid
-            self._drop_annotations_before(annotated, record.uid)
-            snoozed = annotated.pop(record.uid, False)
+            snoozed = self._snoozed(annotated, record.uid)
             while found and found[0].uid < record.uid:
-                self._discovered.append(found.pop(0))
+                self._discovered.append(found.popleft())
             have_file = self._match_file(record, found)
             self._compare(record, have_file=have_file, snoozed=snoozed)
             self._remove_virtual_annotations(record.uid)
         return last_uid
 
-    def _match_file(self, record: IndexRecord, found: list[_File]) -> bool:
+    def _match_file(self, record: IndexRecord, found: deque[_File]) -> bool:
         mailbox = self._mailbox
         have_file = False
         while found and found[0].uid == record.uid:
-            file = found.pop(0)
+            file = found.popleft()
             if have_file:
                 path = mailbox.paths.message(record.uid, archived=True)
                 self._say(f"Removing duplicate archive file {path}")

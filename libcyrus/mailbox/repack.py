@@ -32,6 +32,7 @@ from libcyrus.records.annotate import Annotation
 log = logging.getLogger(__name__)
 
 _FLUSH = 1 << 20
+_BATCH = 8192
 
 
 def repack(mailbox: Mailbox, version: int | None = None) -> None:
@@ -48,34 +49,180 @@ def repack(mailbox: Mailbox, version: int | None = None) -> None:
     if not index_header.OLDEST_VERSION <= version <= index_header.MINOR_VERSION:
         raise MailboxBadFormat(f"Index version {version} is not supported")
     log.info("Repacking mailbox %s version %d", mailbox.name, version)
-    writers: dict[bool, _CacheWriter] = {}
-    new_index = mailbox.paths.index + ".NEW"
+    work = _Repack(mailbox, version)
     try:
-        header = _new_header(mailbox, version)
-        records = _copy_records(mailbox, header, writers)
-        if version != mailbox.i.minor_version:
-            for record in records:
-                _convert(mailbox, record, version)
-            mailbox.annotations.commit()
-        _recount(mailbox, header, records)
-        _write_index(new_index, header, records)
-        for writer in writers.values():
-            writer.finish()
-        _rename(mailbox, new_index, writers)
+        work.run()
     except OSError as error:
-        _discard(new_index, writers)
+        work.discard()
         mailbox.abort()
         xlog.ioerror(log, "repacking mailbox failed", error, mailbox=mailbox.name)
         raise storage_error(error) from error
     except CyrusError:
-        _discard(new_index, writers)
+        work.discard()
         mailbox.abort()
         raise
-    for record in records if version != mailbox.i.minor_version else ():
-        for word in mailbox.annotations.virtual(record.uid, version):
-            mailbox.annotations.forget(record.uid, ANNOTATION_PREFIX + word)
-    mailbox.annotations.commit()
+    work.rename_caches()
+    work.remove_moved_annotations()
     mailbox.reopen_replaced()
+
+
+class _Repack:
+    """One repack. ``run`` writes the new files and puts the index in its place."""
+
+    def __init__(self, mailbox: Mailbox, version: int) -> None:
+        self._mailbox = mailbox
+        self._converting = version != mailbox.i.minor_version
+        self._header = _new_header(mailbox, version)
+        self._index: _IndexWriter | None = None
+        self._caches: dict[str, _CacheWriter] = {}
+        self._living: list[int] = []
+
+    def run(self) -> None:
+        mailbox, header = self._mailbox, self._header
+        self._index = index = _IndexWriter(mailbox.paths.index + ".NEW", header)
+        sync_crc = 0
+        if self._converting:
+            self._begin_count()
+        for record in mailbox.records():
+            if not self._keep(record):
+                continue
+            record.cache_offset = self._cache(archived=record.archived).add(mailbox.cache(record))
+            if self._converting:
+                self._convert(record)
+            sync_crc ^= synccrc.basic(record, mailbox.flag_crcs)
+            index.add(record)
+        if self._converting:
+            header.sync_crc = sync_crc
+            self._count_annotations()
+        elif sync_crc != header.sync_crc:
+            xlog.xsyslog(
+                log, logging.ERROR, "IOERROR: CRC mismatch on repack commit", None,
+                mailbox=mailbox.name, oldbasic=header.sync_crc, newbasic=sync_crc,
+            )  # fmt: skip
+            raise MailboxChecksum
+        index.finish()
+        for writer in self._caches.values():
+            writer.finish()
+        os.rename(index.path, mailbox.paths.index)
+
+    def rename_caches(self) -> None:
+        """Put the caches in their places; should that fail, they are found where they are."""
+        paths = self._mailbox.paths
+        try:
+            for path, writer in self._caches.items():
+                os.rename(writer.new_path, path)
+            for path in {paths.cache, paths.meta("archivecache")} - self._caches.keys():
+                if files.remove(path):
+                    log.log(xlog.NOTICE, "Removed unused cache file %s", path)
+            for directory in {os.path.dirname(path) for path in (paths.index, *self._caches)}:
+                files.fsync_dir(directory)
+        except OSError as error:
+            xlog.ioerror(log, "renaming cache file failed", error, mailbox=self._mailbox.name)
+
+    def remove_moved_annotations(self) -> None:
+        """What the index has from now on is no annotation any more."""
+        annotations, version = self._mailbox.annotations, self._header.minor_version
+        for uid in self._living if self._converting else ():
+            for word in annotations.virtual(uid, version):
+                annotations.forget(uid, ANNOTATION_PREFIX + word)
+        annotations.commit()
+
+    def discard(self) -> None:
+        if self._index is not None:
+            self._index.discard()
+        for writer in self._caches.values():
+            writer.discard()
+
+    def _keep(self, record: IndexRecord) -> bool:
+        """Remove what is due of a message's files; False for a record that is dropped."""
+        header = self._header
+        if record.internal_flags & (NEEDS_CLEANUP | UNLINKED):
+            remove.record_files(self._mailbox, record)
+            record.internal_flags &= ~NEEDS_CLEANUP
+        if record.unlinked and record.modseq > header.deletedmodseq:
+            header.deletedmodseq = record.modseq
+            header.changes_epoch = record.last_updated
+        return not record.unlinked
+
+    def _cache(self, *, archived: bool) -> _CacheWriter:
+        paths = self._mailbox.paths
+        path = paths.meta("archivecache") if archived else paths.cache
+        writer = self._caches.get(path)
+        if writer is None:
+            writer = self._caches[path] = _CacheWriter(path, self._header.generation_no)
+        return writer
+
+    # converting: what an index of another version counts differs
+
+    def _begin_count(self) -> None:
+        header = self._header
+        header.answered = header.flagged = header.deleted = header.unseen = header.exists = 0
+        header.quota_mailbox_used = 0
+        header.sync_crc_annot = index_header.SYNC_CRC_ANNOT_START
+
+    def _convert(self, record: IndexRecord) -> None:
+        """Move what only one of the two versions keeps in the index from or to an annotation; count."""
+        mailbox, header = self._mailbox, self._header
+        old, version = mailbox.i.minor_version, header.minor_version
+        for word, since, value in (
+            ("thrid", 13, f"{record.cid:x}" if record.cid else ""),
+            ("savedate", 15, f"{record.savedate}" if record.savedate else ""),
+            ("createdmodseq", 16, f"{record.createdmodseq}" if record.createdmodseq else ""),
+        ):
+            if version < since <= old and value:
+                entry = Annotation(
+                    str(record.uid), ANNOTATION_PREFIX + word, "", value.encode(), mailbox.i.highestmodseq
+                )
+                mailbox.annotations.write(record.uid, entry)
+            elif old < since <= version:
+                _take_annotation(mailbox, record, word)
+        header.count(record)
+        header.sync_crc_annot ^= synccrc.virtual(record, version)
+        if not record.expunged:
+            self._living.append(record.uid)
+
+    def _count_annotations(self) -> None:
+        mailbox, header = self._mailbox, self._header
+        mailbox.annotations.commit()
+        found = mailbox.annotations.crcs_and_sizes(header.minor_version, virtual=False)
+        header.quota_annot_used = mailbox.store.annotation_size(mailbox.uniqueid)
+        for uid in self._living:
+            crc, size = found.get(uid, (0, 0))
+            header.sync_crc_annot ^= crc
+            header.quota_annot_used += size
+
+
+class _IndexWriter:
+    """A new index file: records as they come, the header last."""
+
+    def __init__(self, path: str, header: IndexHeader) -> None:
+        self.path = path
+        self._header = header
+        self._fd = files.open_making_dirs(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._parts = [bytes(header.start_offset)]
+
+    def add(self, record: IndexRecord) -> None:
+        self._parts.append(index_record.pack(record, self._header.minor_version))
+        self._header.num_records += 1
+        if len(self._parts) > _BATCH:
+            self._flush()
+
+    def finish(self) -> None:
+        self._flush()
+        files.pwrite_all(self._fd, index_header.pack(self._header), 0)
+        os.fsync(self._fd)
+        os.close(self._fd)
+        self._fd = -1
+
+    def discard(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        files.remove(self.path)
+
+    def _flush(self) -> None:
+        files.write_all(self._fd, b"".join(self._parts))
+        self._parts.clear()
 
 
 class _CacheWriter:
@@ -129,51 +276,6 @@ def _new_header(mailbox: Mailbox, version: int) -> IndexHeader:
     )
 
 
-def _copy_records(
-    mailbox: Mailbox, header: IndexHeader, writers: dict[bool, _CacheWriter]
-) -> list[IndexRecord]:
-    records = []
-    for record in mailbox.records():
-        if record.internal_flags & (NEEDS_CLEANUP | UNLINKED):
-            remove.record_files(mailbox, record)
-            record.internal_flags &= ~NEEDS_CLEANUP
-        if record.unlinked:
-            if record.modseq > header.deletedmodseq:
-                header.deletedmodseq = record.modseq
-                header.changes_epoch = record.last_updated
-            continue
-        data = mailbox.cache(record)
-        writer = writers.get(record.archived)
-        if writer is None:
-            path = mailbox.paths.meta("archivecache") if record.archived else mailbox.paths.cache
-            if any(other.path == path for other in writers.values()):
-                writer = next(other for other in writers.values() if other.path == path)
-            else:
-                writer = _CacheWriter(path, header.generation_no)
-            writers[record.archived] = writer
-        record.cache_offset = writer.add(data)
-        records.append(record)
-    header.num_records = len(records)
-    return records
-
-
-def _convert(mailbox: Mailbox, record: IndexRecord, version: int) -> None:
-    """Move what only one of the two versions keeps in the index from or to an annotation."""
-    old = mailbox.i.minor_version
-    for word, since, value in (
-        ("thrid", 13, f"{record.cid:x}" if record.cid else ""),
-        ("savedate", 15, f"{record.savedate}" if record.savedate else ""),
-        ("createdmodseq", 16, f"{record.createdmodseq}" if record.createdmodseq else ""),
-    ):
-        if version < since <= old and value:
-            entry = Annotation(
-                str(record.uid), ANNOTATION_PREFIX + word, "", value.encode(), mailbox.i.highestmodseq
-            )
-            mailbox.annotations.write(record.uid, entry)
-        elif old < since <= version:
-            _take_annotation(mailbox, record, word)
-
-
 def _take_annotation(mailbox: Mailbox, record: IndexRecord, word: str) -> None:
     for annotation in mailbox.annotations.of(record.uid):
         if annotation.userid or annotation.entry != ANNOTATION_PREFIX + word:
@@ -183,68 +285,3 @@ def _take_annotation(mailbox: Mailbox, record: IndexRecord, word: str) -> None:
         except ValueError:
             continue
         setattr(record, "cid" if word == "thrid" else word, number & 0xFFFFFFFFFFFFFFFF)
-
-
-def _recount(mailbox: Mailbox, header: IndexHeader, records: list[IndexRecord]) -> None:
-    """A converted index counts anew; otherwise the records must add up to what the header says."""
-    flag_crcs = mailbox.flag_crcs
-    basic = 0
-    for record in records:
-        basic ^= synccrc.basic(record, flag_crcs)
-    if header.minor_version == mailbox.i.minor_version:
-        if basic != header.sync_crc:
-            xlog.xsyslog(
-                log, logging.ERROR, "IOERROR: CRC mismatch on repack commit", None,
-                mailbox=mailbox.name, oldbasic=header.sync_crc, newbasic=basic,
-            )  # fmt: skip
-            raise MailboxChecksum
-        return
-    version = header.minor_version
-    header.answered = header.flagged = header.deleted = header.unseen = header.exists = 0
-    header.quota_mailbox_used = 0
-    header.sync_crc = basic
-    header.sync_crc_annot = index_header.SYNC_CRC_ANNOT_START
-    header.quota_annot_used = mailbox.store.annotation_size(mailbox.uniqueid)
-    annotations = mailbox.annotations.crcs_and_sizes(version, virtual=False)
-    for record in records:
-        header.count(record)
-        if not record.expunged:
-            crc, size = annotations.get(record.uid, (0, 0))
-            header.sync_crc_annot ^= synccrc.virtual(record, version) ^ crc
-            header.quota_annot_used += size
-
-
-def _write_index(path: str, header: IndexHeader, records: list[IndexRecord]) -> None:
-    version = header.minor_version
-    fd = files.open_making_dirs(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        head = index_header.pack(header)
-        files.write_all(fd, head.ljust(header.start_offset, b"\0"))
-        for start in range(0, len(records), 8192):
-            run = records[start : start + 8192]
-            files.write_all(fd, b"".join(index_record.pack(record, version) for record in run))
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _rename(mailbox: Mailbox, new_index: str, writers: dict[bool, _CacheWriter]) -> None:
-    os.rename(new_index, mailbox.paths.index)
-    directories = {os.path.dirname(mailbox.paths.index)}
-    renamed = set()
-    for writer in writers.values():
-        if writer.path not in renamed:
-            os.rename(writer.new_path, writer.path)
-            renamed.add(writer.path)
-            directories.add(os.path.dirname(writer.path))
-    for path in {mailbox.paths.cache, mailbox.paths.meta("archivecache")} - renamed:
-        if files.remove(path):
-            log.log(xlog.NOTICE, "Removed unused cache file %s", path)
-    for directory in directories:
-        files.fsync_dir(directory)
-
-
-def _discard(new_index: str, writers: dict[bool, _CacheWriter]) -> None:
-    files.remove(new_index)
-    for writer in writers.values():
-        writer.discard()
