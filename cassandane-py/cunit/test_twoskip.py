@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import signal
 from collections.abc import Callable, Iterator
 from itertools import combinations
 from pathlib import Path
@@ -484,3 +486,80 @@ def test_a_walk_goes_on_while_others_repack_and_change(tmp_path: Path) -> None:
     assert seen == [b"%04d" % number for number in range(3000)]
     one.close()
     two.close()
+
+
+def test_lookups_stay_right_while_two_handles_change_the_file(tmp_path: Path) -> None:
+    """A handle remembers records; any commit, its own or not, makes it forget."""
+    path = tmp_path / "db"
+    one = cyrusdb.open_db("twoskip", path, create=True, sync=Sync.NONE)
+    two = cyrusdb.open_db("twoskip", path, sync=Sync.NONE)
+    chance = random.Random(7)
+    model = {b"%05d" % number: b"%d" % number for number in range(0, 4000, 2)}
+    _change(one, list(model.items()))
+    for step in range(400):
+        for _ in range(5):
+            key = b"%05d" % chance.randrange(4000)
+            assert one.fetch(key) == two.fetch(key) == model.get(key)
+        writer = chance.choice([one, two])
+        for key in (b"%05d" % chance.randrange(4000), chance.choice(list(model))):
+            if chance.random() < 0.5:
+                writer.delete(key)
+                model.pop(key, None)
+            else:
+                model[key] = b"step %d" % step
+                writer.store(key, model[key])
+            assert one.fetch(key) == two.fetch(key) == model.get(key)
+        if step % 100 == 50:
+            writer.repack()
+    assert dict(one.foreach()) == model
+    two.consistent()
+    one.close()
+    two.close()
+
+
+def _count_up(path: Path, acknowledged: int) -> None:
+    """Commit 1, 2, 3... under several keys at once; tell of each."""
+    database = cyrusdb.open_db("twoskip", path, create=True)
+    number = int(database.fetch(b"key0") or b"0")
+    while True:
+        number += 1
+        with database.transaction() as changes:
+            for key in range(5):
+                changes.store(b"key%d" % key, b"%d" % number)
+            changes.store(b"once%d" % number, b"x" * (number % 300))
+            changes.delete(b"once%d" % (number - 3))
+        if number % 7 == 0:
+            database.repack()
+        os.write(acknowledged, number.to_bytes(4))
+
+
+def test_killed_writers_lose_nothing_and_break_nothing(tmp_path: Path) -> None:
+    """A reader meanwhile never sees half of a commit."""
+    path = tmp_path / "db"
+    reading = cyrusdb.open_db("twoskip", path, create=True)
+    chance = random.Random(3)
+    for _ in range(15):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reader)
+            try:
+                _count_up(path, writer)
+            finally:
+                os._exit(1)
+        os.close(writer)
+        for _ in range(chance.randrange(1, 25)):
+            last = int.from_bytes(os.read(reader, 4))
+            with reading.transaction(shared=True) as view:
+                values = {data for _, data in view.foreach(b"key")}
+            assert len(values) == 1
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        while rest := os.read(reader, 4):
+            last = int.from_bytes(rest)
+        os.close(reader)
+        with cyrusdb.open_db("twoskip", path) as database:
+            database.consistent()
+            found = {data for _, data in database.foreach(b"key")}
+        assert found in ({b"%d" % last}, {b"%d" % (last + 1)})
+    reading.close()

@@ -9,7 +9,6 @@ from typing import Self
 
 from libcyrus.errors import CyrusError, DatabaseCorrupt, InternalError
 
-from . import search
 from .describe import describe
 from .file import Sync, TwoskipFile, log
 from .recovery import recover
@@ -57,7 +56,7 @@ class TwoskipDatabase:
             return self._transaction.fetch(key)
         file = self._lock_shared()
         try:
-            return search.fetch(file.map, file.size, file.rank, not file.mboxsort, key)
+            return file.fetch(key)
         except DatabaseCorrupt as error:
             raise file.corrupt(error) from None
         finally:
@@ -179,12 +178,12 @@ class TwoskipDatabase:
             commits = self._commits
             file = self._lock_shared()
             try:
-                base, end, header = file.map, file.size, file.header
+                header = file.header
                 if state != (header.generation, header.current_size):
-                    exact, behind = search.locate(base, end, file.rank, not file.mboxsort, key)
+                    exact, behind = file.locate(key)
                     place = exact if exact and inclusive else behind
                     state = (header.generation, header.current_size)
-                found, place = search.collect(base, end, place or 0, prefix, batch, _BATCH_BYTES)
+                found, place = file.collect(place or 0, prefix, batch, _BATCH_BYTES)
             except DatabaseCorrupt as error:
                 raise file.corrupt(error) from None
             finally:

@@ -18,6 +18,7 @@ from libcyrus.errors import DatabaseCorrupt, NotFound
 
 from ..failure import failed, reported
 from ..order import byte_order, mailbox_order
+from . import search
 from .layout import DIRTY, HEADER_SIZE, Header, fresh_file
 
 log = logging.getLogger(__name__)
@@ -48,6 +49,7 @@ class TwoskipFile:
         self.map: mmap | bytes = b""
         self.size = 0
         self.header = Header()
+        self.nodes: dict[int, tuple[bytes, tuple[int, ...]]] = {}
         self._raw_header = b""
         self._inode = 0
         self._owner = 0
@@ -81,9 +83,11 @@ class TwoskipFile:
 
     def lock_shared(self) -> bool:
         """Wait for a shared lock. False, with no lock, when the file needs recovery first."""
-        with reported(log, self.path):
+        try:
             self._own()
             status, changed = lock.reopen_shared(self.fd, self.path)
+        except OSError as error:
+            raise failed(log, self.path, error) from error
         self._look(status, changed)
         if self.is_clean():
             return True
@@ -98,17 +102,34 @@ class TwoskipFile:
         self._look(status, changed)
 
     def unlock(self) -> None:
-        with reported(log, self.path):
+        try:
             lock.release(self.fd)
+        except OSError as error:
+            raise failed(log, self.path, error) from error
 
     def is_clean(self) -> bool:
         """Whether the last commit was completed."""
         return self.header.current_size == self.size and not self.header.flags & DIRTY
 
+    def fetch(self, key: bytes) -> bytes | None:
+        """The value of a committed record. Any lock is held."""
+        return search.fetch(self.map, self.size, self.rank, not self.mboxsort, key, self.nodes)
+
+    def locate(self, key: bytes) -> tuple[int, int]:
+        """Offsets of the committed record with this key and of the first behind it, 0 for none."""
+        return search.locate(self.map, self.size, self.rank, not self.mboxsort, key, self.nodes)
+
+    def collect(
+        self, offset: int, prefix: bytes, limit: int, room: int
+    ) -> tuple[list[tuple[bytes, bytes]], int]:
+        """Committed records from ``offset`` on: see ``search.collect``."""
+        return search.collect(self.map, self.size, offset, prefix, limit, room)
+
     def write_header(self) -> None:
         raw = self.header.pack()
         files.pwrite_all(self.fd, raw, 0)
         self._raw_header = raw
+        self.nodes.clear()
 
     def flush(self) -> None:
         """Wait until what was written cannot be lost, unless syncs are off."""
@@ -187,6 +208,7 @@ class TwoskipFile:
             if raw != self._raw_header or not raw:
                 self.header = Header.unpack(raw)
                 self._raw_header = raw
+                self.nodes.clear()
         except DatabaseCorrupt as error:
             lock.release(self.fd)
             raise self.corrupt(error) from None
@@ -200,3 +222,4 @@ class TwoskipFile:
         self.map = b""
         self.size = 0
         self._raw_header = b""
+        self.nodes.clear()

@@ -23,30 +23,46 @@ from .layout import (
     POINTERS,
     QUAD,
     RECORD,
+    lowest,
     past_end,
     read_record,
     read_value,
 )
 
 Rank = Callable[[bytes], bytes]
+Nodes = dict[int, tuple[bytes, tuple[int, ...]]]
+"""Offset to rank and pointers, of records in the third list or higher."""
+
+_REMEMBERED = 4096
 Found = tuple[bytes, bytes]
 
 
-def fetch(base: mmap | bytes, end: int, rank: Rank, plain: bool, key: bytes) -> bytes | None:
+def fetch(
+    base: mmap | bytes, end: int, rank: Rank, plain: bool, key: bytes, nodes: Nodes
+) -> bytes | None:
     """The value of ``key``. ``plain`` says that ``rank`` changes nothing."""
-    exact, _next = locate(base, end, rank, plain, key)
+    exact, _next = locate(base, end, rank, plain, key, nodes)
     if not exact:
         return None
     return read_value(base, read_record(base, exact, end))
 
 
-def locate(base: mmap | bytes, end: int, rank: Rank, plain: bool, key: bytes) -> tuple[int, int]:
-    """Offsets of the record with this key (0: none) and of the first one behind it (0: none)."""
+def locate(
+    base: mmap | bytes, end: int, rank: Rank, plain: bool, key: bytes, nodes: Nodes
+) -> tuple[int, int]:
+    """Offsets of the record with this key (0: none) and of the first one behind it (0: none).
+
+    ``nodes`` remembers high records that were read and checked. The caller
+    clears it whenever the header has changed: between two commits, heads do not.
+    """
     wanted = key if plain else rank(key)
     unpack_head, pointers_of = HEAD.unpack_from, POINTERS
-    current: tuple[int, ...] = tuple(read_record(base, DUMMY_OFFSET, end).pointers)
+    start = nodes.get(DUMMY_OFFSET)
+    if start is None:
+        start = nodes[DUMMY_OFFSET] = (b"", tuple(read_record(base, DUMMY_OFFSET, end).pointers))
+    current = start[1]
     level = len(current) - 1
-    seen = behind = exact = 0
+    seen = behind = 0
     while level:
         if level > 1:
             offset = current[level]
@@ -59,6 +75,17 @@ def locate(base: mmap | bytes, end: int, rank: Rank, plain: bool, key: bytes) ->
         seen = offset
         if not offset:
             behind = 0
+            level -= 1
+            continue
+        node = nodes.get(offset) if level > 2 else None
+        if node is not None:
+            found, pointers = node
+            if found < wanted:
+                current = pointers
+                continue
+            if found == wanted:
+                return offset, lowest(pointers[0], pointers[1], end)
+            behind = offset
             level -= 1
             continue
         while True:
@@ -94,14 +121,15 @@ def locate(base: mmap | bytes, end: int, rank: Rank, plain: bool, key: bytes) ->
         found = base[key_place : key_place + key_size]
         if not plain:
             found = rank(found)
+        if height > 2 and len(nodes) < _REMEMBERED:
+            nodes[offset] = (found, pointers)
         if found < wanted:
             current = pointers
             continue
-        exact, behind = (offset, 0) if found == wanted else (0, offset)
+        if found == wanted:
+            return offset, lowest(pointers[0], pointers[1], end)
+        behind = offset
         level -= 1
-        if exact:
-            first, second = pointers[0], pointers[1]
-            return exact, second if first >= end or (second < end and second >= first) else first
     return 0, behind
 
 

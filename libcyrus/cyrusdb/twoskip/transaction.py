@@ -9,7 +9,6 @@ from typing import Self
 
 from libcyrus.errors import AlreadyExists, DatabaseCorrupt, InternalError, IoError, NoSpace, NotFound
 
-from . import search
 from .file import TwoskipFile
 from .recovery import recover
 from .stage import Stage
@@ -35,7 +34,7 @@ class TwoskipTransaction:
             if self._stage is not None:
                 record = self._stage.find(key)
                 return None if record is None else self._stage.value(record)
-            return search.fetch(file.map, file.size, file.rank, not file.mboxsort, key)
+            return file.fetch(key)
         except DatabaseCorrupt as error:
             raise file.corrupt(error) from None
 
@@ -78,9 +77,9 @@ class TwoskipTransaction:
             while self._stage is None and place != 0:
                 try:
                     if place is None:
-                        exact, behind = search.locate(file.map, file.size, file.rank, not file.mboxsort, key)
+                        exact, behind = file.locate(key)
                         place = exact if exact and inclusive else behind
-                    found, place = search.collect(file.map, file.size, place, prefix, batch, _BATCH_BYTES)
+                    found, place = file.collect(place, prefix, batch, _BATCH_BYTES)
                 except DatabaseCorrupt as error:
                     raise file.corrupt(error) from None
                 inclusive = False
