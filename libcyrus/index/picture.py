@@ -10,13 +10,17 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import compress
+from struct import Struct
 
 from libcyrus.base.seqset import SeqSet
 from libcyrus.mailbox import columns
-from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS, OFFSET_MODSEQ, OFFSET_UID
+from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS, OFFSET_MODSEQ
+
+_CHANGEABLE = Struct(">I28xI44xQ").unpack_from
+"""A record's uid, flags and modseq."""
 
 _BLOCK = 64
 """Records compared at once when looking for changed ones."""
@@ -60,8 +64,7 @@ class Picture:
         else:
             first = len(self.data) // size
             old, self.data = self.data, new
-            for index in _changed(old, new, size):
-                self._note(index, old)
+            self._note_changes(_changed(old, new, size), old)
         self.data = new
         self.sound.extend(bytes(len(new) // size - len(self.sound)))
         return self._add(first)
@@ -81,17 +84,21 @@ class Picture:
             self.recnos.extend(range(first + 1, first + 1 + len(living)))
         return len(self.uids) - before
 
-    def _note(self, index: int, old: bytes) -> None:
-        """Record number ``index + 1`` changed in place."""
-        self.sound[index] = 0
-        uid = self._word(index, OFFSET_UID)
-        if self.msgno(uid) is None:
-            return
-        if self._word(index, OFFSET_FLAGS) & EXPUNGED:
-            self.gone.add(uid)
-        at = index * self.size + OFFSET_MODSEQ
-        if self.data[at : at + 8] > old[at : at + 8]:
-            self.pending.add(uid)
+    def _note_changes(self, indexes: Iterable[int], old: bytes) -> None:
+        """Records changed in place."""
+        size, new, uids, sound = self.size, self.data, self.uids, self.sound
+        count = len(uids)
+        for index in indexes:
+            sound[index] = 0
+            at = index * size
+            uid, flags, modseq = _CHANGEABLE(new, at)
+            place = bisect_left(uids, uid)
+            if place == count or uids[place] != uid:
+                continue
+            if flags & EXPUNGED:
+                self.gone.add(uid)
+            if modseq > _CHANGEABLE(old, at)[2]:
+                self.pending.add(uid)
 
     def _renumber(self, new: bytes, size: int) -> None:
         """The index was repacked: records have other numbers, and some are there no more."""
@@ -112,10 +119,6 @@ class Picture:
             at = (recno - 1) * old_size + OFFSET_MODSEQ
             if not recno or modseqs[index] > int.from_bytes(old[at : at + 8], "big"):
                 self.pending.add(uid)
-
-    def _word(self, index: int, offset: int) -> int:
-        at = index * self.size + offset
-        return int.from_bytes(self.data[at : at + 4], "big")
 
     # numbers
 

@@ -67,6 +67,10 @@ class Rows:
     def uids(self) -> Sequence[int]:
         return self._picture.uids[self.low - 1 : self.low - 1 + self.count]
 
+    @property
+    def recnos(self) -> Sequence[int]:
+        return self._picture.recnos[self.low - 1 : self.low - 1 + self.count]
+
     def after(self, offset: int) -> list[int]:
         """A 32-bit number of the record behind every one in the index, 0 for the last."""
         column = columns.words(memoryview(self._picture.data), self._size, offset)

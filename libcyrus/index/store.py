@@ -10,9 +10,12 @@ import enum
 from collections.abc import Sequence
 
 from libcyrus import acl
+from libcyrus.base.seqset import MAXIMUM
 from libcyrus.errors import PermissionDenied
+from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
-from libcyrus.mailbox.index_record import DELETED, SEEN, SYSTEM_FLAGS, IndexRecord
+from libcyrus.mailbox import flagchange
+from libcyrus.mailbox.index_record import DELETED, EXPUNGED, SEEN, SYSTEM_FLAGS
 from libcyrus.mailbox.mailbox import Mailbox
 
 
@@ -43,11 +46,11 @@ def store(
         user = 0
         for name in names:
             user |= 1 << mailbox.create_flag(name)
-        changer = _Changer(view, mailbox, change, system, user)
+        changer = _Changer(view, change, system, user)
         known_news = set(picture.pending)
         for low, high in picture.numbers(sequence, by_uid=by_uid):
-            for number in range(low, high + 1):
-                changer.change(number)
+            changer.look_at(Rows(picture, low, high))
+        changer.apply(mailbox)
     if silent:
         picture.pending.difference_update(set(changer.changed) - known_news)
 
@@ -72,39 +75,56 @@ def _permitted(
 
 
 class _Changer:
-    """Applies one change to messages and remembers the UIDs of those that did change."""
+    """Works out one change for messages, and remembers the UIDs of those that it does change."""
 
-    def __init__(
-        self, view: IndexView, mailbox: Mailbox, change: FlagChange, system: int, user: int
-    ) -> None:
+    def __init__(self, view: IndexView, change: FlagChange, system: int, user: int) -> None:
         self._view = view
-        self._mailbox = mailbox
         self._operation = change
         self._seen = bool(system & SEEN)
         self._system = system & ~SEEN
         self._user = user
+        self._known: dict[tuple[int, bytes, bool], tuple[int, bytes, bool]] = {}
+        self._changes: list[flagchange.FlagChange] = []
+        self._newly_seen: list[int] = []
+        self._newly_unseen: list[int] = []
         self.changed: list[int] = []
 
-    def change(self, number: int) -> None:
-        view = self._view
-        uid, recno = view.picture.uids[number - 1], view.picture.recnos[number - 1]
-        if not recno or uid in view.picture.gone:
-            return
-        record = self._mailbox.record(recno)
-        if record.expunged:
-            return
+    def look_at(self, rows: Rows) -> None:
+        """Work out what becomes of messages in a row."""
+        view, known = self._view, self._known
+        gone = view.picture.gone
         internal = view.seen.internal
-        was_seen = bool(record.system_flags & SEEN) if internal else uid in view.seen.uids
-        seen = self._new_seen(was_seen)
-        before = record.system_flags, record.user_flags
-        self._set(record)
-        if internal:
-            record.system_flags = record.system_flags & ~SEEN | (SEEN if seen else 0)
-        elif seen != was_seen:
-            view.seen.mark([uid], is_seen=seen)
-        if (record.system_flags, record.user_flags) != before or seen != was_seen:
-            self._mailbox.rewrite(record)
+        seen_by_me = bytes(rows.count)
+        if not internal:
+            seen_by_me = rows.with_uids(view.seen.uids.within(1, MAXIMUM)).to_bytes(rows.count, "little")
+        fields = zip(rows.recnos, rows.uids, rows.fields(">32xI16s"), seen_by_me, strict=True)
+        for recno, uid, (flags, user), seen in fields:
+            old = flags, user, bool(seen)
+            new = known.get(old)
+            if new is None:
+                new = known[old] = self._new(*old)
+            if new == old or not recno or flags & EXPUNGED or uid in gone:
+                continue
+            self._changes.append((recno, new[0], new[1]))
             self.changed.append(uid)
+            if new[2] != old[2]:
+                (self._newly_seen if new[2] else self._newly_unseen).append(uid)
+
+    def apply(self, mailbox: Mailbox) -> None:
+        if self._newly_seen:
+            self._view.seen.mark(self._newly_seen, is_seen=True)
+        if self._newly_unseen:
+            self._view.seen.mark(self._newly_unseen, is_seen=False)
+        if self._changes:
+            mailbox.rewrite_flags(self._changes)
+
+    def _new(self, flags: int, user: bytes, seen: bool) -> tuple[int, bytes, bool]:
+        """The new flags, user flags and \\Seen, the last being that of the index only for its owner."""
+        new = self._new_system(flags)
+        new_user = flagchange.user_bytes(self._new_user(flagchange.user_number(user)))
+        if self._view.seen.internal:
+            return new & ~SEEN | (SEEN if self._new_seen(bool(flags & SEEN)) else 0), new_user, seen
+        return new, new_user, self._new_seen(seen)
 
     def _new_seen(self, old: bool) -> bool:
         if not self._view.rights & acl.SETSEEN:
@@ -115,20 +135,23 @@ class _Changer:
             return self._operation is FlagChange.ADD
         return old
 
-    def _set(self, record: IndexRecord) -> None:
-        """Change all flags but \\Seen."""
+    def _new_system(self, old: int) -> int:
+        """System flags; \\Seen is left as it is."""
         if self._operation is FlagChange.ADD:
-            record.system_flags |= self._system
-            record.user_flags |= self._user
-        elif self._operation is FlagChange.REMOVE:
-            record.system_flags &= ~self._system
-            record.user_flags &= ~self._user
-        else:
-            rights = self._view.rights
-            mine = 0
-            if rights & acl.WRITE:
-                mine |= SYSTEM_FLAGS & ~SEEN & ~DELETED
-                record.user_flags = self._user
-            if rights & acl.DELETEMSG or not rights & acl.WRITE:
-                mine |= DELETED
-            record.system_flags = record.system_flags & ~mine | self._system & mine
+            return old | self._system
+        if self._operation is FlagChange.REMOVE:
+            return old & ~self._system
+        rights = self._view.rights
+        mine = 0
+        if rights & acl.WRITE:
+            mine |= SYSTEM_FLAGS & ~SEEN & ~DELETED
+        if rights & acl.DELETEMSG or not rights & acl.WRITE:
+            mine |= DELETED
+        return old & ~mine | self._system & mine
+
+    def _new_user(self, old: int) -> int:
+        if self._operation is FlagChange.ADD:
+            return old | self._user
+        if self._operation is FlagChange.REMOVE:
+            return old & ~self._user
+        return self._user if self._view.rights & acl.WRITE else old

@@ -10,6 +10,7 @@ import logging
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
+from struct import Struct
 from typing import Self
 
 from libcyrus import acl
@@ -35,6 +36,9 @@ from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype
 
 log = logging.getLogger(__name__)
+
+_FLAGS = Struct(">32xI16s").unpack_from
+"""Flags and user flags of an index record."""
 
 
 class IndexView:
@@ -303,17 +307,18 @@ class IndexView:
         picture = self.picture
         with self.locked(write=True) as mailbox:
             uids = []
+            changes = []
             for number in unseen:
                 recno = picture.recnos[number - 1]
                 if not recno:
                     continue
-                record = mailbox.record(recno)
-                if record.expunged:
+                flags, user = _FLAGS(picture.data, (recno - 1) * picture.size)
+                if flags & EXPUNGED:
                     continue
-                if self.seen.internal:
-                    record.system_flags |= SEEN
-                mailbox.rewrite(record)
-                uids.append(record.uid)
+                changes.append((recno, flags | SEEN if self.seen.internal else flags, user))
+                uids.append(picture.uids[number - 1])
+            if changes:
+                mailbox.rewrite_flags(changes)
             if not self.seen.internal:
                 self.seen.mark(uids, is_seen=True)
 
@@ -325,24 +330,23 @@ class IndexView:
         Raises ValueError for what is no UID set.
         """
         wanted = None if uids is None else SeqSet.parse(uids, maxval=self._uidnext - 1)
-        expunged = 0
         with self.locked(write=True) as mailbox:
             picture = self.picture
-            low = picture.data[OFFSET_FLAGS + 3 :: picture.size]
-            for uid, recno in zip(picture.uids, picture.recnos, strict=True):
-                if not recno or uid in picture.gone:
-                    continue
-                if only_deleted and not low[recno - 1] & DELETED:
-                    continue
-                if wanted is not None and uid not in wanted:
-                    continue
-                record = mailbox.record(recno)
-                record.system_flags |= DELETED
-                record.internal_flags |= EXPUNGED
-                mailbox.rewrite(record)
-                expunged += 1
-        if expunged:
-            log.log(xlog.NOTICE, "Expunged %d messages from %s", expunged, mailbox.name)
+            rows = Rows(picture, 1, len(picture)) if len(picture) else None
+            changes = []
+            if rows is not None:
+                fields = zip(rows.uids, rows.recnos, rows.fields(">32xI16s"), strict=True)
+                for uid, recno, (flags, user) in fields:
+                    if only_deleted and not flags & DELETED:
+                        continue
+                    if flags & EXPUNGED or not recno or uid in picture.gone:
+                        continue
+                    if wanted is None or uid in wanted:
+                        changes.append((recno, flags | DELETED | EXPUNGED, user))
+            if changes:
+                mailbox.rewrite_flags(changes)
+        if changes:
+            log.log(xlog.NOTICE, "Expunged %d messages from %s", len(changes), mailbox.name)
 
     def release(self) -> None:
         self.mailbox.release()
