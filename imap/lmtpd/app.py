@@ -11,6 +11,7 @@ from libcyrus import mboxops
 from libcyrus import options as opt
 from libcyrus.auth import ANONYMOUS, new_state
 from libcyrus.config import Config
+from libcyrus.errors import MailboxExists
 from libcyrus.events.notify import Notifier
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, Namespace, sieve_path
@@ -156,7 +157,11 @@ class Lmtpd:
         auth = new_state(self.config, userid)
         if auth is None:
             return False
-        mboxops.autocreate_inbox(self.store, userid, auth)
+        try:
+            mboxops.autocreate_inbox(self.store, userid, auth)
+        except MailboxExists:
+            # somebody else was faster
+            pass
         return True
 
     def sieve_script(self, inbox: MboxName, uniqueid: str | None) -> str | None:
