@@ -563,3 +563,45 @@ def test_killed_writers_lose_nothing_and_break_nothing(tmp_path: Path) -> None:
             found = {data for _, data in database.foreach(b"key")}
         assert found in ({b"%d" % last}, {b"%d" % (last + 1)})
     reading.close()
+
+
+class _Interrupted(Exception):
+    """What a signal handler may raise anywhere."""
+
+
+@pytest.mark.parametrize("step", range(6))
+def test_a_commit_that_is_interrupted_is_there_or_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """The same handle goes on, and does not believe what it had not written yet."""
+    database = cyrusdb.open_db("twoskip", tmp_path / "db", create=True)
+    for number in range(8):
+        database.store(b"key%d" % number, b"old")
+    old = _content(database)
+    real_write, real_sync = files.pwrite_all, os.fdatasync
+    calls = 0
+
+    def interrupt() -> None:
+        nonlocal calls
+        calls += 1
+        if calls > step:
+            raise _Interrupted
+
+    def write(fd: int, data: bytes, offset: int) -> None:
+        interrupt()
+        real_write(fd, data, offset)
+
+    def sync(fd: int) -> None:
+        interrupt()
+        real_sync(fd)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "pwrite_all", write)
+        patch.setattr(os, "fdatasync", sync)
+        with pytest.raises(_Interrupted):
+            _change(database, [(b"key3", b"new"), (b"key4", None)])
+    assert _content(database) == old
+    database.consistent()
+    database.store(b"key5", b"new")
+    assert database.fetch(b"key5") == b"new"
+    database.close()

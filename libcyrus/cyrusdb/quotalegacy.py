@@ -28,7 +28,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from libcyrus.base.dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 

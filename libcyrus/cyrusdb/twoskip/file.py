@@ -125,9 +125,11 @@ class TwoskipFile:
         """Committed records from ``offset`` on: see ``search.collect``."""
         return search.collect(self.map, self.size, offset, prefix, limit, room)
 
-    def write_header(self) -> None:
-        raw = self.header.pack()
+    def write_header(self, header: Header) -> None:
+        """Write it, and believe it from then on; an interruption leaves what is on disk to be read again."""
+        raw = header.pack()
         files.pwrite_all(self.fd, raw, 0)
+        self.header = header
         self._raw_header = raw
         self.nodes.clear()
 

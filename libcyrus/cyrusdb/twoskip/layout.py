@@ -38,7 +38,7 @@ pointer says where the commit's records begin.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from libcyrus.base.dataclasses import dataclass
 from mmap import mmap
 from random import getrandbits
 from struct import Struct

@@ -18,6 +18,7 @@ import logging
 import os
 import time
 from bisect import bisect_left, insort
+from libcyrus.base.dataclasses import replace
 
 from libcyrus.base import files, xlog
 from libcyrus.errors import DatabaseCorrupt
@@ -85,16 +86,14 @@ def _recover_in_place(file: TwoskipFile) -> int:
         raise DatabaseCorrupt(f"impossible size {end:08X} in header")
     fixed, count, num_records = _repairs(file, end)
     if not header.flags & DIRTY:
-        header.flags |= DIRTY
-        file.write_header()
+        header = replace(header, flags=header.flags | DIRTY)
+        file.write_header(header)
         file.flush()
     for record in fixed.values():
         files.pwrite_all(file.fd, record.pack_head(), record.offset)
     os.ftruncate(file.fd, end)
     file.flush()
-    header.flags &= ~DIRTY
-    header.num_records = num_records
-    file.write_header()
+    file.write_header(replace(header, flags=header.flags & ~DIRTY, num_records=num_records))
     file.flush()
     file.reload()
     return count

@@ -23,6 +23,7 @@ transaction syncs nothing, and a caller with ten changes makes one transaction.
 from __future__ import annotations
 
 import os
+from libcyrus.base.dataclasses import replace
 from zlib import crc32
 
 from libcyrus.base import files
@@ -124,30 +125,34 @@ class Stage:
         file = self.file
         self._append(COMMIT, 0, b"", 0, [self.start], b"")
         try:
-            files.pwrite_all(file.fd, self.tail, self.start)
-            file.header.flags |= DIRTY
-            file.write_header()
+            self._append_tail()
             file.flush()
         except OSError:
             self._undo()
             raise
-        self.rewrite_pointers()
-        file.header.num_records = self.num_records
-        file.header.current_size = self.end
-        file.header.flags &= ~DIRTY
-        file.write_header()
+        self._rewrite_pointers()
+        file.write_header(
+            replace(
+                file.header,
+                num_records=self.num_records,
+                current_size=self.end,
+                flags=file.header.flags & ~DIRTY,
+            )
+        )
         if file.sync is Sync.FULL:
             file.flush()
 
     def append_only(self) -> None:
         """Do half of a commit, as a process does that is killed then."""
-        files.pwrite_all(self.file.fd, self.tail, self.start)
-        self.file.header.flags |= DIRTY
-        self.file.write_header()
-        self.rewrite_pointers()
+        self._append_tail()
+        self._rewrite_pointers()
 
-    def rewrite_pointers(self) -> None:
-        """The second step of a commit."""
+    def _append_tail(self) -> None:
+        files.pwrite_all(self.file.fd, self.tail, self.start)
+        header = self.file.header
+        self.file.write_header(replace(header, flags=header.flags | DIRTY))
+
+    def _rewrite_pointers(self) -> None:
         for offset, record in self._records.items():
             if offset < self.start:
                 files.pwrite_all(self.file.fd, record.pack_head(), offset)
@@ -155,9 +160,9 @@ class Stage:
 
     def _undo(self) -> None:
         """Before any pointer was touched: cut the tail off again, so that nobody need recover the file."""
-        self.file.header.flags &= ~DIRTY
+        header = self.file.header
         os.ftruncate(self.file.fd, self.start)
-        self.file.write_header()
+        self.file.write_header(replace(header, flags=header.flags & ~DIRTY))
 
     def _record(self, offset: int) -> Record:
         record = self._records.get(offset)
