@@ -6,8 +6,7 @@ kept there. Counting reads two columns of the index, never a record.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.seqset import SeqSet
 from libcyrus.mailbox import columns
 from libcyrus.mailbox.index_record import EXPUNGED
@@ -44,23 +43,33 @@ def look_up(store: MailStore, entry: MboxEntry, userid: str, *, count_seen: bool
         counted = cache.seen(entry.name, userid, known) if count_seen else SeenStatus(0, 0)
         if counted is not None:
             return _status(entry, known, counted)
-    with store.open(entry, write=False) as mailbox:
-        header = mailbox.i
-        index = IndexStatus(
-            messages=header.exists,
-            uidnext=header.last_uid + 1,
-            uidvalidity=header.uidvalidity,
-            options=header.options,
-            size=header.quota_mailbox_used,
-            createdmodseq=header.createdmodseq,
-            highestmodseq=header.highestmodseq,
-        )
-        counts = SeenStatus(0, 0)
-        if count_seen and header.exists:
-            counts = _count(store, mailbox, userid)
-        if cache.enabled:
-            cache.store(entry.name, index, userid if count_seen else None, counts if count_seen else None)
+    held = store.is_open(entry.name)
+    if held is not None and held.uniqueid == entry.uniqueid and held.unchanged(held.raw_header):
+        # the selected mailbox: what was last read of it still holds
+        index, counts = _read(store, held, userid, count_seen=count_seen)
+    else:
+        with store.open(entry, write=False) as mailbox:
+            index, counts = _read(store, mailbox, userid, count_seen=count_seen)
+    if cache.enabled:
+        cache.store(entry.name, index, userid if count_seen else None, counts if count_seen else None)
     return _status(entry, index, counts)
+
+
+def _read(
+    store: MailStore, mailbox: Mailbox, userid: str, *, count_seen: bool
+) -> tuple[IndexStatus, SeenStatus]:
+    header = mailbox.i
+    index = IndexStatus(
+        messages=header.exists,
+        uidnext=header.last_uid + 1,
+        uidvalidity=header.uidvalidity,
+        options=header.options,
+        size=header.quota_mailbox_used,
+        createdmodseq=header.createdmodseq,
+        highestmodseq=header.highestmodseq,
+    )
+    counts = _count(store, mailbox, userid) if count_seen and header.exists else SeenStatus(0, 0)
+    return index, counts
 
 
 def _status(entry: MboxEntry, index: IndexStatus, counts: SeenStatus) -> MailboxStatus:
