@@ -13,10 +13,10 @@ import traceback
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from cassandane.crash import DIED, die_at, in_child, restore, snapshot
 from libcyrus import mboxops
 from libcyrus.append import Appender, Stage
 from libcyrus.config import Config
@@ -25,8 +25,6 @@ from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.reconstruct import Options
 
 MESSAGE = b"From: a@example.org\r\nSubject: %d\r\nDate: Mon, 1 Jan 2024 10:00:00 +0000\r\n\r\nbody %d\r\n"
-CALLS = ("write", "writev", "pwrite", "fsync", "fdatasync", "link", "rename", "unlink", "mkdir", "ftruncate")
-DIED = 77
 
 Action = Callable[[MailStore], None]
 
@@ -98,40 +96,6 @@ def rename_mailbox(store: MailStore) -> None:
         lifecycle.rename_in_place(mailbox, "user.a")
 
 
-def in_child(work: Callable[[], None]) -> int:
-    """Run in a fork; the exit code, or minus the signal."""
-    pid = os.fork()
-    if not pid:
-        code = 1
-        try:
-            work()
-            code = 0
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
-
-def die_at(step: int, before: Callable[[], None] = lambda: None) -> None:
-    """Make the ``step``-th call that changes a file the last thing this process does not do."""
-    left = step
-
-    def wrap(call: Callable[..., Any]) -> Callable[..., Any]:
-        def dying(*args: Any, **options: Any) -> Any:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                before()
-                os._exit(DIED)
-            return call(*args, **options)
-
-        return dying
-
-    for name in CALLS:
-        setattr(os, name, wrap(getattr(os, name)))
-
-
 def state(store: MailStore) -> list[tuple[int, int]]:
     """uid and flags of the living messages, having checked that each is whole."""
     with store.open("user.a", write=False) as mailbox:
@@ -162,27 +126,6 @@ def worse_than_stray_files(store: MailStore) -> list[str]:
         for line in complaints(store)
         if not line.endswith(("found - adding", "rediscovered - appending"))
     ]
-
-
-def snapshot(spool: Path) -> dict[str, bytes | None]:
-    return {
-        str(path.relative_to(spool)): path.read_bytes() if path.is_file() else None
-        for path in sorted(spool.rglob("*"))
-    }
-
-
-def restore(spool: Path, saved: dict[str, bytes | None]) -> None:
-    for path in sorted(spool.rglob("*"), reverse=True):
-        if str(path.relative_to(spool)) not in saved:
-            path.rmdir() if path.is_dir() else path.unlink()
-    for name, content in saved.items():
-        path = spool / name
-        if content is None:
-            path.mkdir(exist_ok=True)
-        elif not path.exists() or path.read_bytes() != content:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            path.write_bytes(content)
 
 
 ACTIONS: list[Action] = [append_with_new_flag, append_two, change_flags, expunge_and_repack, rename_mailbox]
