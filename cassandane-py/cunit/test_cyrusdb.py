@@ -359,7 +359,9 @@ def test_text_dumps_go_out_and_in(file_opener: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"key\tvalue", b"no tab\n", b"a\t1\nno tab\n"], ids=["unended", "no tab", "second"]
+    "content",
+    [b"no tab\n", b"a\t1\nno tab\n", b"a\t1\n\nb\t2\n", b"a\t1\nb", b"\n"],
+    ids=["no tab", "second", "empty line", "cut short", "only LF"],
 )
 def test_a_damaged_flat_file_is_refused_and_left_alone(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "flat"
@@ -367,6 +369,15 @@ def test_a_damaged_flat_file_is_refused_and_left_alone(content: bytes, tmp_path:
     with pytest.raises(DatabaseCorrupt):
         cyrusdb.open_db("flat", path)
     assert path.read_bytes() == content
+
+
+def test_a_flat_file_written_by_hand_may_lack_its_last_newline(tmp_path: Path) -> None:
+    path = tmp_path / "flat"
+    path.write_bytes(b"b\t2\na\t1")
+    with cyrusdb.open_db("flat", path) as database:
+        assert list(database.foreach()) == [(b"a", b"1"), (b"b", b"2")]
+        database.store(b"c", b"3")
+    assert path.read_bytes() == b"a\t1\nb\t2\nc\t3\n"
 
 
 KEYS = st.sampled_from([b"a", b"a.b", b"a-b", b"b", b"ba", b"user.x", b"\xff", b"\t", b"z" * 300])

@@ -59,11 +59,13 @@ def pack(records: dict[bytes, bytes]) -> bytes:
 
 
 def unpack(content: bytes) -> dict[bytes, bytes]:
-    """Read a file's content; raises ``DatabaseCorrupt`` for a line without TAB or an unended one."""
-    if content and not content.endswith(b"\n"):
-        raise DatabaseCorrupt("flat file ends in the middle of a line")
+    """Read a file's content; raises ``DatabaseCorrupt`` for a line without TAB.
+
+    A last line without LF counts: people write these files by hand. (The
+    original does not find it, and joins it to what it writes next.)
+    """
     records: dict[bytes, bytes] = {}
-    for line in content.split(b"\n")[:-1]:
+    for line in content.removesuffix(b"\n").split(b"\n") if content else ():
         key, tab, data = line.partition(b"\t")
         if not tab:
             raise DatabaseCorrupt("flat file has a line without TAB")

@@ -28,11 +28,11 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from libcyrus.base.dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from libcyrus.base import files, lock, xlog
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.dirhash import hash_letter
 from libcyrus.errors import Again, AlreadyExists, DatabaseCorrupt, InternalError, IoError, NotFound
 

@@ -38,13 +38,13 @@ pointer says where the commit's records begin.
 
 from __future__ import annotations
 
-from libcyrus.base.dataclasses import dataclass
 from mmap import mmap
 from random import getrandbits
 from struct import Struct
 from typing import Final
 from zlib import crc32
 
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import DatabaseCorrupt
 
 MAGIC: Final = b"\xa1\x02\x8b\x0dtwoskip file\0\0\0\0"

@@ -18,9 +18,9 @@ import logging
 import os
 import time
 from bisect import bisect_left, insort
-from libcyrus.base.dataclasses import replace
 
 from libcyrus.base import files, xlog
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import DatabaseCorrupt
 
 from .file import TwoskipFile

@@ -23,10 +23,10 @@ transaction syncs nothing, and a caller with ten changes makes one transaction.
 from __future__ import annotations
 
 import os
-from libcyrus.base.dataclasses import replace
 from zlib import crc32
 
 from libcyrus.base import files
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import DatabaseCorrupt
 
 from .file import Sync, TwoskipFile
