@@ -120,6 +120,7 @@ CASES = {
     "file exchanged": Case(lambda spool: spool.write("2.", OTHER)),
     "file exchanged, new uid": Case(lambda spool: spool.write("2.", OTHER), ("-R",)),
     "file exchanged, remove": Case(lambda spool: spool.write("2.", OTHER), ("-U",)),
+    "file unreadable": Case(lambda spool: (spool.mailbox / "2.").chmod(0), ("-G",)),
     "odd file": Case(lambda spool: spool.write("notes", b"x")),
     "odd file removed": Case(lambda spool: spool.write("notes", b"x"), ("-O",)),
     "record damaged": Case(lambda spool: spool.patch_record(2, 12, b"\0\0\0\7", sound=False)),

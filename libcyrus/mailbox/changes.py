@@ -20,10 +20,10 @@ import logging
 import os
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from libcyrus.base import files, xlog
+from libcyrus.base.dataclasses import dataclass, field, replace
 from libcyrus.errors import InternalError, InvalidIdentifier, MailboxLocked, UserFlagsExhausted
 from libcyrus.mailbox import audit, counting, flagchange, header, index_header, index_record
 from libcyrus.mailbox.failure import storage_error

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final
 from zlib import crc32
 
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.mailbox import index_record, synccrc
 from libcyrus.mailbox.index_header import IndexHeader
 from libcyrus.mailbox.index_record import ANSWERED, DELETED, EXPUNGED, FLAGGED, SEEN, SYSTEM_FLAGS

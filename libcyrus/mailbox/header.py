@@ -15,11 +15,11 @@ flag names separated by spaces, the ACL. They are read, and never written.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import Final
 from zlib import crc32
 
 from libcyrus import dlist
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import MailboxBadFormat
 from libcyrus.mailbox.index_record import MAX_USER_FLAGS
 
@@ -30,6 +30,7 @@ MAGIC: Final = (
 )
 
 
+_MOST_KNOWN = 256
 _SPECIALS = frozenset(b'(){%*"\\')
 
 
@@ -43,6 +44,11 @@ class MailboxHeader:
     quotaroot: str | None = None
     acl: str | None = None
     flags: list[str | None] = field(default_factory=list)
+
+    def copy(self) -> MailboxHeader:
+        return MailboxHeader(
+            self.name, self.uniqueid, self.mbtype, self.quotaroot, self.acl, self.flags[:]
+        )
 
     def flag_number(self, name: str) -> int | None:
         """The number of a user flag, whatever its case; None for one that is not known."""
@@ -62,6 +68,28 @@ class MailboxHeader:
             self.flags.append(name)
         else:
             self.flags[number] = name
+
+
+class KnownHeaders:
+    """Headers read before by this process, for processes that open many mailboxes again and again.
+
+    One is good as long as the index has its CRC and the file its size.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, int, MailboxHeader]] = {}
+
+    def get(self, uniqueid: str, file_crc: int, path: str) -> MailboxHeader | None:
+        """A copy of the header with this CRC, if it is known. Raises OSError when there is no such file."""
+        known = self._known.get(uniqueid)
+        if known is None or known[0] != file_crc or os.stat(path).st_size != known[1]:
+            return None
+        return known[2].copy()
+
+    def put(self, uniqueid: str, file_crc: int, size: int, header: MailboxHeader) -> None:
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
+        self._known[uniqueid] = file_crc, size, header.copy()
 
 
 def pack(header: MailboxHeader) -> bytes:

@@ -30,10 +30,10 @@ from __future__ import annotations
 
 import struct
 import time
-from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import MailboxBadFormat, MailboxChecksum
 from libcyrus.mailbox.index_record import (
     ANSWERED,

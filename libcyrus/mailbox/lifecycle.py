@@ -10,10 +10,10 @@ import logging
 import os
 import time
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from libcyrus.base import files, xlog
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, IoError, MailboxLocked
 from libcyrus.mailbox import audit, index_header
 from libcyrus.mailbox.header import MailboxHeader

@@ -646,6 +646,12 @@ class Mailbox:
         self.index_file.forget()
 
     def _read_header(self) -> None:
+        self._flag_crcs = None
+        known = self.store.headers.get(self.uniqueid, self.i.header_file_crc, self.paths.header)
+        if known is not None:
+            self.header = known
+            self._header_crc = self.i.header_file_crc
+            return
         with open(self.paths.header, "rb") as file:
             data = file.read()
         try:
@@ -654,7 +660,7 @@ class Mailbox:
             self.complain("IOERROR: read header failed", reason=error)
             raise
         self._header_crc = header.crc(data)
-        self._flag_crcs = None
+        self.store.headers.put(self.uniqueid, self._header_crc, len(data), self.header)
         if self.i.header_file_crc and self._header_crc != self.i.header_file_crc:
             log.warning(
                 "Header CRC mismatch for mailbox %s: %08X %08X",

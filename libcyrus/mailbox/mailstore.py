@@ -23,6 +23,7 @@ from libcyrus.errors import (
     MailboxNonexistent,
 )
 from libcyrus.mailbox import expunge, index_header, lifecycle
+from libcyrus.mailbox.header import KnownHeaders
 from libcyrus.mailbox.mailbox import Lock, Mailbox
 from libcyrus.mailbox.namelock import NameLocks
 from libcyrus.mboxname import NameRules
@@ -55,6 +56,7 @@ class MailStore:
         self.config = config
         self.rules = NameRules.from_config(config)
         self.locks = NameLocks(config, self.rules)
+        self.headers = KnownHeaders()
         self.session_id: object = ""
         mode = config[opt.expunge_mode]
         self.expunge_at_once = mode in ("immediate", "semidelayed")

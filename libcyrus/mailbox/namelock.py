@@ -112,6 +112,8 @@ class NameLocks:
     def __init__(self, config: Config, rules: NameRules) -> None:
         self._root = config[opt.mboxname_lockpath] or f"{config.directory}/lock"
         self._rules = rules
+        # unique ids and most userids mean one file, whatever the rules for names are
+        self._flat = not rules.hashimapspool
         self._held: dict[str, NameLock] = {}
 
     def acquire(self, name: str, *, exclusive: bool, nonblock: bool = False) -> NameLock:
@@ -126,7 +128,7 @@ class NameLocks:
                 raise MailboxLocked
             held.count += 1
             return held
-        path = lock_path(self._root, name, self._rules)
+        path = self._path(name)
         try:
             fd = files.open_making_dirs(path, os.O_CREAT | os.O_RDWR)
         except OSError as error:
@@ -147,6 +149,11 @@ class NameLocks:
         held = NameLock(self, name, fd, exclusive=exclusive)
         self._held[name] = held
         return held
+
+    def _path(self, name: str) -> str:
+        if self._flat and "." not in name and "!" not in name and "^" not in name:
+            return f"{self._root}/{name}.lock"
+        return lock_path(self._root, name, self._rules)
 
     def holds(self, name: str) -> NameLock | None:
         """The lock of this name, when this process has it."""

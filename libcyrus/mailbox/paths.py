@@ -6,6 +6,8 @@ or below the mailbox's name for the legacy layout.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from libcyrus.config import Config
 from libcyrus.errors import PartitionUnknown
 from libcyrus.mboxname import NameRules, id_path, name_path
@@ -26,24 +28,30 @@ META_FILES = {
 }
 
 
+@lru_cache(maxsize=64)
+def _roots(config: Config, partition: str) -> tuple[str, str | None, dict[str, str | None]]:
+    """Roots of messages, archive and each kind of metadata. It holds for ever, as a Config never changes."""
+    root = config.partition_dir(partition) if partition else None
+    if root is None:
+        raise PartitionUnknown
+    meta = {kind: config.metapartition_dir(partition, kind) for kind in META_FILES}
+    return root, config.archive_dir(partition), meta
+
+
 class MailboxPaths:
     """Paths of one mailbox. Raises PartitionUnknown when the configuration does not name its partition."""
 
     __slots__ = (
-        "_config", "_entry", "_rules", "archive", "cache", "data", "header", "index", "partition", "stage"
+        "_entry", "_meta", "_rules", "archive", "cache", "data", "header", "index", "partition", "stage"
     )  # fmt: skip
 
     def __init__(self, config: Config, rules: NameRules, entry: MboxEntry) -> None:
-        self._config = config
         self._rules = rules
         self._entry = entry
         self.partition = entry.partition or ""
-        root = config.partition_dir(self.partition) if self.partition else None
-        if root is None:
-            raise PartitionUnknown
+        root, archive, self._meta = _roots(config, self.partition)
         self.data = self._below(root)
         self.stage = f"{root}/{STAGE_DIRECTORY}"
-        archive = config.archive_dir(self.partition)
         self.archive = self._below(archive) if archive is not None else self.data
         self.header = self.meta("header")
         self.index = self.meta("index")
@@ -54,7 +62,7 @@ class MailboxPaths:
         return f"{self.meta_dir(kind)}/{META_FILES[kind]}"
 
     def meta_dir(self, kind: str) -> str:
-        root = self._config.metapartition_dir(self.partition, kind)
+        root = self._meta[kind]
         if root is None:
             return self.archive if kind == "archivecache" else self.data
         return self._below(root)

@@ -14,14 +14,15 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from zlib import crc32
 
 from libcyrus import message
 from libcyrus import options as opt
 from libcyrus.base import files, xlog
+from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.errors import CyrusError, IoError, MailboxBadFormat, MailboxChecksum
 from libcyrus.mailbox import header, index_header, lifecycle
+from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_header import IndexHeader
 from libcyrus.mailbox.index_record import (
     ARCHIVED,
@@ -95,6 +96,11 @@ def reconstruct(store: MailStore, name: str, options: Options, say: Say) -> Mail
         mailbox = _rescue(store, name, say)
     try:
         _Reconstruction(mailbox, options, say).run()
+    except OSError as error:
+        mailbox.abort()
+        mailbox.close()
+        xlog.ioerror(log, "reconstructing mailbox failed", error, mailbox=name)
+        raise storage_error(error) from error
     except BaseException:
         mailbox.abort()
         mailbox.close()

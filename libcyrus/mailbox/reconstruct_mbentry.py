@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, MailboxBadFormat, MailboxNonexistent
 from libcyrus.mailbox import header
 from libcyrus.mailbox.header import MailboxHeader

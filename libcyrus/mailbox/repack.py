@@ -16,9 +16,9 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import replace
 
 from libcyrus.base import files, xlog
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, MailboxBadFormat, MailboxChecksum, MailboxLocked
 from libcyrus.mailbox import index_header, index_record, remove, synccrc
 from libcyrus.mailbox.cache import GENERATION_SIZE
