@@ -16,6 +16,7 @@ import pytest
 from cassandane import reference
 from libcyrus import cyrusdb
 from libcyrus.cyrusdb import Database
+from libcyrus.cyrusdb.twoskip import layout, stage
 
 pytestmark = pytest.mark.reference
 
@@ -131,6 +132,27 @@ def test_every_action_prints_what_the_original_prints(tools: Tools) -> None:
 def test_batch_answers_as_the_original_does(tools: Tools, script: bytes) -> None:
     words = ["-n", "@a", "twoskip", "batch"]
     assert tools.ours(words, script) == tools.theirs(words, script)
+
+
+@pytest.mark.parametrize("name", ["twoskip.db", "twoskip-repacked.db", "twoskip-mboxsort.db"])
+@pytest.mark.parametrize("level", [[], ["2"], ["3"], ["x"]])
+def test_dump_prints_what_the_original_prints(tools: Tools, name: str, level: list[str]) -> None:
+    for place in ("ours", "theirs"):
+        shutil.copy(TOP / "cassandane-py/formats/cyrusdb" / name, tools.directory / place)
+    words = ["-M"] * ("mboxsort" in name) + [f"@{name}", "twoskip", "dump", *level]
+    assert tools.ours(words) == tools.theirs(words)
+
+
+def test_every_level_and_byte_is_dumped_alike(tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
+    levels = iter(range(1, layout.MAXLEVEL + 1))
+    monkeypatch.setattr(stage, "random_level", lambda: next(levels))
+    with cyrusdb.open_db("twoskip", tools.directory / "ours/a", create=True) as database:
+        for number in range(layout.MAXLEVEL):
+            database.store(b"key\0%d" % number, bytes(range(number, 256, 7)))
+        database.delete(b"key\0005")
+    shutil.copy(tools.directory / "ours/a", tools.directory / "theirs/a")
+    words = ["@a", "twoskip", "dump", "3"]
+    assert tools.ours(words) == tools.theirs(words)
 
 
 @pytest.mark.parametrize("words", [[], ["@a"], ["@a", "twoskip"]])
