@@ -11,9 +11,9 @@ import grp
 import os
 import pwd
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
 from libcyrus.errors import Fatal
 

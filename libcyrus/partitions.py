@@ -11,11 +11,11 @@ import enum
 import logging
 import os
 import random
-from dataclasses import dataclass
 from typing import Protocol
 
 from libcyrus import options as opt
 from libcyrus.base import files, xlog
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.errors import PartitionUnknown
 from libcyrus.mboxname import NameRules, id_path, name_path

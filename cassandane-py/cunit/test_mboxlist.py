@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import replace
 from libcyrus.config import Config
 from libcyrus.errors import MailboxNonexistent, MailboxReserved, PartitionUnknown
 from libcyrus.mboxname import Namespace

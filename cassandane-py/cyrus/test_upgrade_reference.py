@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 
 from cassandane.instance import Instance, give_away
 from libcyrus import cyrusdb, mboxops
+from libcyrus.base.dataclasses import replace
 from libcyrus.config import Config
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype

@@ -13,7 +13,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
 from functools import partial
 
 import click
@@ -21,6 +20,7 @@ import click
 from libcyrus import cyrusdb, tool
 from libcyrus import options as opt
 from libcyrus.base import files, xlog
+from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.base.xlog import NOTICE, xsyslog
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError, Fatal

@@ -6,13 +6,13 @@ import json
 import logging
 import os
 import sys
-from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from libcyrus import options as opt
 from libcyrus import tool
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.dirhash import hash_letter
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError, Fatal, MailboxBadFormat, MailboxNonexistent, MailboxReserved

@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import click
 
 from libcyrus import tool
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import CyrusError, Fatal, MailboxNonexistent
 from libcyrus.mailbox import index_header, reconstruct_mbentry, repack
 from libcyrus.mailbox.mailbox import Mailbox

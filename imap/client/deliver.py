@@ -8,10 +8,10 @@ import selectors
 import socket
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from imap.client.lmtp import Addressee, Client, Result
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.getopt import getopt
 from libcyrus.config import Config
 from libcyrus.errors import Fatal, ProtocolError

@@ -5,9 +5,9 @@ from __future__ import annotations
 import enum
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from libcyrus import errors
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.prot import ProtError, ProtStream
 
 LONGEST_REPLY = 8192

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -55,6 +54,7 @@ from imap.imapd.commands import (
 from imap.imapd.parse import Parser, no_arguments, one_mailbox
 from imap.imapd.response import Outcome
 from imap.imapd.session import Session
+from libcyrus.base.dataclasses import dataclass
 
 
 class State(enum.Flag):

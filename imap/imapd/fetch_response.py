@@ -7,13 +7,13 @@ come along unasked. A message that cannot be read is told with an untagged OK an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from itertools import chain
 
 from imap.imapd.response import astring
 from imap.imapd.session import Session
 from libcyrus import options as opt
 from libcyrus.base import times
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import CyrusError, MailboxChecksum
 from libcyrus.index import contents
 from libcyrus.index.contents import Fields, MessageFile

@@ -15,9 +15,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import Fatal
 from libcyrus.prot import LineTooLong
 
@@ -186,13 +186,6 @@ class Parser:
         self.pos = found.end()
         return word
 
-    def atom(self) -> bytes:
-        """A word that is an atom; raises MissingArgument on anything else."""
-        word = self.word()
-        if not is_atom(word):
-            raise MissingArgument
-        return word
-
     def number(self, maximum: int = MAX_UINT32) -> int | None:
         """Digits, or None if there are none; a number over ``maximum`` ends the connection."""
         found = _NUMBER.match(self.line, self.pos)
@@ -244,12 +237,6 @@ class Parser:
                 return None
             self.pos = start
         return self.string()
-
-    def bstring(self) -> bytes:
-        """An astring whose literal may hold NUL: search keys, annotation values."""
-        if self.peek() == 0x7B:
-            return self._literal(binary=True)
-        return self.astring()
 
     def mailbox(self) -> str:
         """A mailbox name as the client spells it, undecodable octets kept as surrogates."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from imap.imapd.parse import is_atom
 from libcyrus import acl
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.index.updates import FlagUpdate, SelectedView, Updates
 
 COMPLETED = "Completed"
@@ -121,9 +121,6 @@ class Responses:
 
     def capability(self, names: Iterable[str]) -> None:
         self.untagged(b"CAPABILITY " + " ".join(names).encode("ascii"))
-
-    def enabled(self, names: Iterable[str]) -> None:
-        self.untagged(b"ENABLED " + " ".join(names).encode("ascii"))
 
     def id(self, pairs: Sequence[tuple[str, str | None]] | None) -> None:
         """The server's ID parameters (RFC 2971 section 3.2); None for NIL."""

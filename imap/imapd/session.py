@@ -7,7 +7,6 @@ The state is plain data (RFC 3501 section 3): not authenticated while ``userid``
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imap.imapd.parse import Parser
@@ -15,7 +14,8 @@ from imap.imapd.response import Responses
 from imap.imapd.settings import Settings
 from libcyrus import acl, mboxname
 from libcyrus.auth import AuthState
-from libcyrus.errors import Fatal, PermissionDenied
+from libcyrus.base.dataclasses import dataclass, field
+from libcyrus.errors import Fatal
 from libcyrus.index.updates import SelectedView
 from libcyrus.prot import ProtStream
 from libcyrus.sasl import SaslServer
@@ -90,11 +90,6 @@ class Session:
         """The selected mailbox; the command table lets only commands of the selected state get here."""
         assert self.index is not None
         return self.index
-
-    def require(self, rights: int) -> None:
-        """Raise PermissionDenied unless the user has all these rights on the selected mailbox."""
-        if self.selected().rights & rights != rights:
-            raise PermissionDenied
 
     def rights(self, acl_text: str | None) -> int:
         """What an ACL alone gives to this user; an admin's and an owner's privileges are not in it."""

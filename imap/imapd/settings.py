@@ -5,11 +5,10 @@ Nothing is looked up again while a command runs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from imap.imapd.parse import MAX_UINT32, Limits
 from libcyrus import options as opt
 from libcyrus import version
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.search.evaluate import Rules
 

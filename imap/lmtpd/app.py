@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from imap.lmtpd.errors import Wording
 from libcyrus import mboxops
 from libcyrus import options as opt
 from libcyrus.auth import ANONYMOUS, new_state
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
 from libcyrus.errors import MailboxExists
 from libcyrus.events.notify import Notifier

@@ -7,10 +7,10 @@ syntax error, as in the original. Those that are ``always`` open also work under
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from imap.lmtpd.commands import auth, data, lhlo, mail, rcpt, simple, starttls
 from imap.lmtpd.session import Session
+from libcyrus.base.dataclasses import dataclass
 
 Handler = Callable[[Session, bytes], tuple[str, ...]]
 

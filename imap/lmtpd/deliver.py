@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
 
 from imap.lmtpd import recipients
 from imap.lmtpd.app import Lmtpd
@@ -18,6 +17,7 @@ from libcyrus.append import Appender, Stage
 from libcyrus.append.append import check
 from libcyrus.auth import AuthState
 from libcyrus.base import times
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import (
     CyrusError,
     MailboxNonexistent,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from libcyrus import errors
+from libcyrus.base.dataclasses import dataclass
 
 _USER_UNKNOWN = (
     "550-Mailbox unknown.  Either there is no mailbox associated with this",

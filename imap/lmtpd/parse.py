@@ -8,7 +8,8 @@ source route is accepted and ignored.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from libcyrus.base.dataclasses import dataclass
 
 _DOMAIN = rb"(?:\[[0-9.]*\]|[A-Za-z0-9.-]*)"
 _QUOTED = rb'"(?:\\.|[^"\\])*"'

@@ -10,8 +10,8 @@ whether it ends in CRLF or LF.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import (
     MessageBadHeader,
     MessageContains8Bit,

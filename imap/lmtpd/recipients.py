@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 from imap.lmtpd.app import Lmtpd
 from imap.lmtpd.errors import ServerUnavailable
 from imap.lmtpd.session import Recipient
 from libcyrus import acl
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import (
     CyrusError,
     MailboxDisabled,
@@ -22,8 +20,8 @@ from libcyrus.errors import (
 from libcyrus.mboxname import MboxName
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
+from libcyrus.text import mutf7
 
-_NOT_PLAIN = re.compile(r"[^\x20-\x7e]+|&")
 # one character of these may stand for another of them in a fuzzy match
 _BLANKS = "- _"
 
@@ -134,7 +132,8 @@ def _named_by(app: Lmtpd, address: str) -> MboxName:
     user, plus, detail = local.partition("+")
     if plus:
         # folders are named in modified UTF-7
-        detail = _NOT_PLAIN.sub(_shift, detail)
+        readable = detail.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+        detail = mutf7.encode(readable).decode("ascii")
     rebuilt = f"{user}{plus}{detail}{at}{domain if at else ''}"
     name = app.namespace.from_recipient(rebuilt)
     if app.settings.downcase:
@@ -165,9 +164,3 @@ def _fold(part: str) -> str:
     folded = "".join(" " if character in _BLANKS else character for character in part)
     return folded.lower()
 
-
-def _shift(found: re.Match[str]) -> str:
-    if found[0] == "&":
-        return "&-"
-    text = found[0].encode("utf-16-be", "surrogatepass")
-    return "&" + base64.b64encode(text).decode().rstrip("=").replace("/", ",") + "-"

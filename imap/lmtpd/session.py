@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from imap.lmtpd.app import Lmtpd
 from imap.lmtpd.response import Response
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.mboxname import MboxName
 from libcyrus.prot import ProtStream
 from libcyrus.sasl import SaslServer

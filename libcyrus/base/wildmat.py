@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+
+from libcyrus.base.dataclasses import dataclass
 
 
 def matches(text: str, pattern: str) -> bool:

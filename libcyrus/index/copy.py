@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from libcyrus import acl
 from libcyrus import options as opt
 from libcyrus.append import Appender
 from libcyrus.append import copy as copying
 from libcyrus.append.append import check
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import MailboxNotSupported, NoSuchMessage
 from libcyrus.index.view import IndexView

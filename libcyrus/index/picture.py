@@ -11,10 +11,10 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from itertools import compress
 from struct import Struct
 
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.seqset import SeqSet
 from libcyrus.mailbox import columns
 from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS, OFFSET_MODSEQ
@@ -55,12 +55,15 @@ class Picture:
     def absorb(self, region: memoryview, size: int, generation: int) -> int:
         """Look at the records as they are now; the number of new messages."""
         new = bytes(region)
-        if generation != self.generation or size != self.size or len(new) < len(self.data):
+        if not self.uids:
+            self.size, self.generation = size, generation
+            self.sound = bytearray()
+            first = 0
+        elif generation != self.generation or size != self.size or len(new) < len(self.data):
             self._renumber(new, size)
             self.generation = generation
             self.sound = bytearray()
-            known = self.uids[-1] if self.uids else 0
-            first = bisect_left(columns.uids(memoryview(new), size), known + 1)
+            first = bisect_left(columns.uids(memoryview(new), size), self.uids[-1] + 1)
         else:
             first = len(self.data) // size
             old, self.data = self.data, new

@@ -14,8 +14,9 @@ they must be sent (RFC 3501 section 7; section 5.5 on when an EXPUNGE may be sen
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from libcyrus.base.dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ owner, with ``@domain`` unless that is the default one. What users see is in ``n
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass, field, replace
 from libcyrus.config import Config
 
 DOMAIN_SEPARATOR = "\x1d"

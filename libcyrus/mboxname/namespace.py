@@ -10,9 +10,9 @@ with ``unixhierarchysep``, otherwise ``.`` with dots inside a part written ``^``
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
 
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
 from libcyrus.errors import NamespaceBadPrefix
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import MailboxNonexistent
 from libcyrus.mailbox.mailstore import MailStore
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from libcyrus import acl as acls
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import (
     AnnotationBadEntry,
     MailboxExists,

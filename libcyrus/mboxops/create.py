@@ -11,10 +11,10 @@ import secrets
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import replace
 from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import MailboxBadName, MailboxSpecialUse, PermissionDenied
 from libcyrus.mailbox import index_header, lifecycle

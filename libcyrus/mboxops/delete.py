@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, MailboxHasChildren
 from libcyrus.mailbox import lifecycle
 from libcyrus.mailbox.mailstore import MailStore

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import CyrusError, QuotarootNonexistent
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import is_prefix

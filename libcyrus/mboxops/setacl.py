@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 
 from libcyrus import acl as acls
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import (
     InvalidIdentifier,
     InvalidRights,

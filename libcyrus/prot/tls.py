@@ -13,10 +13,10 @@ import re
 import socket
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from OpenSSL import SSL, crypto
 
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.prot.errors import TlsError
 
 VERIFY_DEPTH = 5

@@ -19,10 +19,10 @@ import logging
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from libcyrus import cyrusdb
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.cyrusdb import Database, Records
 from libcyrus.errors import NotFound

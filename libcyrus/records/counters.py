@@ -21,10 +21,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from libcyrus import options as opt
 from libcyrus.base import files, lock, xlog
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
 from libcyrus.errors import IoError, MailboxBadFormat, MailboxChecksum
 from libcyrus.mboxname import MboxName

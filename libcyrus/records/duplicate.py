@@ -17,10 +17,10 @@ import os
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 from libcyrus import cyrusdb
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
 from libcyrus.cyrusdb import Database, Sync

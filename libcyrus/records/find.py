@@ -15,10 +15,10 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from libcyrus import acl
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.glob import Glob
 from libcyrus.cyrusdb import Database
 from libcyrus.errors import MailboxBadFormat, MailboxBadName

@@ -13,10 +13,10 @@ domain by 0x1D. Versions before 3.6 wrote ``mbtype [server!]partition acl`` as t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 from libcyrus import dlist
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import MailboxBadFormat
 from libcyrus.mboxname import NameRules
 

@@ -14,13 +14,13 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 
 from libcyrus import cyrusdb
 from libcyrus import options as opt
 from libcyrus.acl import AclRules
 from libcyrus.acl import entries as acl_entries
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import replace
 from libcyrus.base.xlog import NOTICE, xsyslog
 from libcyrus.config import Config
 from libcyrus.cyrusdb import Database, Transaction

@@ -17,12 +17,12 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 from libcyrus import cyrusdb, dlist
 from libcyrus import options as opt
 from libcyrus.base import files, lock
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.xlog import xsyslog
 from libcyrus.config import Config
 from libcyrus.cyrusdb import Database, Records

@@ -10,12 +10,12 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from libcyrus import cyrusdb
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.cyrusdb import Transaction
 from libcyrus.errors import MailboxBadFormat, NotFound

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import logging
 import re
-from dataclasses import dataclass
 
 from libcyrus import cyrusdb
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.cyrusdb import Database
 from libcyrus.errors import CyrusError

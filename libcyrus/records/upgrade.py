@@ -10,11 +10,11 @@ import logging
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from libcyrus import cyrusdb
 from libcyrus import options as opt
 from libcyrus.base import files
+from libcyrus.base.dataclasses import replace
 from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
 from libcyrus.errors import MailboxBadFormat, NotFound

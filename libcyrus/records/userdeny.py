@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from libcyrus import cyrusdb
 from libcyrus import options as opt
 from libcyrus.base import wildmat
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.cyrusdb import Database
 from libcyrus.errors import CyrusError, InvalidIdentifier, MailboxBadFormat, NotFound

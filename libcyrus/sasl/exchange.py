@@ -6,7 +6,6 @@ Apart from the rest, because importing this loads pysasl (see ``mechanisms``).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from pysasl.creds.external import ExternalCredentials
 from pysasl.creds.plain import PlainCredentials
@@ -14,6 +13,7 @@ from pysasl.exception import AuthenticationError
 from pysasl.identity import Identity
 from pysasl.mechanism import ChallengeResponse, ServerChallenge
 
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.mechanisms import MAX_RESPONSE, preload
 from libcyrus.sasl.pwcheck import PasswordCheck

@@ -7,10 +7,10 @@ the second, also when both are the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
 from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.mechanisms import EXTERNAL, preload, selected

@@ -7,8 +7,9 @@ client likes; its depth is for whoever builds it to limit, with ``MAX_DEPTH``, s
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import Final
+
+from libcyrus.base.dataclasses import dataclass
 
 MAX_DEPTH: Final = 100
 """Levels a tree may have."""

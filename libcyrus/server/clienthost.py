@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+
+from libcyrus.base.dataclasses import dataclass
 
 UNIX_SOCKET = "[unix socket]"
 

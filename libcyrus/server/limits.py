@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.server import proc
 

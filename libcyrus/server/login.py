@@ -11,10 +11,10 @@ import binascii
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState, canonify_id, new_state
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.errors import SaslCancel, SaslProtocol
 from libcyrus.prot import ProtError, ProtStream

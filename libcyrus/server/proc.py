@@ -13,10 +13,10 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from importlib import import_module
 
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
 from libcyrus.errors import Fatal

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.signals import Signals
 from libcyrus.config import Config
 from libcyrus.server.connection import Connection

@@ -25,10 +25,10 @@ import socket
 import sys
 import syslog
 import time
-from dataclasses import dataclass, field
 
 from libcyrus import options as opt
 from libcyrus.base import systemlog
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.getopt import getopt, number
 from libcyrus.base.master_protocol import LISTEN_FD, POOL_VARIABLE, STATUS_FD
 from libcyrus.base.signals import Signals

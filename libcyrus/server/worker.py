@@ -25,11 +25,11 @@ import select
 import signal
 import socket
 import sys
-from dataclasses import dataclass
 from typing import Any, Generic, NoReturn
 
 from libcyrus import options as opt
 from libcyrus.base import lock
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.master_protocol import NOTIFY, STATUS_FD, Message
 from libcyrus.base.signals import Interrupted, ShutdownRequested
 from libcyrus.base.xlog import NOTICE

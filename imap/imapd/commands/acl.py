@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from imap.imapd.parse import MissingArgument, Parser
 from imap.imapd.response import Bad, Ok, Outcome
@@ -11,6 +10,7 @@ from imap.imapd.session import Session
 from libcyrus import acl, mboxops
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import Disabled, InvalidRights, MailboxNonexistent, PermissionDenied
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.server.login import canonify_userid

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from imap.imapd.parse import (
     DQUOTE,
@@ -28,8 +27,9 @@ from imap.imapd.session import Session
 from libcyrus import acl
 from libcyrus import options as opt
 from libcyrus.append import Appender, Stage
-from libcyrus.append.append import check_mailbox
+from libcyrus.append.append import check
 from libcyrus.base import times
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import (
     CyrusError,
     Fatal,
@@ -67,29 +67,26 @@ def parse(parser: Parser) -> str:
 
 def run(session: Session, mailbox: str) -> Outcome:
     name = session.internal_name(mailbox)
-    try:
-        session.process.store.mboxlist.lookup(name)
-        check_mailbox(
-            session.process.store,
-            name,
-            auth=session.auth,
-            need=acl.INSERT,
-            quota=None if session.settings.switches.ignore_quota else (0, 1, 0, -1),
-        )
-    except CyrusError as error:
-        session.parser.skip_line()
-        return _refusal(session, name, error)
+    one = None if session.settings.switches.ignore_quota else (0, 1, 0, -1)
     outcome: Outcome
-    with ExitStack() as stages:
+    with ExitStack() as stack:
         try:
-            outcome = _store(session, name, _receive(session, name, stages))
+            # stays open, unlocked, while the client sends
+            target = stack.enter_context(session.process.store.open(name, write=False))
+            check(target, session.rights(target.acl), need=acl.INSERT, quota=one)
+            target.release()
+        except CyrusError as error:
+            session.parser.skip_line()
+            return _refusal(session, name, error)
+        try:
+            outcome = _store(session, name, _receive(session, target.partition, stack))
         except CyrusError as error:
             outcome = _refusal(session, name, error)
     session.tell(expunges=True)
     return outcome
 
 
-def _receive(session: Session, name: str, stages: ExitStack) -> list[_Incoming]:
+def _receive(session: Session, partition: str, stages: ExitStack) -> list[_Incoming]:
     """Read the messages to the end of the command. Raises ParseError, and what is wrong with a message."""
     parser = session.parser
     messages = []
@@ -102,9 +99,7 @@ def _receive(session: Session, name: str, stages: ExitStack) -> list[_Incoming]:
         _check_size(session, literal)
         message = None
         try:
-            stage = stages.enter_context(
-                Stage.for_mailbox(session.process.store, name, internaldate=internaldate)
-            )
+            stage = stages.enter_context(Stage(session.process.store, partition, internaldate=internaldate))
             message = _Incoming(flags, internaldate, stage)
             messages.append(message)
         except CyrusError as error:

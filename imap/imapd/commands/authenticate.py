@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 from imap.imapd.commands.login import enter, log_login
 from imap.imapd.parse import SP, ParseError, Parser, is_atom
 from imap.imapd.response import Bad, No, Outcome
 from imap.imapd.session import Session
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import SaslCancel, SaslProtocol
 from libcyrus.sasl import SaslError

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from imap.imapd.commands.append import may_create
 from imap.imapd.parse import Parser
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import (
     CyrusError,
     MailboxNonexistent,

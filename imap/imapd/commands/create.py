@@ -6,12 +6,11 @@ Levels of the name that do not exist yet are created too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import mboxops
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import (
     CyrusError,
     MailboxBadName,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass, field
 
 from imap.imapd.fetch_response import FetchItems, Section, respond
 from imap.imapd.parse import LPAREN, RPAREN, SP, MissingArgument, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import CyrusError
 
 _MACROS = {

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 
 from imap.imapd.listing import Listing
 from imap.imapd.parse import LPAREN, SP, MissingArgument, ParseError, Parser
 from imap.imapd.response import Ok
 from imap.imapd.session import Session
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.records.find import Finder, Viewer
 
 

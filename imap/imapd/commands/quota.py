@@ -6,12 +6,11 @@ administrator's; SETQUOTA creates a root where there is a mailbox, and with a ``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser
 from imap.imapd.response import Ok
 from imap.imapd.session import Session
 from libcyrus import acl, mboxops
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import MailboxNonexistent, PermissionDenied, UnsupportedQuota
 from libcyrus.records.quota import NAMES, UNITS, UNLIMITED, Quota, resource_by_name
 

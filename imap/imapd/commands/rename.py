@@ -5,7 +5,6 @@ Mailboxes below the old name go along; each is told with an untagged OK, since m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 
 from imap.imapd.parse import SP, ParseError, Parser, is_atom
@@ -15,6 +14,7 @@ from libcyrus import mboxops
 from libcyrus import options as opt
 from libcyrus.append import Appender
 from libcyrus.append.copy import copy, read
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import CyrusError, NoSuchMessage, PermissionDenied
 from libcyrus.mailbox.expunge import expunge
 

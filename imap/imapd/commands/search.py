@@ -8,7 +8,6 @@ import re
 import time
 from array import array
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from imap.imapd.parse import (
@@ -26,6 +25,7 @@ from imap.imapd.parse import (
 )
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.seqset import SeqSet
 from libcyrus.base.times import MONTHS
 from libcyrus.errors import UnrecognizedCharset

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser
 from imap.imapd.response import Ok
 from imap.imapd.session import Session
 from libcyrus import acl
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import MailboxNonexistent, PermissionDenied
 from libcyrus.index.status import look_up
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from imap.imapd.parse import LPAREN, RPAREN, SP, InvalidSequence, ParseError, Parser, is_atom
 from imap.imapd.response import Ok, Outcome
 from imap.imapd.session import Session
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.index.store import FlagChange, store
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN

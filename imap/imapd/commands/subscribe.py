@@ -5,13 +5,12 @@ The old form with a namespace word before the name (``mailbox`` or ``bboard``) i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from imap.imapd.parse import SP, Parser
 from imap.imapd.response import Bad, No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import mboxops
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import CyrusError, MailboxNonexistent
 
 

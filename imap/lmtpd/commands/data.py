@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import dataclass
 
 from imap.lmtpd import deliver, received
 from imap.lmtpd.app import X_SIEVE, Lmtpd
 from imap.lmtpd.session import Session, Transaction, Trust
 from libcyrus.append import Stage
 from libcyrus.base import times
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import (
     CyrusError,
     MessageBadHeader,
