@@ -41,7 +41,8 @@ class Rows:
             self._region = memoryview(picture.data)[(first - 1) * size : last * size]
         else:
             self._places = [max(recno - 1, 0) for recno in recnos[low - 1 : high]]
-            self._region = memoryview(picture.data)
+            # there may be no record left at all
+            self._region = memoryview(picture.data or bytes(size))
             self._pick = itemgetter(*self._places, 0)
 
     # fields
@@ -73,7 +74,7 @@ class Rows:
 
     def after(self, offset: int) -> list[int]:
         """A 32-bit number of the record behind every one in the index, 0 for the last."""
-        column = columns.words(memoryview(self._picture.data), self._size, offset)
+        column = columns.words(memoryview(self._picture.data or bytes(self._size)), self._size, offset)
         places = self._places
         if isinstance(places, range):
             found = column[places.start + 1 : places.stop + 1].tolist()
@@ -86,6 +87,8 @@ class Rows:
     def are_sound(self) -> bool:
         """Whether all records agree with their own CRCs; those found so are not computed again."""
         sound = self._picture.sound
+        if not sound:
+            return True
         places = self._places
         if isinstance(places, range):
             if 0 not in sound[places.start : places.stop]:
