@@ -374,7 +374,7 @@ def test_a_file_cut_at_any_length_gives_an_earlier_commit_or_is_refused(tmp_path
         try:
             with cyrusdb.open_db("twoskip", path) as database:
                 database.consistent()
-                assert _content(database) in states[1:-1]
+                assert _content(database) in states[1:]
                 rescued += 1
         except DatabaseCorrupt:
             assert path.read_bytes() == whole[:size]

@@ -175,6 +175,18 @@ def test_a_crash_of_either_is_recovered_by_the_other(tools: Tools) -> None:
             assert mending(["@b", "twoskip", "consistent"]) == (0, b"Yes, consistent\n", b"")
 
 
+@pytest.mark.parametrize("missing", [1, 8, 23, 120, 200, 300])
+def test_a_file_that_lost_its_end_is_rescued_alike(tools: Tools, missing: int) -> None:
+    """Where the original stops dead instead, at a deletion for one, there is nothing to compare."""
+    content = (TOP / "cassandane-py/formats/cyrusdb/twoskip.db").read_bytes()
+    for place in ("ours", "theirs"):
+        (tools.directory / place / "a").write_bytes(content[:-missing])
+    ours, theirs = tools.ours(["@a", "twoskip", "show"]), tools.theirs(["@a", "twoskip", "show"])
+    assert ours == theirs
+    assert theirs[0] == 0
+    assert tools.ours(["@a", "twoskip", "consistent"]) == (0, b"Yes, consistent\n", b"")
+
+
 def _fill(database: Database, seed: int) -> None:
     chance = random.Random(seed)
     for _ in range(40):

@@ -4,12 +4,16 @@ First way, in place: ignore every pointer beyond the size at the last commit,
 walk the lowest list, which is complete, rebuild the higher lists over it, and
 cut off what follows. Gives exactly the last committed state.
 
-Second way, for a file that the first cannot repair (its end is missing, or a
-record is damaged): read the records from the beginning and apply each complete
-commit to a new file, which then takes the name. A damaged stretch costs the
+Second way, for a file whose end is missing: if the lowest list leads through
+whole records only, copy them to a new file, which then takes the name. (The
+original fills the gap with zeros.)
+
+Third way, for a file with damaged records: read the records from the beginning
+and apply each complete commit to a new file. A damaged stretch costs the
 commit it belongs to. Delete records name no key, only the record behind: the
 deleted one is the last before it. After a damaged commit that is no longer
-sure, and deletions are not repeated: rather an old record too many.
+sure, and deletions are not repeated: rather an old record too many. (The
+original takes the record behind for the deleted one, or stops dead.)
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ from .layout import (
     read_record,
     read_value,
 )
-from .repack import build
+from .repack import build, live_records
 
 log = logging.getLogger(__name__)
 
@@ -142,15 +146,19 @@ def _repairs(file: TwoskipFile, end: int) -> tuple[dict[int, Record], int, int]:
 
 
 def _rescue(file: TwoskipFile) -> int:
-    """The second way; returns the number of records in the new file, which replaces the old."""
+    """The other ways; returns the number of records in the new file, which replaces the old."""
     before = file.header.num_records
-    replay = _Replay(file)
-    replay.run()
-    if not replay.places:
-        raise DatabaseCorrupt("no records found in recovery2")
+    generation = file.header.generation + 1
     new = file.path + ".NEW"
-    records = ((key, read_value(file.map, replay.places[key])) for key in replay.keys)
-    count = build(new, records, generation=file.header.generation + 1, sync=file.sync).num_records
+    try:
+        count = build(new, live_records(file), generation=generation, sync=file.sync).num_records
+    except DatabaseCorrupt:
+        replay = _Replay(file)
+        replay.run()
+        if not replay.places:
+            raise DatabaseCorrupt("no records found in recovery2") from None
+        records = ((key, read_value(file.map, replay.places[key])) for key in replay.keys)
+        count = build(new, records, generation=generation, sync=file.sync).num_records
     file.adopt(new)
     log.log(xlog.NOTICE, "twoskip: recovery2 %s - rescued %d of %d records", file.path, count, before)
     return count

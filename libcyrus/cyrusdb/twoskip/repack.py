@@ -86,7 +86,7 @@ def repack(file: TwoskipFile) -> None:
     before = file.header.current_size
     new = file.path + ".NEW"
     check(file)
-    header = build(new, _live(file), generation=file.header.generation + 1, sync=file.sync)
+    header = build(new, live_records(file), generation=file.header.generation + 1, sync=file.sync)
     file.adopt(new)
     file.header = header
     log.info(
@@ -184,13 +184,20 @@ def _fill_heads(fd: int, header: Header, heads: _Heads) -> None:
         base[:HEADER_SIZE] = header.pack()
 
 
-def _live(file: TwoskipFile) -> Iterator[tuple[bytes, bytes]]:
+def live_records(file: TwoskipFile) -> Iterator[tuple[bytes, bytes]]:
+    """The records of the last commit, as the lowest list gives them; raises ``DatabaseCorrupt``."""
     end = file.header.current_size
-    record: Record = read_record(file.map, DUMMY_OFFSET, end)
+    size = min(end, file.size)
+    last: bytes | None = None
+    record: Record = read_record(file.map, DUMMY_OFFSET, size)
     while offset := record.next(0, end):
-        record = read_record(file.map, offset, end)
+        record = read_record(file.map, offset, size)
         while record.type == DELETE:
             if not record.pointers[0]:
                 return
-            record = read_record(file.map, record.pointers[0], end)
+            record = read_record(file.map, record.pointers[0], size)
+        rank = file.rank(record.key)
+        if record.type != RECORD or (last is not None and rank <= last):
+            raise DatabaseCorrupt(f"out of order at offset {record.offset:08X}")
+        last = rank
         yield record.key, read_value(file.map, record)
