@@ -281,11 +281,9 @@ def test_the_head_of_a_message_literal_is_not_limited() -> None:
 
 ELEMENTS: list[Callable[[Parser], object]] = [
     Parser.word,
-    Parser.atom,
     Parser.astring,
     Parser.string,
     Parser.nstring,
-    Parser.bstring,
     Parser.mailbox,
     Parser.number,
     Parser.sequence_set,

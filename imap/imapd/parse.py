@@ -294,7 +294,7 @@ class Parser:
         self.pos = found.end()
         return value
 
-    def _literal(self, *, binary: bool = False) -> bytes:
+    def _literal(self) -> bytes:
         found = _LITERAL.match(self.line, self.pos)
         if found is None or found[1] or not self.line.endswith(b"\r\n"):
             self._check_number()
@@ -318,7 +318,7 @@ class Parser:
         self.line = self._readline()
         self.pos = 0
         self.check_arguments()
-        if not binary and b"\0" in value:
+        if b"\0" in value:
             raise MissingArgument
         return value
 

@@ -15,7 +15,7 @@ from imap.imapd.settings import Settings
 from libcyrus import acl, mboxname
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import dataclass, field
-from libcyrus.errors import Fatal
+from libcyrus.errors import Fatal, PermissionDenied
 from libcyrus.index.updates import SelectedView
 from libcyrus.prot import ProtStream
 from libcyrus.sasl import SaslServer
@@ -90,6 +90,11 @@ class Session:
         """The selected mailbox; the command table lets only commands of the selected state get here."""
         assert self.index is not None
         return self.index
+
+    def require(self, rights: int) -> None:
+        """Raise PermissionDenied unless the user has all these rights on the selected mailbox."""
+        if self.selected().rights & rights != rights:
+            raise PermissionDenied
 
     def rights(self, acl_text: str | None) -> int:
         """What an ACL alone gives to this user; an admin's and an owner's privileges are not in it."""
