@@ -315,9 +315,9 @@ WITH_OPTIONS = (
     )
     + "RSET\nMAIL FROM:<a@b> SIZE=1501\nRSET\n"
     + TO_USER
-    + "Subject: gr\xfcn\nMessage-ID: <{U}-x@x>\n\nx\n.\nRSET\n"
+    + "Subject: gr\xfcn\nDate: 1\nMessage-ID: <{U}-x@x>\n\nx\n.\nRSET\n"
     + TO_USER
-    + "Subject: two\nMessage-ID: <{U}-x@x>\n\nx\n.\n"
+    + "Subject: two\nDate: 1\nMessage-ID: <{U}-x@x>\n\nx\n.\n"
 )
 
 
