@@ -16,6 +16,7 @@ from libcyrus.auth import AuthState
 from libcyrus.config import Config
 from libcyrus.errors import (
     Fatal,
+    InternalError,
     InvalidIdentifier,
     IoError,
     MailboxBadFormat,
@@ -111,6 +112,23 @@ def test_an_appended_message_is_there_for_other_processes(world):
         assert os.stat(mailbox.message_path(record)).st_mtime == record.internaldate
         assert os.stat(mailbox.message_path(record)).st_mode & 0o077 == 0
     assert problems(store, "user.a") == []
+
+
+def test_dates_before_1970_and_the_last_uid(world):
+    store = world.store()
+    make(store, "user.a")
+    with Stage.from_bytes(store, MESSAGE % (1, 1)) as stage:
+        with Appender.open(store, "user.a") as appender:
+            appender.append(stage, internaldate=-315619200)
+            appender.commit()
+        assert problems(store, "user.a") == []
+        with store.open("user.a", write=True) as mailbox:
+            mailbox.i.last_uid = 0xFFFFFFFF
+            mailbox.dirty()
+        with pytest.raises(InternalError), Appender.open(store, "user.a") as appender:
+            appender.append(stage)
+    with store.open("user.a", write=False) as mailbox:
+        assert files_of(mailbox) == ["1."]
 
 
 def test_one_staged_file_serves_all_mailboxes_of_a_partition(world):

@@ -141,16 +141,17 @@ class Appender:
         try:
             record = stage.record()
             record.uid = self.mailbox.i.last_uid + 1
-            record.internaldate = internaldate or stage.internaldate
+            date = internaldate or stage.internaldate
+            # dates before 1970 are kept modulo 2**32, as the original keeps them
+            record.internaldate = date & 0xFFFFFFFF
             record.savedate = savedate
             record.createdmodseq = createdmodseq
             self.check_limit()
             if should_archive(self.mailbox, record):
                 record.internal_flags |= ARCHIVED
             self.place(record, stage.file_in(self.mailbox.partition), link=link)
-            if record.internaldate != stage.internaldate:
-                path = self.mailbox.message_path(record)
-                os.utime(path, (record.internaldate, record.internaldate))
+            if date != stage.internaldate:
+                os.utime(self.mailbox.message_path(record), (date, date))
             self.set_flags(record, flags)
             self.mailbox.append(record, stage.cache_record)
             self.uids.append(record.uid)

@@ -21,7 +21,7 @@ from zlib import crc32
 from libcyrus import message
 from libcyrus import options as opt
 from libcyrus.base import files, xlog
-from libcyrus.errors import InternalError, IoError, NoSpace, PartitionUnknown
+from libcyrus.errors import InternalError, IoError, MessageTooLarge, NoSpace, PartitionUnknown
 from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_record import CACHE_VERSION, IndexRecord
 from libcyrus.mailbox.mailstore import MailStore
@@ -29,6 +29,8 @@ from libcyrus.mailbox.paths import STAGE_DIRECTORY
 
 log = logging.getLogger(__name__)
 
+# what an index record can hold
+_LARGEST = 0xFFFFFFFF
 _numbers = count()
 
 
@@ -91,13 +93,15 @@ class Stage:
         return self._fd
 
     def finish(self) -> message.Message:
-        """The message is complete: bring it to disk and parse it. Raises NoSpace, IoError."""
+        """The message is complete: bring it to disk, parse it. Raises NoSpace, IoError, MessageTooLarge."""
         try:
             os.utime(self._fd, (self.internaldate, self.internaldate))
             os.fsync(self._fd)
             self.size = os.fstat(self._fd).st_size
         except OSError as error:
             raise self._failed(error) from error
+        if self.size > _LARGEST:
+            raise MessageTooLarge
         self._finished = True
         return self.message
 

@@ -224,7 +224,7 @@ class Changes:
     def append(self, record: IndexRecord, cache: bytes | memoryview | None) -> None:
         self._need_exclusive()
         mailbox, i = self._mailbox, self._mailbox.i
-        if record.uid <= i.last_uid or not record.size or record.guid == NULL_GUID:
+        if not i.last_uid < record.uid <= 0xFFFFFFFF or not record.size or record.guid == NULL_GUID:
             raise InternalError
         index_record.complete_dates(record, int(time.time()))
         if mailbox.silent and record.modseq:
