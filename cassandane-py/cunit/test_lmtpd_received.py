@@ -41,6 +41,9 @@ def take(
         # newlines of every kind end a header line, the last of them all ends up as CRLF
         (b"A: b\nC: d\n\nx\ny\n.\n", b"A: b\r\nC: d\r\n\r\nx\r\ny\r\n"),
         (b"A: b\rC: d\r\n\r\n.\r\n", b"A: b\r\nC: d\r\n\r\n"),
+        (b"A: b\r\rx\r\n.\r\n", b"A: b\r\nx\r\n"),
+        # no message ends at a dot behind a lone carriage return, unlike the original's
+        (b"A: b\r\n\r\nx\r.\r\ny\r\n.\r\n", b"A: b\r\n\r\nx.\r\ny\r\n"),
         # lone carriage returns vanish from the body
         (b"A: b\r\n\r\nx\ry\r\r\n\rz\r\n.\r\n", b"A: b\r\n\r\nxy\r\nz\r\n"),
         # dots
@@ -71,6 +74,7 @@ def test_what_is_stored(sent: bytes, stored: bytes) -> None:
         (b"A: b\r\nhello world\r\n\r\n.\r\n", MessageBadHeader),
         (b"A: b\r\n: c\r\n\r\n.\r\n", MessageBadHeader),
         (b"A b: c\r\n\r\n.\r\n", MessageBadHeader),
+        (b"A: b\r.\r\nC: d\r\n\r\n.\r\n", MessageBadHeader),
         (b"\xc3\xa4: c\r\n\r\n.\r\n", MessageBadHeader),
         (b"A: b\r\x00C: d\r\n\r\n.\r\n", MessageContainsNull),
         (b"A: b\r\n\r\nx\x00y\r\n.\r\n", MessageContainsNull),

@@ -8,6 +8,7 @@ first: versions, session ids, times, process ids, the two users.
 from __future__ import annotations
 
 import base64
+import random
 import re
 import socket
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ import pytest
 
 from cassandane.clients import DEADLINE
 from cassandane.instance import Instance, give_away
+from cassandane.messages import corpus
 
 pytestmark = [pytest.mark.reference, pytest.mark.timeout(300)]
 
@@ -285,6 +287,47 @@ def test_the_mail_of_all_these_conversations_is_the_same(server: Instance) -> No
     assert ours == theirs
     assert len(ours["INBOX"]) > 15
     assert ours["open"]
+
+
+def test_varied_messages_are_stored_with_the_same_bytes(server: Instance) -> None:
+    before = {user: len(mail(server, user).get("INBOX", ())) for user in ("alice", "bob")}
+    for service in ("lmtp", "lmtp2"):
+        with server.lmtp(service=service) as lmtp:
+            for text in corpus(80, seed=2033, largest=10_000):
+                assert lmtp.deliver(text, USERS[service])[0].startswith("250")
+    ours, theirs = (mail(server, user)["INBOX"][before[user] :] for user in ("alice", "bob"))
+    assert len(ours) == 80
+    assert ours == theirs
+
+
+PIECES = (
+    "A: b",
+    "C",
+    ":",
+    " ",
+    "\t",
+    "\n",
+    "\n",
+    "\n\n",
+    ".",
+    "..",
+    "\xfc",
+    "x",
+    "Return-Path: z",
+    "Date: 2",
+)
+
+
+def test_odd_messages_are_taken_or_refused_alike(server: Instance) -> None:
+    """Random scraps of header and body, without what makes the original lose its way: NUL, lone CR."""
+    source = random.Random(5321)
+    for number in range(120):
+        scraps = "".join(source.choice(PIECES) for _ in range(source.randint(0, 12)))
+        known = f"Date: 1\nMessage-ID: <{{U}}-{number}@odd>\n" if source.random() < 0.7 else ""
+        text = TO_USER + known + scraps + "\n.\n"
+        ours, theirs = (converse(server, service, text) for service in ("lmtp", "lmtp2"))
+        assert ours == theirs, text
+    assert mail(server, "alice") == mail(server, "bob")
 
 
 OPTIONS = {

@@ -19,6 +19,7 @@ from libcyrus.records.duplicate import DuplicateDb
 from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
 from libcyrus.server import starttls
+from libcyrus.server.on_demand import OnDemand
 from libcyrus.server.program import Service
 from libcyrus.server.shutdown_file import ShutdownWatch
 from libcyrus.server.telemetry import Usage
@@ -102,7 +103,7 @@ class Settings:
 
 @dataclass(slots=True)
 class Lmtpd:
-    """One process. The descriptors behind ``tls`` and the names are shared by all workers."""
+    """One process. The descriptors behind the names are shared by all workers."""
 
     service: Service
     config: Config
@@ -110,7 +111,7 @@ class Lmtpd:
     wording: Wording
     namespace: Namespace
     sasl: SaslSettings
-    tls: TlsContext | None
+    tls: OnDemand[TlsContext | None]
     tls_enabled: bool
     preauthorized: bool
     shutdown: ShutdownWatch
@@ -178,7 +179,7 @@ class Lmtpd:
 
 
 def build(service: Service) -> Lmtpd:
-    """Read the options and load the certificates. ``-a`` trusts every client."""
+    """Read the options. ``-a`` trusts every client."""
     config = service.config
     return Lmtpd(
         service=service,
@@ -189,8 +190,8 @@ def build(service: Service) -> Lmtpd:
             over_quota_is_permanent=config[opt.lmtp_over_quota_perm_failure],
         ),
         namespace=Namespace.from_config(config),
-        sasl=SaslSettings.from_config(config, "lmtp", load=False),
-        tls=starttls.build_context(config, "lmtp"),
+        sasl=SaslSettings.from_config(config, "lmtp", load=service.on_demand(sasl.load)),
+        tls=service.on_demand(partial(starttls.build_context, config, "lmtp")),
         tls_enabled=starttls.enabled(config),
         preauthorized=any(letter == "a" for letter, _ in service.options),
         shutdown=ShutdownWatch(config),

@@ -22,7 +22,8 @@ from libcyrus.errors import (
 LONGEST_HEADER = 16 * 1024 * 1024
 LONGEST_PARTIAL_LINE = 256 * 1024
 
-_HEADER_END = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?=[\r\n]|\.[\r\n])")
+# a lone carriage return ends a field, but never puts a dot at the start of a line
+_HEADER_END = re.compile(rb"(?:\r\n|\r(?!\n)|\n)(?=[\r\n])|\n(?=\.[\r\n])")
 _NEWLINE = re.compile(rb"\r\n?|\n")
 _LONE_CR = re.compile(rb"\r+(?!\n)")
 _LONE_LF = re.compile(rb"(?<!\r)\n")

@@ -16,11 +16,11 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
         return ("454 4.3.3 Already successfully executed STARTTLS",)
     if session.has_recipients:
         return ("503 5.5.0 STARTTLS not permitted now",)
-    if app.tls is None:
+    if app.tls() is None:
         return ("454 4.3.3 Error initializing TLS",)
     session.out.line("220 Begin TLS negotiation now")
     try:
-        tls = starttls.start(session.stream, app.tls, session.client.host)
+        tls = starttls.start(session.stream, app.tls(), session.client.host)
     except starttls.TlsFailed:
         # half a handshake has passed over the connection: nothing can be said on it any more
         session.over = True
