@@ -19,7 +19,7 @@ _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 _HEAD = r"""
 .\" Made from the declarations in libcyrus/options; change those, not this page.
-.TH IMAPD.CONF 5 "" "Cyrus IMAP" "File formats"
+.TH IMAPD.CONF 5 2026-11-22 "Cyrus IMAP" "File formats"
 .SH NAME
 imapd.conf \- configuration of the Cyrus IMAP server
 .SH SYNOPSIS
