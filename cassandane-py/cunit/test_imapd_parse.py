@@ -294,7 +294,9 @@ ELEMENTS: list[Callable[[Parser], object]] = [
 ]
 OCTETS = st.lists(
     st.one_of(
-        st.sampled_from([b" ", b"(", b")", b'"', b"\\", b"{3}\r\n", b"{3+}\r\n", b"NIL", b"\r", b"\n", b"~{2}"]),
+        st.sampled_from(
+            [b" ", b"(", b")", b'"', b"\\", b"{3}\r\n", b"{3+}\r\n", b"NIL", b"\r", b"\n", b"~{2}"]
+        ),
         st.binary(max_size=8),
         st.just(b"a" * 30),
     ),

@@ -12,7 +12,7 @@ The item starts with the table of the message as a message/rfc822.
 
 from __future__ import annotations
 
-from struct import Struct
+from struct import Struct, error
 from typing import Final, NamedTuple
 
 from libcyrus.message.body import NULL_GUID, BodyPart
@@ -125,6 +125,53 @@ def _pack_entry(part: BodyPart, *, zero_part_charset: bool) -> bytes:
         len(name) << 16 | part.transfer_encoding,
     )
     return head + name + _TAIL.pack(part.content_guid, part.decoded_size, part.content_lines)
+
+
+class Searchable(NamedTuple):
+    """Where a message has what can be searched: (offset, size) of headers, and text parts.
+
+    The message's own header comes first, unless it is empty. A text is offset, size, encoding and charset.
+    """
+
+    headers: list[tuple[int, int]]
+    texts: list[tuple[int, int, int, bytes]]
+
+
+def searchable(item: bytes) -> Searchable:
+    """Read a whole section item. ``ValueError`` for a damaged one.
+
+    A part of type message other than rfc822 looks like a text part here.
+    """
+    headers: dict[tuple[int, int], None] = {}
+    texts: list[tuple[int, int, int, bytes]] = []
+    at, end = 0, len(item)
+    try:
+        while at < end:
+            count = _COUNT.unpack_from(item, at)[0]
+            at += _COUNT.size
+            message: tuple[int, int] | None = None
+            for number in range(count):
+                header_offset, header_size, offset, size, word = _ENTRY.unpack_from(item, at)
+                at += _ENTRY.size
+                charset = b""
+                if word != _NO_CHARSET:
+                    charset = item[at : at + (word >> 16)]
+                    at += word >> 16
+                at += _TAIL.size
+                if header_size and header_size != _NO_SIZE:
+                    headers[header_offset, header_size] = None
+                if not number:
+                    message = offset, size
+                elif charset:
+                    texts.append((offset, size, word & 0xFF, charset.rstrip(b"\0")))
+                elif word == _NO_CHARSET:
+                    # a multipart without parts is an empty text; that of a message is not empty to SEARCH
+                    if count == 2 and message is not None and message[0] == offset:
+                        size = message[1]
+                    texts.append((offset, size, transfer.NONE, b"us-ascii"))
+    except error:
+        raise ValueError("section item is cut short") from None
+    return Searchable(list(headers), texts)
 
 
 class SectionTable:
