@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from libcyrus.message.options import DEFAULT, ParseOptions
 from libcyrus.message.parser import Parser, Source, walk
+from libcyrus.message.section import Searchable
 from libcyrus.text import charset, searchform, transfer
 from libcyrus.text.mimeheader import decode_mimeheader, parse_mimeheader
-from libcyrus.text.searchform import KEEPCASE, MIME_UTF8
+from libcyrus.text.searchform import KEEPCASE, MERGESPACE, MIME_UTF8
 
 
 def pattern(text: bytes, charset_name: bytes, flags: int) -> bytes | None:
@@ -31,6 +32,7 @@ def item_contains(item: bytes | memoryview, wanted: bytes, flags: int) -> bool:
     text = bytes(item)
     if not text:
         return False
+    flags = _needed(flags, wanted)
     if text.isascii():
         return wanted in searchform.searchable_ascii(text, flags)
     return wanted in searchform.searchable(charset.decode_utf8(text), flags)
@@ -55,6 +57,7 @@ def message_contains(
     ``body_only`` leaves out the message's own header, but not those of its
     parts. Parts other than text/* are not read.
     """
+    flags = _needed(flags, wanted)
     parser = Parser(data, options, digest=False)
     root = parser.run()
     whole = parser.data
@@ -64,15 +67,40 @@ def message_contains(
             header = whole[start : start + part.header_size]
             if wanted in decode_mimeheader(header, flags):
                 return True
-        if part.type != b"TEXT":
+        name = part.charset
+        if part.is_multipart and not part.parts:
+            # the original makes an empty text of it, but looks at all that is there
+            name = charset.US_ASCII.encode("ascii")
+        elif part.type != b"TEXT":
             continue
         if not wanted:
             return True
         start = part.content_offset
         content = whole[start : start + part.content_size]
-        if _part_contains(content, wanted, flags, part.transfer_encoding, part.charset):
+        if _part_contains(content, wanted, flags, part.transfer_encoding, name):
             return True
     return False
+
+
+def stored_contains(
+    data: bytes, places: Searchable, wanted: bytes, flags: int, *, body_only: bool = False
+) -> bool:
+    """As ``message_contains`` for a message whose parts are known from its cache record."""
+    if not wanted:
+        return bool(places.texts)
+    flags = _needed(flags, wanted)
+    for offset, size in places.headers[1:] if body_only else places.headers:
+        if wanted in decode_mimeheader(data[offset : offset + size], flags):
+            return True
+    return any(
+        _part_contains(data[offset : offset + size], wanted, flags, encoding, name)
+        for offset, size, encoding, name in places.texts
+    )
+
+
+def _needed(flags: int, wanted: bytes) -> int:
+    """The flags without those that make no difference to where ``wanted`` is found."""
+    return flags if b" " in wanted else flags & ~MERGESPACE
 
 
 def _part_contains(content: bytes, wanted: bytes, flags: int, encoding: int, name: bytes | None) -> bool:

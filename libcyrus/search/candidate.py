@@ -5,6 +5,7 @@ A message or cache record that cannot be read, which is logged where it is found
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cached_property
 from types import TracebackType
@@ -17,9 +18,13 @@ from libcyrus.index.view import IndexView
 from libcyrus.message import nstring, search
 from libcyrus.message.cached_headers import min_version
 from libcyrus.message.prune import FieldFilter
+from libcyrus.message.section import Searchable, searchable
 from libcyrus.search.expr import Item
 from libcyrus.text.mimeheader import parse_mimeheader
 from libcyrus.text.searchform import MIME_UTF8, searchable_ascii
+
+# Parts such as message/delivery-status are not searched, although the section item has a charset for them.
+_OTHER_MESSAGE: Final = re.compile(rb'\("MESSAGE" "(?!RFC822")')
 
 ItemTest = Callable[[memoryview], bool]
 """Whether the cache record of a message has what is looked for."""
@@ -33,6 +38,8 @@ def item_test(item: Item, wanted: bytes, flags: int) -> ItemTest:
         return _message_id_test(wanted, flags)
     place = _ITEMS[item]
     quoted = item is Item.SUBJECT
+    # the same people write again and again, and all but ASCII takes time
+    known: dict[bytes, bool] = {}
 
     def contains(record: memoryview) -> bool:
         value = bytes(contents.item(record, place))
@@ -42,7 +49,10 @@ def item_test(item: Item, wanted: bytes, flags: int) -> ItemTest:
             value = value[1:-1] if value.startswith(b'"') else _nstring(value)
         if value.isascii():
             return bool(value) and wanted in searchable_ascii(value, flags)
-        return search.item_contains(value, wanted, flags)
+        found = known.get(value)
+        if found is None:
+            found = known[value] = search.item_contains(value, wanted, flags)
+        return found
 
     return contains
 
@@ -131,6 +141,21 @@ class Candidate:
 
     def text_contains(self, wanted: bytes, *, body_only: bool) -> bool:
         try:
-            return search.message_contains(self._message, wanted, self._flags, body_only=body_only)
+            data = self._message
+            places = self._places
         except CyrusError:
             return False
+        if places is None:
+            return search.message_contains(data, wanted, self._flags, body_only=body_only)
+        return search.stored_contains(data, places, wanted, self._flags, body_only=body_only)
+
+    @cached_property
+    def _places(self) -> Searchable | None:
+        """Where the parts are; None if the cache does not say enough."""
+        try:
+            record = self._cache
+            if _OTHER_MESSAGE.search(contents.item(record, contents.BODYSTRUCTURE)):
+                return None
+            return searchable(bytes(contents.item(record, contents.SECTION)))
+        except (CyrusError, ValueError):
+            return None
