@@ -72,7 +72,10 @@ def test_tls_then_login_then_mail(tls_server: Instance) -> None:
 
 
 def test_a_tls_session_resumes_in_another_worker(tls_server: Instance) -> None:
-    """Tickets are sealed with keys made before the workers were forked; no session database is needed."""
+    """Tickets are sealed with keys that workers inherit; no session database is needed.
+
+    The first client is the reason why there are such keys; its own worker was there before them.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -85,9 +88,11 @@ def test_a_tls_session_resumes_in_another_worker(tls_server: Instance) -> None:
         assert client.command("NOOP").startswith("250")
         return client, tls
 
+    reason, _ = secured(None)
     first, first_tls = secured(None)
     second, second_tls = secured(first_tls.session)
     assert (first_tls.session_reused, second_tls.session_reused) == (False, True)
+    reason.close()
     first.close()
     second.close()
 

@@ -1,6 +1,6 @@
 """What all connections of one worker share, built once.
 
-The first half is made in the pool parent, before workers are forked: settings, the TLS context, namespaces,
+The first half is made in the pool parent, before workers are forked: settings, namespaces,
 everything that only costs time. What locks or shares a file position (databases) is opened by the worker, at
 first use.
 """
@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from imap.imapd.listing import Hidden, SpecialUses
 from imap.imapd.settings import Settings
-from libcyrus import acl, mboxops
+from libcyrus import acl, mboxops, sasl
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
 from libcyrus.base.signals import Signals
@@ -48,8 +48,10 @@ class Process:
         self.settings = settings
         self.admins = config[opt.admins]
         self.tls_enabled = starttls.enabled(config)
-        self.tls = starttls.build_context(config, "imap")
-        self.sasl = SaslSettings.from_config(config, "imap")
+        self.tls = service.on_demand(
+            partial(starttls.build_context, config, "imap"), now=settings.switches.imaps
+        )
+        self.sasl = SaslSettings.from_config(config, "imap", load=service.on_demand(sasl.load))
         self.user_namespace = Namespace.from_config(config)
         self.admin_namespace = Namespace.from_config(config, admin=True)
         self.hidden = Hidden(config)

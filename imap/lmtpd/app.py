@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING
 
 from imap.lmtpd.errors import Wording
-from libcyrus import mboxops
+from libcyrus import mboxops, sasl
 from libcyrus import options as opt
 from libcyrus.auth import ANONYMOUS, new_state
 from libcyrus.base.dataclasses import dataclass, field

@@ -6,6 +6,6 @@ handed in as a policy.
 """
 
 from libcyrus.sasl.codes import SaslCode, SaslError
-from libcyrus.sasl.server import Challenge, Policy, SaslServer, SaslSettings, Success
+from libcyrus.sasl.server import Challenge, Policy, SaslServer, SaslSettings, Success, load
 
-__all__ = ["Challenge", "Policy", "SaslCode", "SaslError", "SaslServer", "SaslSettings", "Success"]
+__all__ = ["Challenge", "Policy", "SaslCode", "SaslError", "SaslServer", "SaslSettings", "Success", "load"]

@@ -4,8 +4,7 @@ PLAIN and LOGIN need the password in the clear: they are offered only where ``al
 security layer from outside (TLS) permits that. EXTERNAL takes the place of both on a connection that
 vouches for its user itself.
 
-pysasl brings half of the standard library along, so it is loaded when a mechanism is first wanted: by
-``preload`` in a service whose clients log in by SASL, else by the client who is the first to do so.
+pysasl brings half of the standard library along, so it is loaded when a mechanism is first wanted.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ MAX_RESPONSE = 4096
 
 @cache
 def preload() -> dict[str, ServerMechanism]:
-    """All mechanisms by name."""
+    """All mechanisms by name. Loads pysasl."""
     from pysasl.mechanism.external import ExternalMechanism
     from pysasl.mechanism.login import LoginMechanism
     from pysasl.mechanism.plain import PlainMechanism

@@ -7,6 +7,8 @@ the second, also when both are the same.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from libcyrus import options as opt
@@ -28,6 +30,12 @@ if TYPE_CHECKING:
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
+
+
+def load() -> None:
+    """Load pysasl and what uses it, which the first exchange needs."""
+    import_module("libcyrus.sasl.exchange")
+    preload()
 
 
 class Policy(Protocol[T_co]):
@@ -62,21 +70,23 @@ class SaslSettings:
     allow_plaintext: bool
     minimum_layer: int
     passwords: PasswordCheck = field(repr=False)
+    load: Callable[[], object]
 
     @classmethod
-    def from_config(cls, config: Config, service: str, *, load: bool = True) -> SaslSettings:
+    def from_config(
+        cls, config: Config, service: str, *, load: Callable[[], object] = load
+    ) -> SaslSettings:
         """``service`` is the protocol's SASL name (imap, lmtp, pop, sieve), told to saslauthd.
 
-        Call it before workers are forked: it loads what logging in needs, unless ``load`` is False
-        because clients seldom do.
+        ``load`` is called when a client begins an exchange: a service hands in :func:`load` made
+        so that its other workers profit.
         """
-        if load:
-            preload()
         return cls(
             mechanisms=selected(config.overflow("sasl_mech_list")),
             allow_plaintext=config[opt.allowplaintext],
             minimum_layer=config[opt.sasl_minimum_layer],
             passwords=PasswordCheck(_verifiers(config, service)),
+            load=load,
         )
 
     def permits_plaintext(self, bits: int) -> bool:
@@ -119,9 +129,10 @@ class SaslServer(Generic[T]):
 
     def start(self, mechanism: str, initial: bytes | None) -> Challenge | Success[T]:
         """Begin; ``initial`` is the decoded initial response, None if there was none."""
+        self.check_mechanism(mechanism)
+        self._settings.load()
         from libcyrus.sasl.exchange import Exchange
 
-        self.check_mechanism(mechanism)
         name = mechanism.upper()
         self._exchange = Exchange(name, self._settings.passwords)
         if initial is not None and not (initial == b"" and name == "LOGIN"):

@@ -65,6 +65,7 @@ def _serve(worker: Worker[App], channel: socket.socket) -> int:
                 continue
             if worker.file_has_changed():
                 break
+            _follow(worker)
             for _ in range(count):
                 pid = _fork(worker, channel)
                 if pid:
@@ -111,6 +112,14 @@ def _bury(channel: socket.socket, workers: set[int]) -> None:
         if pid in workers:
             workers.remove(pid)
             _send(channel, Pool.DIED, pid, status)
+
+
+def _follow(worker: Worker[App]) -> None:
+    """Load what a client of a worker turned out to want, for the workers to come."""
+    followed = [demand.follow() for demand in worker.service.demands]
+    if any(followed):
+        gc.collect()
+        gc.freeze()
 
 
 def _drain(noted: Signals) -> None:

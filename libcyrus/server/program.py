@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
-from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.signals import Signals
 from libcyrus.config import Config
 from libcyrus.server.connection import Connection
+from libcyrus.server.on_demand import OnDemand
 from libcyrus.server.proc import ProcFile
 
 App = TypeVar("App")
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -30,6 +32,13 @@ class Service:
     arguments: list[str]
     signals: Signals
     proc: ProcFile
+    demands: list[OnDemand[Any]] = field(default_factory=list)
+
+    def on_demand(self, make: Callable[[], T], *, now: bool = False) -> OnDemand[T]:
+        """What ``make`` returns, made when a client first wants it or ``now``. For ``init`` only."""
+        demand = OnDemand(make, now=now)
+        self.demands.append(demand)
+        return demand
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def parameters(config: Config, ident: str) -> ServerParameters:
 
 
 def build_context(config: Config, ident: str) -> TlsContext | None:
-    """The context of a service, built before workers are forked so that they share ticket keys.
+    """The context of a service, made through ``Service.on_demand`` so that workers share ticket keys.
 
     None where TLS is off, and, after a line in the log, where it cannot be had; the service then runs
     without, and STARTTLS answers that it cannot be initialised.

@@ -21,7 +21,7 @@ def run(session: Session, _args: None) -> Outcome:
         return Bad("Can't Starttls after authentication")
     if session.tls_active:
         return Bad("Already did a successful Starttls")
-    if session.process.tls is None:
+    if session.process.tls() is None:
         log.error("error initializing TLS")
         return No("Error initializing TLS")
     session.out.tagged(session.tag, Ok("Begin TLS negotiation now"))
@@ -32,7 +32,7 @@ def run(session: Session, _args: None) -> Outcome:
 def negotiate(session: Session) -> None:
     """Shake hands; what follows a failed handshake cannot be read, so the session closes then."""
     try:
-        tls = starttls.start(session.stream, session.process.tls, session.client_host)
+        tls = starttls.start(session.stream, session.process.tls(), session.client_host)
     except TlsFailed:
         session.closing = True
         session.stream.discard_output()
