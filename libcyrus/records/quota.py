@@ -184,10 +184,11 @@ class QuotaDb:
             domain, path = "", name
         prefix = domain + mark
         while path:
-            if self.db.fetch(_key(prefix + path)) is not None:
+            # what was killed while it made a root leaves an empty one, which counts for nothing
+            if self.db.fetch(_key(prefix + path)):
                 return prefix + path
             path = path.rpartition(".")[0]
-        if prefix and self.db.fetch(_key(prefix)) is not None:
+        if prefix and self.db.fetch(_key(prefix)):
             return prefix
         return None
 
