@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,7 +28,7 @@ from libcyrus.errors import (
     QuotaExceeded,
     UserFlagsExhausted,
 )
-from libcyrus.mailbox import expunge, index_header, index_record, lifecycle, reconstruct, repack
+from libcyrus.mailbox import expunge, flagchange, index_header, index_record, lifecycle, reconstruct, repack
 from libcyrus.mailbox.mailbox import Lock, Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.reconstruct import Options
@@ -286,6 +287,53 @@ def test_a_change_raises_modseqs_and_counts(world):
     with world.store().open("user.a", write=False) as mailbox:
         assert (mailbox.i.answered, mailbox.i.unseen) == (2, 1)
     assert problems(store, "user.a") == []
+
+
+@pytest.mark.parametrize("expunge_mode", ["delayed", "immediate"])
+@pytest.mark.parametrize("seed", range(5))
+def test_changing_flags_in_bulk_is_changing_them_one_by_one(world, seed, expunge_mode):
+    chance = random.Random(seed)
+    store = world.store(expunge_mode=expunge_mode)
+    make(store, "user.a")
+    add(store, "user.a", *range(1, 21))
+    changes = []
+    with store.open("user.a", write=True) as mailbox:
+        for name in ("A", "B"):
+            mailbox.create_flag(name)
+        for record in list(mailbox.records()):
+            record.system_flags = chance.randrange(32)
+            record.user_flags = chance.randrange(4)
+            if chance.random() < 0.2:
+                record.internal_flags |= index_record.EXPUNGED
+            mailbox.rewrite(record)
+            if chance.random() < 0.7:
+                flags = chance.randrange(32) | record.internal_flags
+                flags |= index_record.EXPUNGED if chance.random() < 0.3 else 0
+                changes.append((record.recno, flags, flagchange.user_bytes(chance.randrange(4))))
+    results = []
+    for bulk in (True, False):
+        with store.open("user.a", write=True) as mailbox:
+            path = Path(mailbox.paths.index)
+            before = path.read_bytes()
+            if bulk:
+                mailbox.rewrite_flags(changes)
+            else:
+                for recno, flags, user in changes:
+                    record = mailbox.record(recno)
+                    record.system_flags, record.internal_flags = flags & 0xFFFF, flags & 0xFFFF0000
+                    record.user_flags = flagchange.user_number(user)
+                    mailbox.rewrite(record)
+        assert problems(store, "user.a") == []
+        with store.open("user.a", write=False) as mailbox:
+            i = mailbox.i
+            counters = (i.exists, i.unseen, i.answered, i.flagged, i.deleted, i.quota_mailbox_used)
+            flags_of = [
+                (r.system_flags, r.internal_flags, r.user_flags) for r in mailbox.records()
+            ]
+            modseqs = sorted(record.modseq for record in mailbox.records())
+            results.append((counters, flags_of, modseqs, i.highestmodseq, i.options))
+        path.write_bytes(before)
+    assert results[0] == results[1]
 
 
 def test_messages_are_found_by_uid_in_and_out_of_the_file(world):

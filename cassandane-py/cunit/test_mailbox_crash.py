@@ -85,6 +85,13 @@ def change_flags(store: MailStore) -> None:
             mailbox.rewrite(record)
 
 
+def expunge_in_bulk(store: MailStore) -> None:
+    with store.open("user.a", write=True) as mailbox:
+        gone = index_record.SEEN | index_record.EXPUNGED
+        mailbox.rewrite_flags([(recno, gone, bytes(16)) for recno in (1, 3)])
+    store.run_cleanup()
+
+
 def expunge_and_repack(store: MailStore) -> None:
     with store.open("user.a", write=True) as mailbox:
         expunge.expunge(mailbox, lambda record: record.uid == 2)
@@ -128,7 +135,14 @@ def worse_than_stray_files(store: MailStore) -> list[str]:
     ]
 
 
-ACTIONS: list[Action] = [append_with_new_flag, append_two, change_flags, expunge_and_repack, rename_mailbox]
+ACTIONS: list[Action] = [
+    append_with_new_flag,
+    append_two,
+    change_flags,
+    expunge_in_bulk,
+    expunge_and_repack,
+    rename_mailbox,
+]
 
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.__name__)

@@ -5,6 +5,8 @@ sync. Records behind ``num_records`` do not exist to readers. If the power fails
 the disk may hold the new header but not a new record: its CRC tells, both servers skip it, and it was not
 acknowledged. Before records are changed in place the header is marked CHANGING, and the header
 written last is not: should the writer die in between, the next one to lock the index counts anew.
+Records changed in place go out in one call unless they lie far apart, so that a dying writer has changed
+all of them or none.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from libcyrus.errors import MailboxBadFormat
 from libcyrus.mailbox import index_header, index_record
 from libcyrus.mailbox.index_header import IndexHeader
 from libcyrus.mailbox.index_record import IndexRecord
+
+_ONE_WRITE = 1 << 18
+_PAGE = 4096
 
 
 class IndexFile:
@@ -133,7 +138,7 @@ class IndexFile:
             if self.raw and any(recno <= self.num_records for recno in changes):
                 old = self.raw[: index_header.header_size(version)]
                 files.pwrite_all(self._fd, index_header.mark_changing(old), 0)
-            for first, run in _runs(changes):
+            for first, run in self._runs(changes):
                 files.pwrite_all(self._fd, b"".join(run), self._start + (first - 1) * self._record_size)
             raw = index_header.pack(header)
             files.pwrite_all(self._fd, raw, 0)
@@ -144,21 +149,33 @@ class IndexFile:
         self.raw = raw
         self.num_records = header.num_records
 
+    def _runs(self, changes: dict[int, bytes]) -> Iterator[tuple[int, list[bytes]]]:
+        """Records in file order, with the first one's number, in as few pieces as makes sense.
+
+        Unchanged records between changed ones are written again: one call is done or not done when the
+        process dies, two may leave half a change. It ends where the bytes written for that outgrow its use.
+        """
+        if not changes:
+            return
+        numbers = sorted(changes)
+        span = (numbers[-1] - numbers[0] + 1) * self._record_size
+        widest = numbers[-1] if span <= _ONE_WRITE else _PAGE // self._record_size
+        first = previous = numbers[0]
+        run: list[bytes] = []
+        for recno in numbers:
+            if recno - previous > widest:
+                yield first, run
+                first, run = recno, []
+            elif recno - previous > 1:
+                run.append(self._unchanged(previous + 1, recno))
+            run.append(changes[recno])
+            previous = recno
+        yield first, run
+
+    def _unchanged(self, first: int, end: int) -> bytes:
+        size = self._record_size
+        return bytes(self.region()[(first - 1) * size : (end - 1) * size])
+
     def _identify(self) -> None:
         status = os.fstat(self._fd)
         self.identity = (status.st_dev, status.st_ino)
-
-
-def _runs(changes: dict[int, bytes]) -> Iterator[tuple[int, list[bytes]]]:
-    """Changed records in file order, neighbours together, with the first one's number."""
-    first = 0
-    run: list[bytes] = []
-    for recno in sorted(changes):
-        if run and recno != first + len(run):
-            yield first, run
-            run = []
-        if not run:
-            first = recno
-        run.append(changes[recno])
-    if run:
-        yield first, run
