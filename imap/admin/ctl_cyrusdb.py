@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from functools import partial
+from typing import TYPE_CHECKING
 
 import click
 
@@ -24,13 +25,14 @@ from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.base.xlog import NOTICE, xsyslog
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError, Fatal
-from libcyrus.mailbox import lifecycle
-from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.options.declare import Option
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.records.mboxlist import Mboxlist
 from libcyrus.records.upgrade import upgrade
+
+if TYPE_CHECKING:
+    from libcyrus.mailbox.mailstore import MailStore
 
 log = logging.getLogger(__name__)
 
@@ -100,12 +102,14 @@ def recover(config: Config, *, cleanup: bool) -> None:
         upgrade(config, partial(id_from_header, config))
         mailboxes = Mboxlist(config)
         try:
-            with mailstore(config) as store:
-                for entry in mailboxes.all(intermediates=True):
-                    if entry.mbtype & mbtypes.RESERVE:
-                        remove_reserved(store, entry)
-                    elif not entry.uniqueid and not entry.remote and not entry.intermediate:
-                        restore_uniqueid(store, entry)
+            lacking = [entry for entry in mailboxes.all(intermediates=True) if lacks_something(entry)]
+            if lacking:
+                with mailstore(config) as store:
+                    for entry in lacking:
+                        if entry.mbtype & mbtypes.RESERVE:
+                            remove_reserved(store, entry)
+                        else:
+                            restore_uniqueid(store, entry)
             mailboxes.set_racl(config[opt.reverseacls])
         finally:
             mailboxes.close()
@@ -142,6 +146,13 @@ def convert(path: str, backend: str) -> None:
         log.error("%s: %s", path, error)
 
 
+def lacks_something(entry: MboxEntry) -> bool:
+    """Whether a mailbox was not finished, or comes from a version that had no unique ids."""
+    if entry.mbtype & mbtypes.RESERVE:
+        return True
+    return not entry.uniqueid and not entry.remote and not entry.intermediate
+
+
 def id_from_header(config: Config, entry: MboxEntry) -> str | None:
     """The unique id of a mailbox whose record, of an old version, has none; None if it has no header."""
     with mailstore(config) as store:
@@ -155,6 +166,8 @@ def id_from_header(config: Config, entry: MboxEntry) -> str | None:
 
 def remove_reserved(store: MailStore, entry: MboxEntry) -> None:
     """Finish what a crash left of the creation of a mailbox."""
+    from libcyrus.mailbox import lifecycle
+
     try:
         with store.lock_users(store.rules.from_internal(entry.name).userid):
             store.mboxlist.delete(entry.name)
@@ -187,6 +200,9 @@ def restore_uniqueid(store: MailStore, entry: MboxEntry) -> None:
 
 @contextmanager
 def mailstore(config: Config) -> Iterator[MailStore]:
+    """The mailboxes themselves, loaded here because a server in good order starts without them."""
+    from libcyrus.mailbox.mailstore import MailStore
+
     store = MailStore(config)
     try:
         yield store
