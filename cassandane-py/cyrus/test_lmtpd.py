@@ -273,6 +273,22 @@ def test_trusted_conversations_are_kept_while_somebody_wants_them(instance: Inst
     assert re.search(rb"<\d+<NOOP\r\n>\d+>250 2\.0\.0 ok\r\n<\d+<QUIT\r\n>\d+>221 2\.0\.0 bye\r\n", text)
 
 
+def test_nothing_a_client_says_ends_the_fields_it_is_put_into(instance: Instance) -> None:
+    with instance.lmtp() as lmtp:
+        lmtp.send(b"LHLO me\rX-A: 1\r\n")
+        lmtp.reply()
+        assert lmtp.command('MAIL FROM:<"a\rX-B: 1"@c> AUTH=j+0D+0AX-D:+201').startswith("250")
+        assert lmtp.command("RCPT TO:<cassandane>").startswith("250")
+        assert lmtp.command("DATA").startswith("354")
+        lmtp.send(b"Subject: x\r\n\r\nx\r\n.\r\n")
+        assert lmtp.reply().startswith("250")
+    with instance.imap("cassandane") as imap:
+        imap.ok("SELECT INBOX")
+        (line,) = imap.ok("FETCH 1 BODY.PEEK[HEADER]").untagged
+    assert not re.search(r"[\r\n]X-[ABD]", line)
+    assert 'Return-Path: <"a?X-B: 1"@c>\r\n' in line
+
+
 HOSTILE = {
     "binary": bytes(range(256)) * 40,
     "an endless line": b"x" * 300_000 + b"\r\n",

@@ -129,8 +129,8 @@ class Lmtpd:
         self._userdeny = UserDeny(self.config)
         if self.settings.duplicates:
             self._duplicates = DuplicateDb(self.config)
-        # the list of mailboxes is needed at once; what keeps it from opening should end this worker now
-        self._store.mboxlist.has_racl  # noqa: B018
+        # opened now, so that trouble with it ends this worker before it has a client
+        _ = self._store.mboxlist
 
     def close(self) -> None:
         for database in (self._duplicates, self._userdeny, self._store):

@@ -160,14 +160,14 @@ def _read_header(session: Session) -> tuple[received.Header, CyrusError | None, 
 def _trace(session: Session, transaction: Transaction, now: int) -> bytes:
     """The fields that delivery puts on top of the message."""
     app = session.app
-    path = transaction.return_path
+    path = _tame(transaction.return_path)
     if path and "@" not in path:
         path = f"{path}@{app.config.servername}"
     secure = "S" if session.tls_done else ""
     trusted = "A" if session.trust is not Trust.NONE else ""
-    parts = [f"from {session.lhlo_name} ({session.client.host})"]
+    parts = [f"from {_tame(session.lhlo_name)} ({session.client.host})"]
     if transaction.authuser:
-        parts.append(f" (authenticated user={transaction.authuser} bits=0)")
+        parts.append(f" (authenticated user={_tame(transaction.authuser)} bits=0)")
     parts.append(f" by {app.settings.received_by} with LMTP{secure}{trusted}")
     if session.stream.tls is not None:
         parts.append(f" ({session.stream.tls.received_info()})")
@@ -181,6 +181,11 @@ def _trace(session: Session, transaction: Transaction, now: int) -> bytes:
         "",
     ]
     return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _tame(text: str) -> str:
+    """What a client said, in a form that cannot end the field it is written into."""
+    return "".join(character if character >= " " else "?" for character in text)
 
 
 def _identify(app: Lmtpd, header: received.Header, top: list[bytes], now: int) -> tuple[bytes, bytes]:

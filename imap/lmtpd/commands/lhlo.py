@@ -21,11 +21,7 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
             lines.append("AUTH " + " ".join(mechanisms))
     lines.append("IGNOREQUOTA")
     current = str(session.session_id)
-    session.lhlo_name = _printable(argument[:LONGEST_NAME])
+    session.lhlo_name = argument[:LONGEST_NAME].decode("utf-8", "surrogateescape")
     session.session_id.new()
     return (*(f"250-{line}" for line in lines), f"250 Ok SESSIONID=<{current}>")
 
-
-def _printable(name: bytes) -> str:
-    """What goes into the Received field may not end that field."""
-    return bytes(byte if byte >= 32 else 63 for byte in name).decode("utf-8", "surrogateescape")
