@@ -93,6 +93,8 @@ def _one_command(session: Session) -> None:
         session.pending_alert = None
     started = time.monotonic()
     out.tagged(tag, _answer(session, word.decode("latin-1").upper(), shown))
+    # what a refused command still carries
+    parser.skip_line()
     minimum = session.settings.command_min_timer
     if minimum is not None and shown != "Idle":
         _log_slow(session, shown.lower(), time.monotonic() - started, minimum)
@@ -104,7 +106,6 @@ def _answer(session: Session, name: str, shown: str) -> Outcome:
     try:
         command = _look_up(session, name)
         if command is None:
-            parser.skip_line()
             return Bad(UNRECOGNIZED)
         if name == "UID":
             parser.sp()
@@ -114,19 +115,15 @@ def _answer(session: Session, name: str, shown: str) -> Outcome:
             name = "UID " + verb.decode("latin-1").upper()
             command = COMMANDS.get(name)
             if command is None:
-                parser.skip_line()
                 return Bad(UNRECOGNIZED_UID)
             if command.writes and session.settings.readonly:
-                parser.skip_line()
                 return No(CONNECTION_READONLY)
         parser.begin_arguments()
         args = command.parse(parser)
         return _run(session, command, args)
     except _Refused as refused:
-        parser.skip_line()
         return refused.outcome
     except ParseError as error:
-        parser.skip_line()
         return Bad(error.about(shown, _full_name(name)))
     except LiteralTooLarge:
         return No(f"{LITERAL_TOO_LARGE} in {shown}")

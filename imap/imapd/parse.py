@@ -198,13 +198,23 @@ class Parser:
         return int(digits or b"0")
 
     def sequence_set(self) -> str:
-        """A sequence-set or UID set, checked for its form (RFC 3501 section 9)."""
-        if self.peek() == CR:
-            raise MissingArgument
+        """A sequence-set or UID set, checked for its form (RFC 3501 section 9). Raises InvalidSequence."""
         word = self.word()
         if not is_sequence(word):
             raise InvalidSequence
         return word.decode("ascii")
+
+    def sequence_argument(self) -> str:
+        """sequence_set() and the space behind it; a line that ends there lacks an argument."""
+        start = self.pos
+        self.word()
+        if self.peek() == CR:
+            raise MissingArgument
+        self.pos = start
+        sequence = self.sequence_set()
+        if not self.accept(SP):
+            raise InvalidSequence
+        return sequence
 
     # strings
 

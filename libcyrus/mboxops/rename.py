@@ -60,11 +60,13 @@ def rename(
     """
     actor = Actor(is_admin, userid, auth)
     rules = store.rules
-    if not old or not new:
-        raise MailboxNonexistent if not old else MailboxBadName
+    if not old:
+        raise MailboxNonexistent
     source, target = rules.from_internal(old), rules.from_internal(new)
     with locked(store, old, new):
         entry = _lookup(store, old, actor)
+        if not new:
+            raise MailboxBadName
         user_move = (
             is_admin
             and store.config[opt.allowusermoves]

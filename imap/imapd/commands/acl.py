@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from imap.imapd.parse import MissingArgument, Parser
+from imap.imapd.parse import ExtraArguments, MissingArgument, Parser
 from imap.imapd.response import Bad, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl, mboxops
@@ -49,15 +49,14 @@ def parse_identifier(parser: Parser) -> AclArgs:
 
 
 def parse_listrights(parser: Parser) -> AclArgs:
-    """As parse_identifier(); a missing identifier counts as an unexpected end of the arguments."""
+    """As parse_identifier(); what is no identifier counts as one argument too many."""
     parser.sp()
     mailbox = parser.mailbox()
     parser.sp()
     try:
         identifier = os.fsdecode(parser.astring())
     except MissingArgument:
-        parser.eol()
-        identifier = ""
+        raise ExtraArguments from None
     parser.eol()
     return AclArgs(mailbox, identifier)
 

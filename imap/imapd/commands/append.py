@@ -76,7 +76,6 @@ def run(session: Session, mailbox: str) -> Outcome:
             check(target, session.rights(target.acl), need=acl.INSERT, quota=one)
             target.release()
         except CyrusError as error:
-            session.parser.skip_line()
             return _refusal(session, name, error)
         try:
             outcome = _store(session, name, _receive(session, target.partition, stack))
@@ -108,7 +107,6 @@ def _receive(session: Session, partition: str, stages: ExitStack) -> list[_Incom
         if not parser.accept(SP):
             break
     if failure is not None:
-        parser.skip_line()
         raise failure
     if not parser.at_eol():
         raise ParseError("junk after literal")
@@ -203,7 +201,6 @@ def _check_size(session: Session, literal: MessageLiteral) -> None:
         raise _fatal(session, MessageTooBig.text)
     if not literal.size:
         session.parser.resume()
-        session.parser.skip_line()
         raise ZeroLengthLiteral
 
 

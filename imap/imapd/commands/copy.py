@@ -27,8 +27,7 @@ class CopyArgs:
 
 def parse(parser: Parser) -> CopyArgs:
     parser.sp()
-    sequence = parser.sequence_set()
-    parser.sp()
+    sequence = parser.sequence_argument()
     mailbox = parser.mailbox()
     parser.eol()
     return CopyArgs(sequence, mailbox)

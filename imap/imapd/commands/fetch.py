@@ -52,8 +52,7 @@ class FetchArgs:
 
 def parse(parser: Parser) -> FetchArgs:
     parser.sp()
-    sequence = parser.sequence_set()
-    parser.sp()
+    sequence = parser.sequence_argument()
     items = FetchItems()
     word = parser.word()
     in_list = not word and parser.accept(LPAREN)

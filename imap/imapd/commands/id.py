@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
 import sys
 
 from imap.imapd.parse import LPAREN, RPAREN, SP, MissingArgument, ParseError, Parser
@@ -88,7 +87,7 @@ def _about_us(session: Session) -> list[tuple[str, str | None]] | None:
         pairs += [
             ("os", system.sysname),
             ("os-version", system.release),
-            ("environment", f"{platform.python_implementation()} {sys.version.split()[0]}"),
+            ("environment", f"{sys.implementation.name} {sys.version.split()[0]}"),
         ]
     return pairs
 

@@ -38,7 +38,6 @@ def run(session: Session, _args: None) -> Outcome:
     session.tell(expunges=True)
     if parser.word().lower() == b"done" and parser.at_eol():
         return Ok()
-    parser.skip_line()
     return Bad("Invalid Idle continuation")
 
 

@@ -9,7 +9,7 @@ import os
 import time
 
 from imap.imapd.listing import Listing
-from imap.imapd.parse import LPAREN, SP, MissingArgument, ParseError, Parser
+from imap.imapd.parse import LPAREN, SP, ExtraArguments, MissingArgument, ParseError, Parser
 from imap.imapd.response import Ok
 from imap.imapd.session import Session
 from libcyrus import options as opt
@@ -27,7 +27,7 @@ def parse_list(parser: Parser) -> ListArgs:
     """LIST; the extended form of RFC 5258 is not understood."""
     parser.sp()
     if parser.accept(LPAREN):
-        raise ParseError(f'Invalid List selection option "{parser.word().decode("latin-1")}"')
+        raise ParseError(f'Invalid List selection option "{parser.word().lower().decode("latin-1")}"')
     try:
         reference = os.fsdecode(parser.astring())
     except MissingArgument:
@@ -38,7 +38,7 @@ def parse_list(parser: Parser) -> ListArgs:
     except MissingArgument:
         raise ParseError("Missing required argument to List: mailbox pattern") from None
     if parser.accept(SP):
-        word = parser.word().decode("latin-1")
+        word = parser.word().lower().decode("latin-1")
         raise ParseError(f'Unexpected extra argument to List: "{word}"')
     parser.eol()
     return ListArgs(reference, pattern)
@@ -51,7 +51,7 @@ def parse_lsub(parser: Parser) -> ListArgs:
     try:
         pattern = os.fsdecode(parser.astring())
     except MissingArgument:
-        pattern = ""
+        raise ExtraArguments from None
     parser.eol()
     return ListArgs(reference, pattern)
 

@@ -34,17 +34,14 @@ def run(session: Session, user: str) -> Outcome:
     parser = session.parser
     host = session.client_host
     if session.userid is not None:
-        parser.skip_line()
         return Bad("Already logged in")
     try:
         canonical = session.policy.canonify(user)
     except SaslError:
-        parser.skip_line()
         log.log(NOTICE, "badlogin: %s plaintext (%s) invalid user", host, _printable(user))
         return No("Invalid user")
     anonymous = is_anonymous(session.process.config, canonical)
     if session.tls_missing or not (session.plaintext_allowed or anonymous):
-        parser.skip_line()
         return No("Login only available under a layer")
     try:
         password = os.fsdecode(parser.astring())

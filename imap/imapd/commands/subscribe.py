@@ -31,7 +31,7 @@ def parse(parser: Parser) -> SubscribeArgs:
 
 def run(session: Session, args: SubscribeArgs, *, add: bool) -> Outcome:
     command = "Subscribe" if add else "Unsubscribe"
-    kind = (args.kind or "mailbox").lower()
+    kind = "mailbox" if args.kind is None else args.kind.lower()
     if kind not in ("mailbox", "bboard"):
         return Bad(f"Invalid {command} subcommand")
     try:
