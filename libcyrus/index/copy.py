@@ -45,6 +45,30 @@ def copy(
     Raises NoSuchMessage for an empty set, PermissionDenied, QuotaExceeded, MailboxNotSupported, what
     ``MailStore.open`` and the appender raise, and ValueError for a bad set. Nothing is copied then.
     """
+    rules = view.store.rules
+    owner, receiver = (rules.from_internal(mailbox).userid for mailbox in (view.mboxname, name))
+    # both before either mailbox, or two copies that cross would wait for each other
+    with view.store.lock_users(owner, receiver):
+        copied = _copy(
+            view, sequence, name, auth,
+            by_uid=by_uid, same_user=owner == receiver, move=move, ignore_quota=ignore_quota,
+        )  # fmt: skip
+        if move:
+            view.expunge(copied.source, only_deleted=False)
+    return copied
+
+
+def _copy(
+    view: IndexView,
+    sequence: str,
+    name: str,
+    auth: AuthState | None,
+    *,
+    by_uid: bool,
+    same_user: bool,
+    move: bool,
+    ignore_quota: bool,
+) -> Copied:
     with view.locked(write=False) as source:
         originals = _originals(view, source, sequence, by_uid=by_uid)
         if not originals:
@@ -60,8 +84,6 @@ def copy(
         size = sum(original.record.size for original in originals)
         quota = (size, len(originals), 0, 0) if need_room and not ignore_quota else None
         check(target, rights, need=acl.INSERT, quota=quota)
-        rules = store.rules
-        same_user = rules.from_internal(name).userid == rules.from_internal(view.mboxname).userid
         with Appender(target, userid=view.userid, rights=rights) as appender:
             link = store.config[opt.singleinstancestore]
             uids = copying.copy(appender, view.mailbox, originals, link=link, same_user=same_user)
@@ -70,8 +92,6 @@ def copy(
     finally:
         target.close()
     taken = str(SeqSet.of(original.record.uid for original in originals))
-    if move:
-        view.expunge(taken, only_deleted=False)
     return Copied(uidvalidity, taken, str(SeqSet.of(uids)), bool(rights & acl.READ))
 
 

@@ -22,8 +22,8 @@ Take from the top down, and never a lock above one that you hold:
    roots, before 1 and never by a delivery.
 
 A second mailbox may be opened while a first is (COPY, RENAME). To stay clear
-of deadlock the caller either holds both users' namespace locks in order of
-userid, or holds the first mailbox without its index lock and namespace lock.
+of deadlock the caller takes the namespace locks of both owners before either
+mailbox, in order of userid: ``MailStore.lock_users``.
 
 The locks are in ``namelock`` (1, 2) and ``mailbox`` (3); both count repeated
 use within one process, since a process would otherwise wait for itself.

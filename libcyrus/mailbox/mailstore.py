@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 
@@ -187,11 +187,15 @@ class MailStore:
             mailbox.drop()
 
     @contextmanager
-    def lock_users(self, *userids: str | None) -> Iterator[None]:
-        """Hold the namespace locks of several users exclusively, taken in an order that cannot deadlock."""
+    def lock_users(self, *userids: str | None, shared: Iterable[str | None] = ()) -> Iterator[None]:
+        """Hold the namespace locks of several users, taken in an order that cannot deadlock.
+
+        Exclusively, but for those that are only ``shared``. A lock that the process has already serves.
+        """
+        exclusive = set(userids)
         with ExitStack() as stack:
-            for userid in sorted(set(userids), key=lambda userid: userid or ""):
-                stack.enter_context(self.locks.user(userid))
+            for userid in sorted(exclusive.union(shared), key=lambda userid: userid or ""):
+                stack.enter_context(self.locks.user(userid, exclusive=userid in exclusive))
             yield
 
     def message_limit(self, kind: int) -> int:
