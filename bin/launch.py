@@ -5,6 +5,7 @@ packages are added to the path, behind everything else, so that a launcher
 works with any interpreter of the same version and for any system user.
 """
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -16,4 +17,8 @@ def run(module: str) -> None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     sys.path[0] = top
     sys.path.append(os.path.join(top, ".venv", "lib", version, "site-packages"))
-    sys.exit(import_module(module).main())
+    # what is loaded stays, so looking for garbage among it is wasted
+    gc.disable()
+    program = import_module(module)
+    gc.enable()
+    sys.exit(program.main())

@@ -21,7 +21,6 @@ with EX_CONFIG.
 from __future__ import annotations
 
 import os
-import string
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,7 +31,7 @@ DEFAULT_PATH = "/etc/cyrus.conf"
 
 _LINE = 4095
 _MOST_ARGUMENTS = 64
-_NAME = frozenset(string.ascii_letters + string.digits)
+_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _SPACE = " \t\v\f\r\n"
 _SAFE_FORKRATE = 10
 

@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 import syslog
-import traceback
 
 from libcyrus import options as opt
 from libcyrus.base import privileges, systemlog
@@ -59,6 +58,8 @@ def main() -> int:
         return fatal.code
     except Exception:
         # without us workers end by themselves when they are idle; what went wrong must not be lost
+        import traceback
+
         for text in traceback.format_exc().splitlines():
             systemlog.write(syslog.LOG_CRIT, text)
         waiting[-1].report(os.EX_SOFTWARE)

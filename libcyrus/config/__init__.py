@@ -13,10 +13,9 @@ gives its value to the one that took its place, unless that is set too.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from libcyrus import options as opt
 from libcyrus.config import values
@@ -24,7 +23,8 @@ from libcyrus.config.reader import Setting, settings
 from libcyrus.errors import Fatal
 from libcyrus.options.declare import Kind, Option
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    import logging
 
 DEFAULT_PATH = "/etc/imapd.conf"
 
@@ -146,7 +146,7 @@ class Config:
         """The spool root of a partition."""
         directory = self._partition_setting(f"partition-{name}")
         if directory is None:
-            log.warning("requested partition directory for unknown partition '%s'", name)
+            _log().warning("requested partition directory for unknown partition '%s'", name)
         return directory
 
     def metapartition_dir(self, name: str, kind: str = "") -> str | None:
@@ -236,7 +236,7 @@ class Config:
         if option.kind is Kind.DURATION:
             self._texts[option] = text
         elif option.kind is Kind.INT and abs(value) > 2**31 - 1:
-            log.error("config_getint: %s: %d too large for type", option.name, value)
+            _log().error("config_getint: %s: %d too large for type", option.name, value)
             self._texts[option] = str(value)
             value = (value + 2**31) % 2**32 - 2**31
         self._values[option] = value
@@ -253,9 +253,9 @@ class Config:
         for option in [option for option in self._values if option.deprecated]:
             successor = opt.BY_NAME[option.use] if option.use else None
             if successor is None:
-                log.warning("Option '%s' is deprecated in version %s.", option.name, option.deprecated)
+                _log().warning("Option '%s' is deprecated in version %s.", option.name, option.deprecated)
                 continue
-            log.warning(
+            _log().warning(
                 "Option '%s' is deprecated in favor of '%s' since version %s.",
                 option.name,
                 successor.name,
@@ -275,7 +275,7 @@ class Config:
         if name is None:
             return
         if not (name.isascii() and name.isalnum()):
-            log.error("INVALID defaultpartition: %s", name)
+            _log().error("INVALID defaultpartition: %s", name)
             raise Fatal("defaultpartition option contains non-alnum character", os.EX_CONFIG)
         self._values[opt.defaultpartition] = name.lower()
 
@@ -290,3 +290,10 @@ def _as_text(value: object) -> str:
     if isinstance(value, frozenset | set | tuple | list):
         return " ".join(value)
     return str(value)
+
+
+def _log() -> logging.Logger:
+    """Loads ``logging`` only where something is wrong: master lives without it."""
+    import logging
+
+    return logging.getLogger(__name__)
