@@ -193,6 +193,13 @@ def test_a_delayed_delete_is_a_rename_out_of_sight(store: MailStore) -> None:
     assert store.mboxlist.get_all(kept) is None
 
 
+def test_one_name_can_be_deleted_many_times_a_second(store: MailStore) -> None:
+    for _ in range(3):
+        mboxops.create(store, "user.joe.x", **JOE)
+        mboxops.delete(store, "user.joe.x", **JOE)
+    assert len(set(listed(store, "DELETED."))) == 3
+
+
 @pytest.mark.imapd_conf(delete_mode="immediate")
 def test_an_immediate_delete_removes_the_files(store: MailStore, tmp_path: Path) -> None:
     entry = mboxops.create(store, "user.joe.x", **JOE)

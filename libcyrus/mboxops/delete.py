@@ -8,6 +8,7 @@ next process that opens it removes them.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 
 from libcyrus import options as opt
@@ -122,13 +123,23 @@ def delete_delayed(
     """Rename one mailbox into the tree of deleted ones. The owner's namespace lock is held exclusively."""
     entry = store.mboxlist.lookup_all(name)
     checks.deletion(store, entry, actor, check_acl=check_acl)
-    new = store.rules.from_internal(name).to_deleted().internal
+    new = _free_name(store, name)
     rename_one(
         store, entry, new, actor.as_admin(), partition=entry.partition, force_user=True, fill_in=fill_in
     )
     moved = store.mboxlist.get_all(new)
     if moved is not None:
         store.counters.set_modseq(new, moved.foldermodseq, moved.mbtype, delete=True)
+
+
+def _free_name(store: MailStore, name: str) -> str:
+    """Where a delayed delete puts a mailbox: its name with the time, or with the first later one that is free."""
+    when = int(time.time())
+    while True:
+        new = store.rules.from_internal(name).to_deleted(when).internal
+        if store.mboxlist.get_all(new) is None:
+            return new
+        when += 1
 
 
 def _delete_tree(
