@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 from libcyrus.options.declare import Kind, Option
 from libcyrus.options.durations import parse_duration
-
-log = logging.getLogger(__name__)
 
 _DIGITS = {8: frozenset("01234567"), 10: frozenset("0123456789"), 16: frozenset("0123456789abcdef")}
 
@@ -84,7 +81,10 @@ def _preferred(option: Option[Any], word: str) -> str:
     preferred = (option.aliases or {}).get(word)
     if preferred is None:
         return _one_of(option, word)
-    log.warning(
+    # loaded only where something is wrong: master lives without it
+    import logging
+
+    logging.getLogger(__name__).warning(
         "Value '%s' for option '%s' is deprecated in favor of value '%s'", word, option.name, preferred
     )
     return preferred
