@@ -133,7 +133,7 @@ def delete_delayed(
 
 
 def _free_name(store: MailStore, name: str) -> str:
-    """Where a delayed delete puts a mailbox: its name with the time, or with the first later one that is free."""
+    """Where a delayed delete puts a mailbox: the name with the time, or the first later one that is free."""
     when = int(time.time())
     while True:
         new = store.rules.from_internal(name).to_deleted(when).internal
