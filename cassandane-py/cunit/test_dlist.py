@@ -55,8 +55,8 @@ def test_a_line_has_a_name_before_its_value() -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"(", b"(a", b"(a b", b"%(a)", b"%(a b", b"%x", b'"abc', b"{3}\r\nab", b"{x}\r\nab", b"{}\r\n", b"a b",
-     b"(a)b", b"(" * 200],
+    [b"", b"(", b"(a", b"(a b", b"%(a)", b"%(a b", b"%x", b'"abc', b"{3}\r\nab", b"{x}\r\nab", b"{}\r\n",
+     b"a b", b"(a)b", b"(" * 200],
 )  # fmt: skip
 def test_nonsense_is_refused(data: bytes) -> None:
     with pytest.raises(DlistError):
