@@ -10,6 +10,8 @@ import os
 import time
 from collections.abc import Iterable
 
+from imap.imapd.listed import Listed
+from imap.imapd.response import list_line
 from imap.imapd.session import Session
 from libcyrus import options as opt
 from libcyrus.config import Config
@@ -100,10 +102,11 @@ class SpecialUses:
 
 
 class Listing:
-    """Writes the responses of one command; ``calls`` counts the names looked at."""
+    """Makes the responses of one command."""
 
     def __init__(self, session: Session, kind: bytes) -> None:
         self._session = session
+        self._lines: list[bytes] = []
         self._kind = kind
         self._is_lsub = kind == b"LSUB"
         self._separator = session.namespace.separator
@@ -115,7 +118,7 @@ class Listing:
         self._name: str | None = None
         self._entry: MboxEntry | None = None
         self._attributes = 0
-        self.calls = 0
+        self._calls = 0
 
     def list(self, names: Iterable[Found | None]) -> None:
         """The names that exist, for LIST."""
@@ -129,7 +132,7 @@ class Listing:
                 continue
             if found.name.deleted and not admin:
                 continue
-            self.calls += 1
+            self._calls += 1
             if self._is_below(found.extname) or (not found.exact and found.extname == self._name):
                 self._attributes |= HASCHILDREN
             elif not self._attributes & HASCHILDREN:
@@ -151,7 +154,7 @@ class Listing:
             if found is None:
                 self._flush()
                 continue
-            self.calls += 1
+            self._calls += 1
             if self._is_below(found.extname) or (not found.exact and found.extname == self._name):
                 self._attributes |= HASCHILDREN
             if not found.exact and not self._is_lsub:
@@ -168,6 +171,9 @@ class Listing:
                 self._attributes |= NONEXISTENT
             if found.category is Category.ALTINBOX:
                 self._attributes |= NOINFERIORS
+
+    def result(self) -> Listed:
+        return Listed(b"".join(self._lines), self._calls)
 
     def _is_below(self, extname: str) -> bool:
         """Whether the name is below the one whose response is due."""
@@ -211,7 +217,7 @@ class Listing:
         special_use = self._special_use(entry)
         if special_use:
             words.append(special_use)
-        self._session.out.list(self._kind, " ".join(words), self._separator, extname)
+        self._lines.append(list_line(self._kind, " ".join(words), self._separator, extname))
 
     def _special_use(self, entry: MboxEntry | None) -> str:
         """The special uses that the user gave to one of their own mailboxes."""

@@ -77,6 +77,12 @@ def astring(value: bytes | str) -> bytes:
     return quoted(octets)
 
 
+def list_line(kind: bytes, attributes: str, delimiter: str, name: str) -> bytes:
+    """A whole LIST or LSUB response; see ``Responses.list``."""
+    words = (kind, attributes.encode("ascii"), delimiter.encode("ascii"), astring(name))
+    return b'* %b (%b) "%b" %b\r\n' % words
+
+
 class Responses:
     """Untagged and tagged answers of one connection."""
 
@@ -176,9 +182,7 @@ class Responses:
 
     def list(self, kind: bytes, attributes: str, delimiter: str, name: str) -> None:
         """LIST or LSUB; ``kind`` is the response's name, ``name`` external."""
-        self.untagged(
-            b'%b (%b) "%b" %b' % (kind, attributes.encode("ascii"), delimiter.encode("ascii"), astring(name))
-        )
+        self.write(list_line(kind, attributes, delimiter, name))
 
     def search(self, numbers: Sequence[int]) -> None:
         """SEARCH with message numbers or UIDs."""

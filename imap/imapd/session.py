@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from imap.imapd.listed import Repeated
 from imap.imapd.parse import Parser
 from imap.imapd.response import Responses
 from imap.imapd.settings import Settings
@@ -54,6 +55,7 @@ class Session:
     closing: bool = False
     tag: bytes = b""
     command: str = ""
+    listed: Repeated = field(default_factory=Repeated)
     # the quota root last warned about, and when the next warning may follow
     quota_warned: tuple[str, float] = field(default=("", 0.0))
 

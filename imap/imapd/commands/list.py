@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import time
 
+from imap.imapd.listed import Listed, state_of
 from imap.imapd.listing import Listing
 from imap.imapd.parse import LPAREN, SP, ExtraArguments, MissingArgument, ParseError, Parser
 from imap.imapd.response import Ok
@@ -62,21 +63,37 @@ def run_list(session: Session, args: ListArgs) -> Ok:
     if not args.pattern:
         session.out.list(b"LIST", "\\Noselect", session.namespace.separator, "")
         return _completed(session, started, 0)
-    listing = Listing(session, b"LIST")
-    patterns = _patterns(session, args)
+    pattern = _pattern(session, args)
     if session.magicplus == "+":
-        listing.list_subscribed(_finder(session).find_subscribed(patterns, session.process.subscriptions))
+        listed = _subscribed(session, b"LIST", pattern)
     else:
-        listing.list(_finder(session).find(patterns))
-    return _completed(session, started, listing.calls)
+        state = state_of(session.process.store)
+        known = session.listed.get(state, pattern)
+        listed = known or _existing(session, pattern)
+        if known is None:
+            session.listed.put(state, pattern, listed)
+    session.out.write(listed.lines)
+    return _completed(session, started, listed.calls)
 
 
 def run_lsub(session: Session, args: ListArgs) -> Ok:
     started = time.process_time()
-    listing = Listing(session, b"LSUB")
-    patterns = _patterns(session, args)
-    listing.list_subscribed(_finder(session).find_subscribed(patterns, session.process.subscriptions))
-    return _completed(session, started, listing.calls)
+    listed = _subscribed(session, b"LSUB", _pattern(session, args))
+    session.out.write(listed.lines)
+    return _completed(session, started, listed.calls)
+
+
+def _existing(session: Session, pattern: str) -> Listed:
+    listing = Listing(session, b"LIST")
+    listing.list(_finder(session).find([pattern]))
+    return listing.result()
+
+
+def _subscribed(session: Session, kind: bytes, pattern: str) -> Listed:
+    listing = Listing(session, kind)
+    found = _finder(session).find_subscribed([pattern], session.process.subscriptions)
+    listing.list_subscribed(found)
+    return listing.result()
 
 
 def _completed(session: Session, started: float, calls: int) -> Ok:
@@ -96,7 +113,7 @@ def _finder(session: Session) -> Finder:
     return Finder(session.process.store.mboxlist, viewer, session.process.foreign_names)
 
 
-def _patterns(session: Session, args: ListArgs) -> list[str]:
+def _pattern(session: Session, args: ListArgs) -> str:
     """Reference and pattern put together (RFC 3501 section 6.3.8)."""
     config = session.process.config
     separator = session.namespace.separator
@@ -108,4 +125,4 @@ def _patterns(session: Session, args: ListArgs) -> list[str]:
     pattern = reference + pattern
     if pattern == "*" and config[opt.foolstupidclients]:
         pattern = "INBOX*"
-    return [pattern]
+    return pattern
