@@ -25,6 +25,9 @@ from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.base.xlog import NOTICE, xsyslog
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError, Fatal
+from libcyrus.mailbox import header
+from libcyrus.mailbox.paths import MailboxPaths
+from libcyrus.mboxname import NameRules
 from libcyrus.options.declare import Option
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
@@ -155,13 +158,13 @@ def lacks_something(entry: MboxEntry) -> bool:
 
 def id_from_header(config: Config, entry: MboxEntry) -> str | None:
     """The unique id of a mailbox whose record, of an old version, has none; None if it has no header."""
-    with mailstore(config) as store:
-        try:
-            with store.open(entry, write=False) as mailbox:
-                return mailbox.header.uniqueid or None
-        except CyrusError as error:
-            log.warning("cannot open mailbox '%s' for its unique id: %s", entry.name, error)
-            return None
+    try:
+        path = MailboxPaths(config, NameRules.from_config(config), entry).header
+        with open(path, "rb") as stream:
+            return header.unpack(stream.read()).uniqueid
+    except (OSError, CyrusError) as error:
+        log.warning("cannot read the unique id of mailbox '%s': %s", entry.name, error)
+        return None
 
 
 def remove_reserved(store: MailStore, entry: MboxEntry) -> None:
