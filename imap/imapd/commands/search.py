@@ -54,7 +54,7 @@ from libcyrus.text import charset
 
 _INVALID = "Invalid Search criteria"
 _MAX_INT32 = 0x7FFFFFFF
-_MAX_KEYS = 20000
+_MAX_KEYS = 10000
 """Keys in one program; operators that are open at the same time are limited to as many."""
 
 _DATE = re.compile(
@@ -155,10 +155,6 @@ class _Group:
         self.read += 1
         if inner.kind is _Kind.NOT or len(inner.operands) != 1 and inner.kind is not self.kind:
             self.operands.append(inner.close())
-        elif len(inner.operands) > len(self.operands):
-            # an operator in an operator in an operator: copying the longer list each time would take too long
-            inner.operands.extend(self.operands)
-            self.operands = inner.operands
         else:
             self.operands.extend(inner.operands)
 
