@@ -36,7 +36,9 @@ class Rows:
         self._pick: Any = None
         recnos = picture.recnos
         first, last = recnos[low - 1], recnos[high - 1]
-        if last - first == high - low and first:
+        # a message without record makes room for one that was never told of
+        whole = not picture.gone or 0 not in recnos[low - 1 : high]
+        if last - first == high - low and whole:
             self._places: Sequence[int] = range(first - 1, last)
             self._region = memoryview(picture.data)[(first - 1) * size : last * size]
         else:
