@@ -11,7 +11,7 @@ from imap.lmtpd.app import TIMEOUT, Lmtpd, build
 from imap.lmtpd.response import Response
 from imap.lmtpd.session import POSTMAN, Session, Trust
 from libcyrus.base.signals import ShutdownRequested
-from libcyrus.errors import Fatal
+from libcyrus.errors import CyrusError, Fatal
 from libcyrus.prot import ProtError, ProtStream
 from libcyrus.sasl import SaslServer
 from libcyrus.server import clienthost, service
@@ -53,7 +53,15 @@ def serve(app: Lmtpd, connection: Connection) -> None:
                 stream.flush()
             if stream.tls is not None:
                 stream.tls.shutdown()
-            app.store.run_cleanup()
+            _clean_up(app)
+
+
+def _clean_up(app: Lmtpd) -> None:
+    """What mailboxes need that were seen on the way. Whatever comes of it, the mail has been delivered."""
+    try:
+        app.store.run_cleanup()
+    except CyrusError as error:
+        log.error("cleaning up after a delivery failed: %s", error)
 
 
 def _session(
