@@ -8,10 +8,12 @@ import re
 import shutil
 import socket
 import ssl
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
+from cassandane import reference
 from cassandane.clients import ImapClient, LmtpClient
 from cassandane.instance import Instance, give_away, make_directory, wait_for
 from cassandane.messages import message
@@ -69,6 +71,27 @@ def test_tls_then_login_then_mail(tls_server: Instance) -> None:
     assert any("starttls: TLSv1.3 with cipher" in line for line in tls_server.log_lines())
     assert any("badlogin: localhost [127.0.0.1] PLAIN" in line for line in tls_server.log_lines())
     assert any("login: localhost [127.0.0.1] admin PLAIN+TLS" in line for line in tls_server.log_lines())
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+@pytest.mark.parametrize("tls", [(), ("-t", "")])
+def test_the_originals_client_logs_in(tls_server: Instance, mechanism: str, tls: tuple[str, ...]) -> None:
+    if not tls:
+        tls_server.stop()
+        tls_server.settings["lmtpauth_allowplaintext"] = "yes"
+        tls_server.write_configuration()
+        tls_server.start()
+    address = ["-p", str(tls_server.ports["lmtpauth"]), "127.0.0.1"]
+    login = ["-m", mechanism, "-u", "admin", "-a", "admin", "-w", "secret"]
+    done = subprocess.run(
+        [reference.program("lmtptest"), *login, *tls, *address],
+        input=b"MAIL FROM:<>\r\nQUIT\r\n", capture_output=True, env=reference.environment(), timeout=60,
+    )  # fmt: skip
+    heard = done.stdout.decode()
+    assert "Authenticated." in heard, heard
+    assert "250 2.1.0 ok" in heard, heard
+    assert ("TLS connection established" in heard) is bool(tls)
 
 
 def test_a_tls_session_resumes_in_another_worker(tls_server: Instance) -> None:
