@@ -1,11 +1,17 @@
-"""Watches on a file, by each of the kernel's ways."""
+"""Watches on a file, by each of the kernel's ways.
+
+Directory notification comes by a signal that is blocked in the calling thread only. Servers have no other
+threads, but a test runner may, so these tests run in a forked process.
+"""
 
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 import select
-from collections.abc import Iterator
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,14 +27,30 @@ def index(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["file", "directory"])
-def watching(request: pytest.FixtureRequest, index: Path) -> Iterator[Watch]:
-    watcher = Watcher()
-    made = watcher.watch(str(index)) if request.param == "file" else DirectoryWatch(str(index))
-    assert isinstance(made, FileWatch if request.param == "file" else DirectoryWatch)
-    yield made
-    made.close()
-    watcher.close()
+def alone(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test in a process without other threads."""
+
+    @functools.wraps(test)
+    def run(**arguments: object) -> None:
+        pid = os.fork()
+        if not pid:
+            status = 1
+            try:
+                test(**arguments)
+                status = 0
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                os._exit(status)
+        assert os.waitpid(pid, 0)[1] == 0, "see the traceback of the child"
+
+    return run
+
+
+def open_watch(kind: str, index: Path) -> Watch:
+    made = Watcher().watch(str(index)) if kind == "file" else DirectoryWatch(str(index))
+    assert isinstance(made, FileWatch if kind == "file" else DirectoryWatch)
+    return made
 
 
 def is_readable(watching: Watch, seconds: float) -> bool:
@@ -45,7 +67,10 @@ def change_in_another_process(path: Path) -> None:
     os.waitpid(pid, 0)
 
 
-def test_a_change_is_readable_until_it_is_drained(watching: Watch, index: Path) -> None:
+@pytest.mark.parametrize("kind", ["file", "directory"])
+@alone
+def test_a_change_is_readable_until_it_is_drained(kind: str, index: Path) -> None:
+    watching = open_watch(kind, index)
     assert not is_readable(watching, 0)
     for _ in range(3):
         change_in_another_process(index)
@@ -54,7 +79,10 @@ def test_a_change_is_readable_until_it_is_drained(watching: Watch, index: Path) 
         assert not is_readable(watching, 0)
 
 
-def test_a_file_that_takes_the_place_is_watched_too(watching: Watch, index: Path) -> None:
+@pytest.mark.parametrize("kind", ["file", "directory"])
+@alone
+def test_a_file_that_takes_the_place_is_watched_too(kind: str, index: Path) -> None:
+    watching = open_watch(kind, index)
     new = index.with_name("new")
     new.write_bytes(b"other")
     new.rename(index)
@@ -65,6 +93,7 @@ def test_a_file_that_takes_the_place_is_watched_too(watching: Watch, index: Path
     assert is_readable(watching, 30)
 
 
+@alone
 def test_without_inotify_the_directory_is_watched(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
 
