@@ -16,7 +16,7 @@ from libcyrus.errors import MailboxExists
 from libcyrus.events.notify import Notifier
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, Namespace, sieve_path
-from libcyrus.records.duplicate import DuplicateDb
+from libcyrus.records.duplicate import DuplicateDb, DuplicateKey
 from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
 from libcyrus.server import starttls
@@ -127,10 +127,11 @@ class Lmtpd:
         """Open the databases, in each worker for itself. Raises Fatal."""
         self._store = MailStore(self.config)
         self._userdeny = UserDeny(self.config)
+        # opened now, so that a configuration they cannot work with ends this worker before it has a client
+        _ = self._store.mboxlist
         if self.settings.duplicates:
             self._duplicates = DuplicateDb(self.config)
-        # opened now, so that trouble with it ends this worker before it has a client
-        _ = self._store.mboxlist
+            self._duplicates.check(DuplicateKey(b"", b""))
 
     def close(self) -> None:
         for database in (self._duplicates, self._userdeny, self._store):
