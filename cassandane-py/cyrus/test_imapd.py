@@ -308,3 +308,20 @@ def test_an_admin_may_act_for_a_user(instance: Instance) -> None:
         client.ok(f"AUTHENTICATE PLAIN {response}")
         client.ok("SELECT INBOX")
         assert client.no("GETQUOTA INBOX").text == "Permission denied"
+
+
+def test_imaps_without_a_certificate_is_a_configuration_error(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance.allowed_log.append("OpenSSL options not present")
+    monkeypatch.setenv("CYRUS_SERVICE", "imap")
+    monkeypatch.setenv("CYRUS_ID", "0")
+    assert instance.run("imapd", "-X", "-s", check=False).returncode == 78
+
+
+def test_one_conversation_on_stdin_and_stdout(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CYRUS_SERVICE", "imap")
+    monkeypatch.setenv("CYRUS_ID", "0")
+    said = instance.run("imapd", "-X", stdin=b"a LOGIN cassandane x\r\nb SELECT INBOX\r\nc LOGOUT\r\n").stdout
+    assert b"\r\nb OK [READ-WRITE] Completed\r\n" in said
+    assert said.endswith(b"c OK Completed\r\n")

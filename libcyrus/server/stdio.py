@@ -41,16 +41,19 @@ def serve(program: ServiceProgram[App], service: Service) -> int:
 
 
 def _converse(program: ServiceProgram[App], service: Service, sock: socket.socket) -> None:
-    app = program.init(service)
     try:
-        if program.started is not None:
-            program.started(app)
-        program.serve(app, Connection(sock))
+        app = program.init(service)
+        try:
+            if program.started is not None:
+                program.started(app)
+            program.serve(app, Connection(sock))
+        finally:
+            service.proc.cleanup()
+            if program.close is not None:
+                program.close(app)
     finally:
+        # also after a failed init: it is what the relay waits for
         sock.close()
-        service.proc.cleanup()
-        if program.close is not None:
-            program.close(app)
 
 
 def _relay(sock: socket.socket) -> None:
