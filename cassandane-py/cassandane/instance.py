@@ -217,8 +217,7 @@ class Instance:
     def environment(self) -> dict[str, str]:
         kinds = {self.master, *self.programs.values()}
         base = reference.environment() if "reference" in kinds else dict(os.environ)
-        capture = str(TOP / "cassandane-py/capture")
-        return {**base, "PYTHONPATH": capture, "CYRUS_TEST_LOG": str(self.log)}
+        return captured(base, self.log)
 
     def run(
         self,
@@ -258,6 +257,13 @@ class Instance:
 
     def remove(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def captured(environment: Mapping[str, str], log: Path) -> dict[str, str]:
+    """The environment, changed so that our programs log into this file."""
+    capture = TOP / "cassandane-py/capture"
+    path = f"{capture}/bin:{environment.get('PATH', os.defpath)}"
+    return {**environment, "PATH": path, "PYTHONPATH": str(capture), "CYRUS_TEST_LOG": str(log)}
 
 
 def service_user() -> pwd.struct_passwd:

@@ -12,7 +12,16 @@ from collections.abc import Mapping
 import psutil
 
 from cassandane import reference
-from cassandane.instance import DEADLINE, TOP, free_port, give_away, make_directory, service_user, wait_for
+from cassandane.instance import (
+    DEADLINE,
+    TOP,
+    captured,
+    free_port,
+    give_away,
+    make_directory,
+    service_user,
+    wait_for,
+)
 from cassandane.instance import program as path_of
 
 _LAUNCHER = """#!/usr/bin/env python3
@@ -130,8 +139,7 @@ class LabMaster:
 
     def environment(self) -> dict[str, str]:
         base = reference.environment() if self.kind == "reference" else dict(os.environ)
-        capture = str(TOP / "cassandane-py/capture")
-        return {**base, "PYTHONPATH": capture, "CYRUS_TEST_LOG": str(self.log), "LAB_VARIABLE": "passed on"}
+        return {**captured(base, self.log), "LAB_VARIABLE": "passed on"}
 
     def start(self, *more: str) -> LabMaster:
         """In the foreground; returns when its sockets are open."""
