@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -231,3 +232,26 @@ def test_mkdirs(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError):
         files.mkdirs(tmp_path / "a/file")
     assert not files.remove(tmp_path / "none")
+
+
+def test_a_state_is_settled_when_another_change_must_leave_another_time(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"one")
+    assert files.settled_state(path) is None
+    now = time.time_ns()
+    half_a_second_ago = now - 500_000_000
+    os.utime(path, ns=(now, half_a_second_ago | 1))
+    settled = files.settled_state(path)
+    assert settled is not None
+    os.utime(path, ns=(now, (half_a_second_ago | 1) - 2))
+    assert files.settled_state(path) not in (None, settled)
+    # without fractions the clock may be one that ticks every two seconds
+    os.utime(path, ns=(now, now // 10**9 * 10**9 - 10**9))
+    assert files.settled_state(path) is None
+    os.utime(path, ns=(now, now // 10**9 * 10**9 - 3 * 10**9))
+    assert files.settled_state(path) is not None
+
+
+def test_a_file_that_is_not_there_has_no_state(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        files.settled_state(tmp_path / "none")

@@ -25,7 +25,7 @@ USERS = ("bob", "ann", "eve")
 
 _MASKS = (
     (r"SESSIONID=<[^>]*>", "SESSIONID=<>"),
-    (r"\(\d+\.\d+ (secs?)", r"(T \1"),
+    (r"\d+\.\d+ (secs?)", r"T \1"),
     (r"Cyrus IMAP \S+", "Cyrus IMAP V"),
     (r"MAILBOXID \([^)]*\)", "MAILBOXID (ID)"),
     (r"(UIDVALIDITY|APPENDUID|COPYUID) \d+", r"\1 N"),

@@ -184,13 +184,12 @@ class _Writer:
 
     def _with_news(self, wanted: set[int]) -> tuple[Iterable[int], Callable[[int], bytes]]:
         """The wanted messages and, in their places, those whose flags changed."""
-        picture = self._view.picture
-        changed = {number for uid in picture.pending - picture.gone if (number := picture.msgno(uid))}
+        changed = self._view.picture.news()
 
         def make(number: int) -> bytes:
             return self._one(number) if number in wanted else self._news(number)
 
-        return sorted(wanted | changed), make
+        return sorted(wanted.union(changed)), make
 
     def _news(self, number: int) -> bytes:
         view = self._view

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import time
-
+from libcyrus.base import files
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.mailbox.mailstore import MailStore
 
-_RACY = 2.0
 _LONGEST_REMEMBERED = 32 * 1024
 _MOST_REMEMBERED = 4
 
@@ -25,8 +22,7 @@ class Repeated:
     """What a session's last LIST commands were answered: clients ask again and again.
 
     An answer is good as long as mailboxes.db and the annotations, which are all it depends on within a
-    session, have the inode, size and time that they had before it was found. A file that changed less than
-    two seconds before is not trusted, since another change may leave the same time.
+    session, are in the state that they were in before it was found (see ``files.settled_state``).
     """
 
     def __init__(self) -> None:
@@ -48,16 +44,15 @@ class Repeated:
 def state_of(store: MailStore) -> object:
     """What tells a changed list of mailboxes from an unchanged one; None if it changed just now."""
     states: list[tuple[int, int, int] | None] = []
-    now = time.time()
     for path in (store.mboxlist.path, store.annotations.path):
         try:
-            status = os.stat(path)
+            state = files.settled_state(path)
         except FileNotFoundError:
             states.append(None)
             continue
         except OSError:
             return None
-        if now - status.st_mtime <= _RACY:
+        if state is None:
             return None
-        states.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        states.append(state)
     return tuple(states)

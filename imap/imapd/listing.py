@@ -7,13 +7,13 @@ next name has shown whether the first has children (RFC 3348).
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable
 
 from imap.imapd.listed import Listed
 from imap.imapd.response import list_line
 from imap.imapd.session import Session
 from libcyrus import options as opt
+from libcyrus.base import files
 from libcyrus.config import Config
 from libcyrus.mboxname import Category
 from libcyrus.records import mbtype as mbtypes
@@ -36,7 +36,6 @@ _WORDS = (
     (HASCHILDREN, "\\HasChildren"),
     (HASNOCHILDREN, "\\HasNoChildren"),
 )
-_RACY = 2.0
 _MAX_KNOWN = 20000
 
 
@@ -66,10 +65,7 @@ class Hidden:
 
 
 class SpecialUses:
-    """What special uses users gave to their mailboxes, remembered while the annotations stay as they are.
-
-    A state of the file younger than two seconds is not trusted: another change may leave the same time.
-    """
+    """What special uses users gave to their mailboxes, remembered while the annotations stay as they are."""
 
     def __init__(self) -> None:
         self._state: tuple[int, int, int] | None = None
@@ -79,14 +75,13 @@ class SpecialUses:
     def refresh(self, annotations: AnnotationDb) -> None:
         """Forget what may have changed. To be called before the lookups of a command."""
         try:
-            status = os.stat(annotations.path)
+            state = files.settled_state(annotations.path)
         except OSError:
             self._exists = False
             return
-        state = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if state != self._state or len(self._known) > _MAX_KNOWN:
+        if state is None or state != self._state or len(self._known) > _MAX_KNOWN:
             self._known = {}
-        self._state = state if time.time() - status.st_mtime > _RACY else None
+        self._state = state
         self._exists = True
 
     def lookup(self, annotations: AnnotationDb, entry: MboxEntry, userid: str) -> str:

@@ -162,12 +162,15 @@ class Responses:
             % (_SYSTEM_FLAGS, names, b" ".join(permanent))
         )
 
-    def flag_update(self, update: FlagUpdate, *, by_uid: bool) -> None:
-        """An untagged FETCH with FLAGS only."""
-        if by_uid:
-            self.write(b"* %d FETCH (FLAGS %b UID %d)\r\n" % (update.msgno, update.flags, update.uid))
-        else:
-            self.write(b"* %d FETCH (FLAGS %b)\r\n" % (update.msgno, update.flags))
+    def flag_updates(self, updates: Iterable[FlagUpdate], *, by_uid: bool) -> None:
+        """Untagged FETCHes with FLAGS only."""
+        lines = [
+            b"* %d FETCH (FLAGS %b UID %d)\r\n" % (update.msgno, update.flags, update.uid)
+            if by_uid
+            else b"* %d FETCH (FLAGS %b)\r\n" % (update.msgno, update.flags)
+            for update in updates
+        ]
+        self.write(b"".join(lines))
 
     def updates(self, updates: Updates, view: SelectedView, *, by_uid: bool = False) -> None:
         """News of the selected mailbox, in the order that libcyrus.index.updates gives."""
@@ -177,8 +180,8 @@ class Responses:
             self.exists(updates.exists, updates.recent)
         if updates.flag_names_changed:
             self.flags(view)
-        for update in updates.fetches:
-            self.flag_update(update, by_uid=by_uid)
+        if updates.fetches:
+            self.flag_updates(updates.fetches, by_uid=by_uid)
 
     def list(self, kind: bytes, attributes: str, delimiter: str, name: str) -> None:
         """LIST or LSUB; ``kind`` is the response's name, ``name`` external."""

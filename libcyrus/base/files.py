@@ -10,12 +10,17 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 Buffer = bytes | bytearray | memoryview
 _IOV_MAX = 1024
 _COPY_CHUNK = 1 << 20
+
+# nanoseconds, with room to spare
+_FINE_CLOCK = 100_000_000
+_COARSE_CLOCK = 2_000_000_000
 
 
 def fsync_dir(path: str | os.PathLike[str]) -> None:
@@ -135,6 +140,21 @@ def replace(
         raise
     if sync if sync_name is None else sync_name:
         fsync_dir(os.path.dirname(name) or ".")
+
+
+def settled_state(path: str | os.PathLike[str]) -> tuple[int, int, int] | None:
+    """What tells this content of a file from every later one: inode, size, time of change.
+
+    None while the last change is so recent that another one could leave the same time: file systems that
+    keep fractions of a second renew their clock many times a second, others once in one or two. Raises
+    OSError.
+    """
+    status = os.stat(path)
+    changed = status.st_mtime_ns
+    granule = _COARSE_CLOCK if changed % 1_000_000_000 == 0 else _FINE_CLOCK
+    if time.time_ns() - changed <= granule:
+        return None
+    return status.st_ino, status.st_size, changed
 
 
 def remove(path: str | os.PathLike[str]) -> bool:

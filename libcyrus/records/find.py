@@ -13,11 +13,11 @@ is found in one pass over the database, and kept until the database changes (see
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Iterable, Iterator
 
 from libcyrus import acl
 from libcyrus.auth import AuthState
+from libcyrus.base import files
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.glob import Glob
 from libcyrus.cyrusdb import Database
@@ -36,7 +36,6 @@ from .mbentry import MboxEntry, unpack
 from .mboxlist import Mboxlist
 from .subscriptions import Subscriptions
 
-_RACY = 2.0
 _MAX_PARSED = 10000
 
 
@@ -68,8 +67,7 @@ Record = tuple[bytes, bytes]
 class ForeignNames:
     """Mailboxes that somebody other than their owner may be able to see; one object a process.
 
-    The answer is kept for one state of the file (inode, size, time of change). A state younger than two
-    seconds is not trusted for the next call, since another change may leave the same time.
+    The answer is kept for one state of the file (see ``files.settled_state``).
 
     ``names`` and ``parsed`` remember what database names and records mean, which never changes.
     """
@@ -83,14 +81,12 @@ class ForeignNames:
     def keys(self, mailboxes: Mboxlist) -> list[bytes]:
         """Keys of N records of users' mailboxes, in order."""
         try:
-            status = os.stat(mailboxes.path)
+            state = files.settled_state(mailboxes.path)
         except OSError:
-            return self._scan(mailboxes)
-        state = (status.st_ino, status.st_size, status.st_mtime_ns)
-        if state != self._state:
-            now = time.time()
+            state = None
+        if state is None or state != self._state:
             self._keys = self._scan(mailboxes)
-            self._state = state if now - status.st_mtime > _RACY else None
+            self._state = state
         return self._keys
 
     def _scan(self, mailboxes: Mboxlist) -> list[bytes]:
