@@ -26,6 +26,7 @@ from master.loop import Master, Settings
 from master.pidfile import Starter
 
 _IDENT = "master"
+_RESERVED = (STATUS_FD, LISTEN_FD, POOL_FD)
 
 
 class _CommandLine:
@@ -78,7 +79,8 @@ def _run(line: _CommandLine, waiting: list[Starter]) -> int:
     if not line.debug or line.error_log is not None:
         _replace_standard_descriptors(line.error_log)
     if line.daemon:
-        waiting.append(pidfile.daemonize(line.pidfile, config.directory))
+        waiting.append(pidfile.daemonize(line.pidfile, config.directory, _RESERVED))
+        systemlog.open_log(_IDENT, prefix=config[opt.syslog_prefix])
     lock = pidfile.take(line.pidfile)
     systemlog.write(syslog.LOG_DEBUG, "process started")
     _become_cyrus(config)
@@ -126,7 +128,7 @@ def _parse(argv: list[str]) -> _CommandLine:
 
 def _reserve_descriptors() -> None:
     """Keep the numbers that services will find their descriptors on from being used for anything else."""
-    for fd in (STATUS_FD, LISTEN_FD, POOL_FD):
+    for fd in _RESERVED:
         try:
             os.close(fd)
         except OSError:

@@ -3,7 +3,9 @@
 With ``-d`` the first process locks ``PIDFILE.lock``, so that two masters do
 not start at once, forks, and waits on a pipe for the exit code that the second
 one sends when it is up or has failed. The second one is the leader of a new
-session.
+session. python-daemon does for it what else a daemon owes its surroundings;
+the fork is ours, because python-daemon's parent exits with 0 before anything
+is known.
 
 The pidfile itself stays open and locked for the life of master; that lock, not
 the file, says that one is running. It is a POSIX lock like the original's, so
@@ -16,8 +18,10 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import sys
 import syslog
 import time
+from collections.abc import Iterable
 
 from libcyrus.base.systemlog import write
 from libcyrus.errors import Fatal
@@ -46,8 +50,12 @@ class Starter:
         self._pipe_fd = -1
 
 
-def daemonize(path: str, directory: str) -> Starter:
-    """Go into the background; returns in the new process only. Raises Fatal before, exits after."""
+def daemonize(path: str, directory: str, keep: Iterable[int]) -> Starter:
+    """Go into the background; returns in the new process only. Raises Fatal before, exits after.
+
+    Descriptors 0 to 2 must be what the daemon shall have; of others, those in
+    ``keep`` stay. The log is closed: open it again.
+    """
     lock_path = path + ".lock"
     try:
         lock_fd = os.open(lock_path, os.O_CREAT | os.O_TRUNC | os.O_RDWR | os.O_CLOEXEC, 0o644)
@@ -73,7 +81,31 @@ def daemonize(path: str, directory: str) -> Starter:
         os._exit(_CODE.unpack(answer)[0] if len(answer) == _CODE.size else os.EX_OSERR)
     os.close(read_fd)
     os.setsid()
+    _let_go((*keep, write_fd, lock_fd))
     return Starter(write_fd, lock_fd)
+
+
+def _let_go(keep: Iterable[int]) -> None:
+    """Close what whoever started us left open. Mask, directory, signals and core files stay as they are."""
+    import daemon
+
+    # its descriptor would be closed behind its back, and then be something else
+    syslog.closelog()
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
+    mask = os.umask(0o077)
+    daemon.DaemonContext(
+        detach_process=False,
+        working_directory=os.getcwd(),
+        umask=mask,
+        prevent_core=False,
+        signal_map={},
+        files_preserve=list(keep),
+        stdin=sys.stdin,
+        stdout=sys.stdout,
+        stderr=sys.stderr,
+    ).open()
 
 
 def take(path: str) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -616,6 +618,28 @@ def test_in_the_background_it_is_up_when_the_command_returns(make: Make) -> None
         assert _lock_holder(master.pidfile) == master.pid
         assert master.run("-d") == os.EX_OSERR  # another one
         assert master.has_logged("cannot get exclusive lock on pidfile (is another master still running?)")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            master.signal(signal.SIGTERM)
+    wait_for(lambda: not master.processes(), "processes survive", detail=master.describe)
+
+
+def test_in_the_background_it_keeps_its_mask_and_nothing_that_was_left_open(make: Make) -> None:
+    master = make(LAB)
+    command = shlex.join(master.arguments("-d", "-L", str(master.directory / "errors")))
+    start = master.script("start", f"#!/bin/bash\nexec 9</dev/null 33</dev/null\numask 027\nexec {command}\n")
+    ended = subprocess.run([start], env=master.environment(), cwd=master.directory, stdin=subprocess.DEVNULL)
+    assert ended.returncode == 0
+    try:
+        status = Path(f"/proc/{master.pid}/status").read_text()
+        assert re.search(r"^Umask:\s*0*27$", status, re.MULTILINE)
+        opened = {name: os.path.realpath(f"/proc/{master.pid}/fd/{name}") for name in ("2", "9", "33")}
+        assert opened["2"] == str(master.directory / "errors")
+        assert "/dev/null" not in opened.values()
+        assert os.getsid(master.pid) == master.pid
+        client = master.connect()
+        client.greeting()
+        client.quit()
     finally:
         with contextlib.suppress(ProcessLookupError):
             master.signal(signal.SIGTERM)
