@@ -111,7 +111,7 @@ COMMANDS: dict[str, Command] = {
     "EXAMINE": Command(select.parse, partial(select.run, examine=True), State.LOGGED_IN),
     "CREATE": Command(create.parse, create.run, State.LOGGED_IN, Tell.AFTER, writes=True),
     "DELETE": Command(one_mailbox, delete.run, State.LOGGED_IN, Tell.AFTER, writes=True),
-    "RENAME": Command(rename.parse, rename.run, State.LOGGED_IN, Tell.AFTER, writes=True),
+    "RENAME": Command(rename.parse, rename.run, State.LOGGED_IN, writes=True),
     "SUBSCRIBE": Command(
         subscribe.parse, partial(subscribe.run, add=True), State.LOGGED_IN, Tell.AFTER, writes=True
     ),

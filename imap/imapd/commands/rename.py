@@ -50,6 +50,7 @@ def run(session: Session, args: RenameArgs) -> Outcome:
     old, new = session.internal_name(args.old), session.internal_name(args.new)
     store = session.process.store
     if args.old.upper() == "INBOX":
+        # that its messages left is told with the next expunges
         _empty_inbox(session, old, new)
         return Ok()
     mboxops.rename(
@@ -62,6 +63,7 @@ def run(session: Session, args: RenameArgs) -> Outcome:
         partition=args.partition,
         progress=partial(_tell_progress, session),
     )
+    session.tell(expunges=False)
     return Ok()
 
 
