@@ -77,6 +77,21 @@ class Session(RuleBasedStateMachine):
 
     @precondition(lambda self: self.records)
     @rule(data=st.data())
+    def change_flags_itself(self, data: st.DataObject) -> None:
+        """This session knows what it changed, if it looked just before."""
+        self.look()
+        record = data.draw(st.sampled_from(self.records))
+        if not record.expunged:
+            self.modseq += 1
+            record.modseq = self.modseq
+            changed = self.records.index(record) + 1
+            self.picture.absorb_own(region(self.records), [changed])
+            assert bytes(self.picture.data) == bytes(region(self.records))
+            number = self.picture.msgno(record.uid)
+            assert number is None or number in self.picture.news()
+
+    @precondition(lambda self: self.records)
+    @rule(data=st.data())
     def change_flags(self, data: st.DataObject) -> None:
         record = data.draw(st.sampled_from(self.records))
         if not record.expunged:
@@ -112,10 +127,10 @@ class Session(RuleBasedStateMachine):
     @rule()
     def fetch_flags(self) -> None:
         self.look()
-        living = {record.uid for record in self.records if not record.expunged}
-        told = {record.uid: record.modseq for record in self.records}
-        for uid in self.picture.pending - self.picture.gone:
-            assert uid in living and uid in told
+        stored = {record.uid for record in self.records}
+        news = self.picture.news()
+        assert news == sorted(news)
+        assert {self.picture.uids[number - 1] for number in news} <= stored
         self.picture.pending.clear()
 
     @invariant()

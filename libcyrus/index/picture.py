@@ -17,7 +17,7 @@ from struct import Struct
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.seqset import SeqSet
 from libcyrus.mailbox import columns
-from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS, OFFSET_MODSEQ
+from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS, OFFSET_MODSEQ, UNLINKED
 
 _CHANGEABLE = Struct(">I28xI44xQ").unpack_from
 """A record's uid, flags and modseq."""
@@ -36,7 +36,7 @@ class Picture:
     number. ``sound`` has a byte for each record, 1 if it was found to agree with its CRC.
     """
 
-    data: bytes = b""
+    data: bytearray = field(default_factory=bytearray)
     size: int = 112
     generation: int = -1
     recnos: array[int] = field(default_factory=lambda: array("I"))
@@ -54,7 +54,7 @@ class Picture:
 
     def absorb(self, region: memoryview, size: int, generation: int) -> int:
         """Look at the records as they are now; the number of new messages."""
-        new = bytes(region)
+        new = bytearray(region)
         if not self.uids:
             self.size, self.generation = size, generation
             self.sound = bytearray()
@@ -72,6 +72,25 @@ class Picture:
         self.sound.extend(bytes(len(new) // size - len(self.sound)))
         return self._add(first)
 
+    def absorb_own(self, region: memoryview, recnos: Iterable[int]) -> None:
+        """Look at records that this session changed in place; all others are as they were last shown."""
+        size, data, uids, sound = self.size, self.data, self.uids, self.sound
+        count = len(uids)
+        for recno in recnos:
+            end = recno * size
+            at = end - size
+            before = _CHANGEABLE(data, at)[2]
+            data[at:end] = region[at:end]
+            sound[recno - 1] = 0
+            uid, flags, modseq = _CHANGEABLE(data, at)
+            place = bisect_left(uids, uid)
+            if place == count or uids[place] != uid:
+                continue
+            if flags & EXPUNGED:
+                self.gone.add(uid)
+            if modseq > before:
+                self.pending.add(uid)
+
     def _add(self, first: int) -> int:
         """Give numbers to the living records from index ``first`` on."""
         region = memoryview(self.data)[first * self.size :]
@@ -87,7 +106,7 @@ class Picture:
             self.recnos.extend(range(first + 1, first + 1 + len(living)))
         return len(self.uids) - before
 
-    def _note_changes(self, indexes: Iterable[int], old: bytes) -> None:
+    def _note_changes(self, indexes: Iterable[int], old: bytearray) -> None:
         """Records changed in place."""
         size, new, uids, sound = self.size, self.data, self.uids, self.sound
         count = len(uids)
@@ -103,7 +122,7 @@ class Picture:
             if modseq > _CHANGEABLE(old, at)[2]:
                 self.pending.add(uid)
 
-    def _renumber(self, new: bytes, size: int) -> None:
+    def _renumber(self, new: bytearray, size: int) -> None:
         """The index was repacked: records have other numbers, and some are there no more."""
         old, old_size, old_recnos = self.data, self.size, self.recnos
         self.data, self.size = new, size
@@ -151,6 +170,18 @@ class Picture:
 
     # telling
 
+    def news(self) -> list[int]:
+        """The numbers of messages whose flags changed since they were told.
+
+        Expunged ones that still have a number are among them, unless their files may be gone already.
+        """
+        found = []
+        for place in sorted(bisect_left(self.uids, uid) for uid in self.pending):
+            recno = self.recnos[place]
+            if recno and not _CHANGEABLE(self.data, (recno - 1) * self.size)[1] & UNLINKED:
+                found.append(place + 1)
+        return found
+
     def tell_expunged(self) -> list[int]:
         """Take expunged messages out of the numbering; what EXPUNGE responses must say, in order."""
         if not self.gone:
@@ -178,12 +209,12 @@ class Picture:
         self.told = 0
         self.pending.clear()
         self.gone.clear()
-        self.data = b""
+        self.data = bytearray()
         self.sound.clear()
         return said
 
 
-def _changed(old: bytes, new: bytes, size: int) -> Iterator[int]:
+def _changed(old: bytearray, new: bytearray, size: int) -> Iterator[int]:
     """Indexes of the records of ``old`` that differ in ``new``."""
     if new.startswith(old):
         return

@@ -161,14 +161,28 @@ class IndexView:
             yield mailbox
             if write:
                 self.seen.save(mailbox, self.picture.uids)
-                mailbox.commit()
-                self._take_in()
+                self._commit()
         except BaseException:
             if mailbox.locked is Lock.EXCLUSIVE:
                 mailbox.abort()
             raise
         finally:
             mailbox.unlock_index()
+
+    def _commit(self) -> None:
+        """Commit what this session changed, and take that in."""
+        mailbox, picture = self.mailbox, self.picture
+        changed = mailbox.changes.recnos()
+        last = len(picture.data) // picture.size
+        if mailbox.raw_header != self._header or any(map(last.__lt__, changed)):
+            # more than records that the picture has
+            mailbox.commit()
+            self._take_in()
+            return
+        mailbox.commit()
+        picture.absorb_own(mailbox.region, changed)
+        self._modseq = mailbox.i.highestmodseq
+        self._header = mailbox.raw_header
 
     def _lock(self, *, write: bool) -> None:
         if self._gone:
@@ -257,13 +271,14 @@ class IndexView:
         )
 
     def _flag_updates(self) -> list[FlagUpdate]:
+        found: list[FlagUpdate] = []
         picture = self.picture
-        pending, picture.pending = picture.pending, set()
-        found = []
-        for uid in sorted(pending - picture.gone):
-            number = picture.msgno(uid)
-            if number is not None:
-                found.append(FlagUpdate(number, uid, self.modseq(number), self.flags(number)))
+        for low, high in SeqSet.of(picture.news()).ranges():
+            rows = Rows(picture, low, high)
+            modseqs = (modseq for modseq, in rows.fields(f">{OFFSET_MODSEQ}xQ"))
+            updates = zip(range(low, high + 1), rows.uids, modseqs, self.flag_lists(rows), strict=True)
+            found += [FlagUpdate(*update) for update in updates]
+        picture.pending.clear()
         return found
 
     # one message, by number

@@ -91,6 +91,10 @@ class Changes:
         """The bytes of records by their number, where only flags changed."""
         return self._pending.packed
 
+    def recnos(self) -> list[int]:
+        """The numbers of new and changed records."""
+        return [*self._pending.records, *self._pending.packed]
+
     # saying what changed
 
     def dirty(self) -> None:
