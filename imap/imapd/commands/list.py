@@ -28,7 +28,7 @@ def parse_list(parser: Parser) -> ListArgs:
     """LIST; the extended form of RFC 5258 is not understood."""
     parser.sp()
     if parser.accept(LPAREN):
-        raise ParseError(f'Invalid List selection option "{parser.word().lower().decode("latin-1")}"')
+        raise ParseError(_refusal("Invalid List selection option", parser))
     try:
         reference = os.fsdecode(parser.astring())
     except MissingArgument:
@@ -39,10 +39,14 @@ def parse_list(parser: Parser) -> ListArgs:
     except MissingArgument:
         raise ParseError("Missing required argument to List: mailbox pattern") from None
     if parser.accept(SP):
-        word = parser.word().lower().decode("latin-1")
-        raise ParseError(f'Unexpected extra argument to List: "{word}"')
+        raise ParseError(_refusal("Unexpected extra argument to List:", parser))
     parser.eol()
     return ListArgs(reference, pattern)
+
+
+def _refusal(reason: str, parser: Parser) -> str:
+    word = parser.word().lower().decode("latin-1")
+    return f'{reason} "{word}"' if word else "Invalid syntax in List command"
 
 
 def parse_lsub(parser: Parser) -> ListArgs:
