@@ -22,6 +22,9 @@ from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS, OFFSET_MODSEQ,
 _CHANGEABLE = Struct(">I28xI44xQ").unpack_from
 """A record's uid, flags and modseq."""
 
+_NUMBERS = array("I", range(1 << 16))
+"""Made once and before workers are forked, since making it takes longer than copying."""
+
 _BLOCK = 64
 """Records compared at once when looking for changed ones."""
 
@@ -97,13 +100,19 @@ class Picture:
         if not region:
             return 0
         before = len(self.uids)
-        uids, living = columns.uids(region, self.size), columns.living(region, self.size)
+        living = columns.living(region, self.size)
+        count = len(living)
         if 0 in living:
-            self.uids.extend(compress(uids, living))
-            self.recnos.extend(compress(range(first + 1, first + 1 + len(living)), living))
+            self.uids.extend(compress(columns.uids(region, self.size), living))
+            self.recnos.extend(compress(range(first + 1, first + 1 + count), living))
         else:
-            self.uids.frombytes(uids.tobytes())
-            self.recnos.extend(range(first + 1, first + 1 + len(living)))
+            self.recnos += _counted(first + 1, count)
+            low, high = (int.from_bytes(region[at : at + 4], "big") for at in (0, (count - 1) * self.size))
+            if high - low == count - 1:
+                # UIDs rise, so there is no gap
+                self.uids += _counted(low, count)
+            else:
+                self.uids.frombytes(columns.uids(region, self.size).tobytes())
         return len(self.uids) - before
 
     def _note_changes(self, indexes: Iterable[int], old: bytearray) -> None:
@@ -212,6 +221,13 @@ class Picture:
         self.data = bytearray()
         self.sound.clear()
         return said
+
+
+def _counted(start: int, count: int) -> array[int]:
+    """The numbers from ``start`` on."""
+    if start + count <= len(_NUMBERS):
+        return _NUMBERS[start : start + count]
+    return array("I", range(start, start + count))
 
 
 def _changed(old: bytearray, new: bytearray, size: int) -> Iterator[int]:

@@ -37,6 +37,9 @@ from libcyrus.records import mbtype
 
 log = logging.getLogger(__name__)
 
+_HAS_SEEN = bytes(1 if value & SEEN else 0 for value in range(256))
+"""For an octet of system flags."""
+
 _FLAGS = Struct(">32xI16s").unpack_from
 """Flags and user flags of an index record."""
 
@@ -111,14 +114,10 @@ class IndexView:
     def first_unseen(self) -> int:
         picture, seen = self.picture, self.seen
         if seen.internal:
-            data, size = picture.data, picture.size
-            if not self.mailbox.i.unseen:
+            if not self.mailbox.i.unseen or not picture.uids:
                 return 0
-            low = data[OFFSET_FLAGS + 3 :: size]
-            for number, recno in enumerate(picture.recnos, 1):
-                if not low[recno - 1] & SEEN:
-                    return number
-            return 0
+            flags = Rows(picture, 1, len(picture)).octets(OFFSET_FLAGS + 3)
+            return flags.translate(_HAS_SEEN).find(0) + 1
         known = seen.uids
         return next((number for number, uid in enumerate(picture.uids, 1) if uid not in known), 0)
 
