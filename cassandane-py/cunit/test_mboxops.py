@@ -442,7 +442,7 @@ def test_only_what_can_be_seen_is_subscribed(store: MailStore) -> None:
     autocreate_subscribe_folders="Spam",
     autocreate_subscribe_sharedfolders="shared|user.ann",
     admins="boss",
-    extra={"xlist-junk": "Spam", "autocreate_acl": "Spam anyone p"},
+    extra={"xlist-junk": "Spam", "xlist-all": "Sent", "autocreate_acl": "Spam anyone p"},
 )
 def test_a_new_user_gets_what_is_configured(store: MailStore) -> None:
     mboxops.create(store, "shared", **ADMIN)
@@ -454,6 +454,8 @@ def test_a_new_user_gets_what_is_configured(store: MailStore) -> None:
     assert subscribed == ["user.bob", "user.bob.Spam", "shared"]
     junk = mboxops.find_specialuse(store, "bob", "\\Junk")
     assert junk is not None and junk.name == "user.bob.Spam" and "anyone\tp\t" in (junk.acl or "")
+    everything = mboxops.find_specialuse(store, "bob", "\\All")
+    assert everything is not None and everything.name == "user.bob.Sent"
     for nobody in ("boss", "anonymous", "a/b"):
         with pytest.raises(MailboxNonexistent):
             mboxops.autocreate_inbox(store, nobody)

@@ -6,6 +6,7 @@ The options ``autocreate_*`` say for whom, which folders, which subscriptions an
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 
 from libcyrus import acl as acls
 from libcyrus import options as opt
@@ -102,9 +103,11 @@ def _set_specialuse(store: MailStore, userid: str, folder: str, name: str) -> No
         use = "\\" + key[len(_XLIST) :]
         try:
             if checks.find_specialuse(store, userid, use) is None:
-                use = checks.validate_specialuse(store, userid, [use])
+                # the configuration may name uses that clients cannot ask for
+                with suppress(AnnotationBadEntry):
+                    use = checks.validate_specialuse(store, userid, [use])
                 annotation.write(store, name, SPECIALUSE, userid, use.encode())
-        except (CyrusError, AnnotationBadEntry) as error:
+        except CyrusError as error:
             log.warning("autocreate: failed to set specialuse %s for %s: %s", use, name, error)
 
 
