@@ -85,8 +85,9 @@ def _describe(session: Session, view: SelectedView) -> None:
     out = session.out
     out.exists(view.exists, view.recent)
     out.flags(view)
-    if view.first_unseen:
-        out.ok("Ok", code=f"UNSEEN {view.first_unseen}")
+    first_unseen = view.first_unseen
+    if first_unseen:
+        out.ok("Ok", code=f"UNSEEN {first_unseen}")
     out.ok("Ok", code=f"UIDVALIDITY {view.uidvalidity}")
     out.ok("Ok", code=f"UIDNEXT {view.uidnext}")
     out.ok("Ok", code=f"HIGHESTMODSEQ {view.highestmodseq}")
