@@ -125,11 +125,15 @@ def test_keeps_methods_that_a_class_defines() -> None:
     assert len({Odd(1), Odd(3), Odd(2)}) == 2
 
 
-def test_settles_what_was_not_built_yet() -> None:
-    unused, used = build(ours, slots=True), build(ours, slots=True)
-    instance = used(4)
-    init, before = used.__init__, unused.__init__
-    ours.settle()
-    assert used.__init__ is init
-    assert unused.__init__ is not before
-    assert unused(4).x == instance.x
+def test_refuses_a_default_before_a_field_without_one() -> None:
+    with pytest.raises(TypeError):
+
+        @ours.dataclass(slots=True)
+        class Wrong:
+            first: int = 1
+            second: int  # type: ignore[misc]
+
+
+def test_names_itself_in_errors() -> None:
+    with pytest.raises(TypeError, match=r"Point\.__init__\(\) missing 1 required positional argument: 'x'"):
+        build(ours, slots=True)()

@@ -2,8 +2,9 @@
 
 The standard decorator writes, compiles and runs the source of up to ten
 methods for every class, whether they will be called or not; a program with a
-hundred classes spends more time on that than on everything else it loads. Here
-a method is written when it is called first, or by :func:`settle`.
+hundred classes spends more time on that than on anything else it loads. Here
+classes with equally many fields share the code of ``__init__`` but for its
+names, and methods of comparison are written when they are called first.
 
 What differs besides: only the type checker looks after ``frozen``, which makes
 frozen objects as cheap to build as others; ``__post_init__``, ``InitVar`` and
@@ -13,9 +14,11 @@ keyword-only fields are not supported.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from types import CodeType, FunctionType
 from typing import Any, TypeVar, dataclass_transform, overload
 
-__all__ = ["dataclass", "field", "replace", "settle"]
+__all__ = ["dataclass", "field", "replace"]
 
 T = TypeVar("T")
 
@@ -34,6 +37,10 @@ class Field:
         self.default_factory = default_factory
         self.compare = compare
         self.repr = repr_
+
+    @property
+    def has_default(self) -> bool:
+        return self.default is not _MISSING or self.default_factory is not _MISSING
 
 
 @overload
@@ -83,18 +90,6 @@ def replace(instance: T, /, **changes: Any) -> T:
     return type(instance)(**changes)
 
 
-def settle() -> None:
-    """Write now what is needed to build instances of all classes, so that forked processes share it."""
-    while _unsettled:
-        cls = _unsettled.pop()
-        if cls.__init__ is cls.__dict__[_FIRST_INIT]:
-            cls.__init__ = _make_init(cls)
-
-
-_FIRST_INIT = "__dataclass_first_init__"
-_unsettled: list[Any] = []
-
-
 def _build(cls: Any, slots: bool, order: bool, hashable: bool) -> Any:
     own = cls.__dict__
     fields: dict[str, Field] = {}
@@ -124,13 +119,13 @@ def _build(cls: Any, slots: bool, order: bool, hashable: bool) -> Any:
     namespace["__match_args__"] = tuple(fields)
     holder: list[Any] = []
     if "__init__" not in own:
-        namespace["__init__"] = namespace[_FIRST_INIT] = _later(holder, "__init__", _make_init)
+        namespace["__init__"] = _make_init(cls.__qualname__, everything)
     if "__repr__" not in own:
         namespace["__repr__"] = _repr
     if "__eq__" not in own:
-        namespace["__eq__"] = _later(holder, "__eq__", lambda _cls: _make_comparison(compared, "=="))
+        namespace["__eq__"] = _later(holder, "__eq__", lambda: _make_comparison(compared, "=="))
     if "__hash__" not in own or own["__hash__"] is None:
-        hash_ = _later(holder, "__hash__", lambda _cls: _make_hash(compared)) if hashable else None
+        hash_ = _later(holder, "__hash__", lambda: _make_hash(compared)) if hashable else None
         namespace["__hash__"] = hash_
     if order:
         for name, operator in (("__lt__", "<"), ("__le__", "<="), ("__gt__", ">"), ("__ge__", ">=")):
@@ -146,40 +141,49 @@ def _build(cls: Any, slots: bool, order: bool, hashable: bool) -> Any:
         for name, value in namespace.items():
             setattr(cls, name, value)
     holder.append(cls)
-    if _FIRST_INIT in namespace:
-        _unsettled.append(cls)
     return cls
 
 
-def _later(holder: list[Any], name: str, make: Callable[[Any], Any]) -> Any:
+def _later(holder: list[Any], name: str, make: Callable[[], Any]) -> Any:
     """A method that puts the real one in its place when it is called."""
 
     def first(*arguments: Any, **named: Any) -> Any:
-        cls = holder[0]
-        function = make(cls)
-        setattr(cls, name, function)
+        function = make()
+        setattr(holder[0], name, function)
         return function(*arguments, **named)
 
     return first
 
 
-def _make_init(cls: Any) -> Any:
-    names: dict[str, Any] = {"_MISSING": _MISSING}
-    parameters, body = ["self"], []
-    for known in getattr(cls, _FIELDS):
-        name = known.name
-        if known.default_factory is not _MISSING:
-            names[f"_make_{name}"] = known.default_factory
-            parameters.append(f"{name}=_MISSING")
-            body.append(f"self.{name} = _make_{name}() if {name} is _MISSING else {name}")
-            continue
-        if known.default is not _MISSING:
-            names[f"_default_{name}"] = known.default
-            parameters.append(f"{name}=_default_{name}")
-        else:
-            parameters.append(name)
-        body.append(f"self.{name} = {name}")
-    return _compile(names, "__init__", parameters, body or ["pass"])
+def _make_init(name: str, fields: tuple[Field, ...]) -> Any:
+    """The method, from the code of an earlier class with as many fields, under other names."""
+    made = tuple(known.default_factory is not _MISSING for known in fields)
+    code = _init_code(made)
+    names = {f"f{place}": known.name for place, known in enumerate(fields)}
+    code = code.replace(
+        co_varnames=("self", *names.values()),
+        co_names=tuple(names.get(given, given) for given in code.co_names),
+        co_qualname=f"{name}.__init__",
+    )
+    factories = {f"m{place}": known.default_factory for place, known in enumerate(fields)}
+    optional = [known for known in fields if known.has_default]
+    if not all(known.has_default for known in fields[len(fields) - len(optional) :]):
+        raise TypeError(f"a field without a default follows one that has one in {name}")
+    defaults = tuple(known.default for known in optional)
+    return FunctionType(code, {**factories, "missing": _MISSING}, "__init__", defaults)
+
+
+@cache
+def _init_code(made: tuple[bool, ...]) -> CodeType:
+    """The code for fields f0, f1 and so on; True stands for one whose default is made by a call."""
+    names = [f"f{place}" for place in range(len(made))]
+    body = [
+        f"self.{name} = " + (f"m{place}() if {name} is missing else {name}" if is_made else name)
+        for place, (name, is_made) in enumerate(zip(names, made, strict=True))
+    ]
+    function = _compile({}, "__init__", ["self", *names], body or ["pass"])
+    code: CodeType = function.__code__
+    return code
 
 
 def _make_comparison(compared: tuple[str, ...], operator: str) -> Any:
