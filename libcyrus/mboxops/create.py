@@ -7,7 +7,7 @@ between the two leaves a directory that nothing points at, and the name free.
 from __future__ import annotations
 
 import logging
-import secrets
+import random
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,13 +31,15 @@ from .checks import Actor
 
 log = logging.getLogger(__name__)
 
+_random = random.SystemRandom()
+
 _ID_LENGTH = 24
 _ID_ALPHABET = string.digits + string.ascii_lowercase
 
 
 def make_uniqueid() -> str:
     """A new unique id in the original's form: 24 digits and lower-case letters."""
-    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
+    return "".join(_random.choice(_ID_ALPHABET) for _ in range(_ID_LENGTH))
 
 
 def create(

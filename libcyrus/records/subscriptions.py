@@ -8,9 +8,9 @@ as keys); they are rewritten when first opened.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from libcyrus import cyrusdb
 from libcyrus import options as opt
@@ -107,14 +107,14 @@ class Subscriptions:
                     return
                 log.log(NOTICE, "mboxlist_upgrade_subs(): %s", userid)
                 records = list(old.foreach())
-            Path(path + ".NEW").unlink(missing_ok=True)
+            files.remove(path + ".NEW")
             with cyrusdb.open_db(backend, path + ".NEW", create=True) as new, new.transaction() as txn:
                 txn.store(_VERSION_KEY, _VERSION)
                 for key, data in records:
                     name = self._rules.from_internal(key.decode("utf-8", "surrogateescape"))
                     txn.store(self.key(userid, name.dbname), data)
-            Path(path + ".NEW").rename(path)
-            files.fsync_dir(Path(path).parent)
+            os.rename(path + ".NEW", path)
+            files.fsync_dir(os.path.dirname(path))
 
     @contextmanager
     def _upgrade_lock(self, userid: str) -> Iterator[None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import time
 
 from libcyrus import options as opt
@@ -27,7 +26,8 @@ class SessionId:
         if now != self._time:
             self._time, self._count = now, 0
         self._count += 1
-        self._text = f"{self._base}-{now}-{os.getpid()}-{self._count}-{secrets.randbits(64)}"
+        chance = int.from_bytes(os.urandom(8))
+        self._text = f"{self._base}-{now}-{os.getpid()}-{self._count}-{chance}"
         return self._text
 
     def __str__(self) -> str:
