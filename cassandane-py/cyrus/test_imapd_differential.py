@@ -17,21 +17,25 @@ from cassandane.instance import Instance
 pytestmark = pytest.mark.reference
 
 COMMANDS = 500
+# the one form of APPEND, since a refused one can leave the original in the middle of its line
+_APPEND = "APPEND INBOX {23+}\r\nSubject: x\r\n\r\nhello you"
 MESSAGE = b"From: a@b.example\r\nSubject: y\r\n\r\nbody text\r\n"
 
 _NAMES = (
     "NOOP", "SELECT", "EXAMINE", "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "LSUB", "STATUS",
-    "APPEND", "CHECK", "FETCH", "STORE", "COPY", "MOVE", "SEARCH", "EXPUNGE", "UID FETCH", "UID STORE",
+    "CHECK", "FETCH", "STORE", "COPY", "MOVE", "SEARCH", "EXPUNGE", "UID FETCH", "UID STORE",
     "UID COPY", "UID MOVE", "UID SEARCH", "UID EXPUNGE", "GETACL", "SETACL", "DELETEACL", "MYRIGHTS",
     "LISTRIGHTS", "GETQUOTA", "GETQUOTAROOT", "NAMESPACE", "CAPABILITY", "UNSELECT", "SELECT INBOX",
     "SELECT INBOX", "FETCH 1:*", "STORE 1", "SEARCH", 'LIST ""', "NONSENSE", "UID", "UID NONSENSE",
+    "SEARCH RETURN (COUNT)", "UID SEARCH RETURN (MIN MAX)", "SEARCH RETURN ()", "SEARCH RETURN",
+
 )  # fmt: skip
 _WORDS = (
     "INBOX", "INBOX/a", "a", '"a b"', '""', "*", "%", ")", "NIL", "1", "1:*", "2,4", "FLAGS", "+FLAGS",
     "-FLAGS.SILENT", "\\Flagged", "kw", "ALL", "UNSEEN", "SUBJECT", "x", "NOT", "OR", "SEEN", "SINCE",
     "1-Jan-2020", '"1-Jan-2020"', "lrs", "+w", "anyone", "ENVELOPE", "BODY", "BODY[]", "BODY.PEEK[TEXT]",
-    "BODY[1]<0.5>", "RFC822.SIZE", "BODYSTRUCTURE", "UID", "KEYWORD", "LARGER", "10", "RETURN", "HEADER",
-    "FROM", "CHARSET", "UTF-8", "{3+}\r\nabc", "{23+}\r\nSubject: x\r\n\r\nhello you", "{0+}\r\n", '"x',
+    "BODY[1]<0.5>", "RFC822.SIZE", "BODYSTRUCTURE", "UID", "KEYWORD", "LARGER", "10", "HEADER",
+    "FROM", "CHARSET", "UTF-8", "{3+}\r\nabc", "{9+}\r\nhello you", "{0+}\r\n", '"x',
     "FAST", "FULL", "TEXT", "BODY[1.MIME]", "BODY[HEADER]", "RFC822", "BODY[0]", "BODY[5]", "OLD", "NEW",
     "RECENT", "ON", "BEFORE", "SMALLER", "BCC", '"a\\"b"',
 )  # fmt: skip
@@ -53,14 +57,16 @@ _ABSENT = re.compile(r"\* OK \[(URLMECH|ANNOTATIONS) ")
 
 def commands(seed: int) -> Iterator[str]:
     source = random.Random(seed)
-    for _ in range(COMMANDS):
+    for number in range(COMMANDS):
+        if number % 20 == 0:
+            yield _APPEND
         name = source.choice(_NAMES)
         words = _WORDS if name.startswith("LIST ") else _WORDS + _LISTS
         arguments = source.choices(words, k=source.choice((0, 1, 1, 2, 2, 2, 3, 3, 4)))
         yield " ".join([name, *arguments])
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize("seed", range(1, 7))
 def test_random_commands_are_answered_alike(seed: int) -> None:
     servers = [
         Instance(services=("imap",)),
