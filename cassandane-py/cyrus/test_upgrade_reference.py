@@ -29,24 +29,32 @@ def server() -> Iterator[Instance]:
         programs={"imap": "reference"},
         master="reference",
         services=("imap",),
-    ).start()
-    with instance.imap("admin") as admin:
+    )
+    try:
+        instance.start()
+        _populate(instance)
+        instance.stop()
+        _annotate(instance)
+        _make_old(instance)
+        yield instance
+    finally:
+        instance.kill()
+        instance.remove()
+
+
+def _populate(server: Instance) -> None:
+    with server.imap("admin") as admin:
         for name in ("user/joe", "user/ann", "News", "Info", "Archive"):
             admin.ok(f"CREATE {name}")
-    with instance.imap("joe") as joe:
+    with server.imap("joe") as joe:
         joe.ok("CREATE INBOX/Sent (USE (\\Sent))")
         joe.ok("CREATE INBOX/first")
         joe.ok("RENAME INBOX/first INBOX/second")
         joe.ok('RENAME INBOX/second "INBOX/the third.one"')
         joe.append("INBOX/Sent", b"Subject: kept\r\n\r\nthis\r\n")
-    with instance.imap("admin") as admin:
+    with server.imap("admin") as admin:
         admin.ok("CREATE user/ann/parted")
         admin.ok("SETACL user/ann/parted joe lrs")
-    instance.stop()
-    _annotate(instance)
-    _make_old(instance)
-    yield instance
-    instance.remove()
 
 
 def _annotate(server: Instance) -> None:
