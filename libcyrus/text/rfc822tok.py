@@ -24,7 +24,7 @@ class Token(NamedTuple):
 _SPACE: Final = b" \t\n\v\f\r"
 _SPECIALS: Final = b"()<>[]:;@\\,"
 _COMMENT: Final = re.compile(rb"\\.|[()]", re.DOTALL)
-_QUOTED: Final = re.compile(rb'"((?:[^"\\]++|\\\r\n|\\.)*+)"', re.DOTALL)
+_QUOTED: Final = re.compile(rb'"((?:[^"\\]++|\\\r\n|\\.)*)"', re.DOTALL)
 # a backslash before a line end is no escape, and the line end goes
 _ESCAPE: Final = re.compile(rb"(\\?)\r\n|\\(.)", re.DOTALL)
 
