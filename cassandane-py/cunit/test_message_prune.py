@@ -79,3 +79,8 @@ def test_a_filter_and_its_inverse_share_the_header(
     if wanted:
         assert FieldFilter(wanted).apply(header) == b"".join(chosen)
     assert FieldFilter(wanted, inverted=True).apply(header) == b"".join(others)
+
+
+def test_all_fields_of_a_name_are_kept_in_their_order() -> None:
+    header = b"B: 1\r\nA: 1\r\n more\r\nB: 2\r\nC: 1\r\na: 2\r\nb: 3\r\n\r\n"
+    assert FieldFilter([b"a", b"b"]).apply(header) == b"B: 1\r\nA: 1\r\n more\r\nB: 2\r\na: 2\r\nb: 3\r\n"

@@ -167,13 +167,10 @@ class _Writer:
             columns.append(rows.words(OFFSET_SIZE))
         if parts:
             records: list[memoryview] = []
-            try:
-                for record in contents.cache_records(self._view, rows):
-                    if record is None:
-                        return None
-                    records.append(record)
-            except CyrusError:
-                return None
+            for record in contents.cache_records(self._view, rows):
+                if record is None:
+                    return None
+                records.append(record)
             for part in parts:
                 words.append(b"%b")
                 columns.append(map(part, records))

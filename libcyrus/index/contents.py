@@ -83,7 +83,7 @@ def cache_records(
 ) -> Iterator[memoryview | None]:
     """The checked cache records of messages in a row; None for one that ``cache_record`` should be asked for.
 
-    ``selectors`` has 1 for each message wanted, 0 for others. Raises IoError when there is no cache file.
+    ``selectors`` has 1 for each message wanted, 0 for others.
     """
     offsets: Iterable[int] = rows.words(OFFSET_CACHE_OFFSET)
     ends: Iterable[int] = rows.after(OFFSET_CACHE_OFFSET)
@@ -93,10 +93,18 @@ def cache_records(
         offsets = [low | (top & 0xFFFF0000) << 16 for low, top in zip(offsets, tops, strict=True)]
         ends = repeat(0, rows.count)
     archived = rows.octets(OFFSET_FLAGS).translate(_IS_ARCHIVED)
+    count = rows.count if selectors is None else selectors.count(1)
     if 1 in archived or not rows.are_sound():
-        return repeat(None, rows.count if selectors is None else selectors.count(1))
+        yield from repeat(None, count)
+        return
     places = zip(offsets, rows.words(view.picture.size - 8), ends, strict=True)
-    return view.mailbox.cache_each(places if selectors is None else compress(places, selectors))
+    done = 0
+    try:
+        for record in view.mailbox.cache_each(places if selectors is None else compress(places, selectors)):
+            done += 1
+            yield record
+    except IoError:
+        yield from repeat(None, count - done)
 
 
 def item(record: memoryview, wanted: int) -> memoryview:

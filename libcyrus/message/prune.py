@@ -14,6 +14,14 @@ _FIELD = re.compile(rb"[^\n]*\n?(?:(?<=\n)[ \t][^\n]*\n?)*")
 _END = re.compile(rb"^\r|\0", re.MULTILINE)
 
 
+def _field_end(header: bytes, at: int) -> int:
+    """Where the field at ``at`` ends, with its last line end."""
+    end = header.find(b"\n", at) + 1
+    while end and header[end : end + 1] in (b" ", b"\t"):
+        end = header.find(b"\n", end) + 1
+    return end or len(header)
+
+
 class FieldFilter:
     """Keeps the fields of these names, or with ``inverted`` all others."""
 
@@ -22,10 +30,7 @@ class FieldFilter:
         self._names = frozenset(wanted)
         self._inverted = inverted
         self._max_lines = max_lines
-        words = b"|".join(re.escape(name) for name in dict.fromkeys(wanted))
-        self._find = re.compile(
-            rb"^(?:" + words + rb"):[^\n]*\n?(?:(?<=\n)[ \t][^\n]*\n?)*", re.IGNORECASE | re.MULTILINE
-        ).findall
+        self._starts = [(name + b":", b"\n" + name + b":") for name in dict.fromkeys(wanted)]
 
     def apply(self, header: bytes) -> bytes:
         """The kept fields, as they are in ``header``, which starts with a field."""
@@ -38,7 +43,23 @@ class FieldFilter:
             header = header[: end + 1]
         elif header.startswith(b"\r"):
             return b""
-        return b"".join(self._find(header))
+        found: list[tuple[int, int]] = []
+        lower = header.lower()
+        for first, later in self._starts:
+            at = 0
+            if not lower.startswith(first):
+                at = lower.find(later) + 1
+                if not at:
+                    continue
+            while True:
+                end = _field_end(header, at)
+                found.append((at, end))
+                at = lower.find(later, end - 1) + 1
+                if not at:
+                    break
+        if len(self._starts) > 1:
+            found.sort()
+        return b"".join([header[at:end] for at, end in found])
 
     def _one_by_one(self, header: bytes) -> bytes:
         found = _END.search(header)

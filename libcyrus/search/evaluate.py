@@ -12,13 +12,14 @@ import re
 import time
 from array import array
 from collections.abc import Callable
+from functools import cached_property
 from itertools import compress
 from typing import Final
 
 from libcyrus import options as opt
 from libcyrus.base.seqset import MAXIMUM, SeqSet
 from libcyrus.config import Config
-from libcyrus.errors import CyrusError, SearchSlow
+from libcyrus.errors import SearchSlow
 from libcyrus.index import contents
 from libcyrus.index.rows import Members, Rows
 from libcyrus.index.view import IndexView
@@ -27,6 +28,7 @@ from libcyrus.mailbox.index_record import (
     DELETED,
     DRAFT,
     FLAGGED,
+    OFFSET_CACHE_VERSION,
     OFFSET_FLAGS,
     OFFSET_INTERNALDATE,
     OFFSET_SENTDATE,
@@ -34,7 +36,9 @@ from libcyrus.mailbox.index_record import (
     OFFSET_USER_FLAGS,
     SEEN,
 )
-from libcyrus.search.candidate import Candidate, item_test
+from libcyrus.message.cached_headers import min_version
+from libcyrus.search import records
+from libcyrus.search.candidate import Candidate
 from libcyrus.search.expr import (
     All,
     And,
@@ -52,6 +56,7 @@ from libcyrus.search.expr import (
     Sequence,
     Text,
 )
+from libcyrus.search.records import RecordTest
 from libcyrus.text import searchform
 
 Test = Callable[[Candidate], bool]
@@ -157,16 +162,16 @@ class _Search:
             raise SearchSlow
 
     def _candidate(self, number: int) -> Candidate:
-        return Candidate(self._view, number, self._rules.flags, self._rules.max_header_lines)
+        return Candidate(self._view, number, self._rules.flags)
 
     def _narrow(self, expr: Expr, candidates: Members) -> tuple[Members, Expr | None]:
         """What is left of candidates when index and cache are done, and what is still to be asked of them."""
-        if _cost(expr) <= _CACHE:
+        if self._cost(expr) <= _CACHE:
             return self._matches(expr, candidates), None
         if not isinstance(expr, And):
             return candidates, expr
         rest: list[Expr] = []
-        for child in sorted(expr.children, key=_cost):
+        for child in sorted(expr.children, key=self._cost):
             candidates, left = self._narrow(child, candidates)
             if left is not None:
                 rest.append(left)
@@ -180,19 +185,42 @@ class _Search:
             case All():
                 return candidates
             case And(children):
-                for child in sorted(children, key=_cost):
+                for child in sorted(children, key=self._cost):
                     candidates = self._matches(child, candidates)
                 return candidates
             case Or(children):
                 found = 0
-                for child in sorted(children, key=_cost):
+                items = [child for child in children if _in_an_item(child)]
+                if len(items) > 1:
+                    # one look at the records for all of them
+                    children = tuple(child for child in children if not _in_an_item(child))
+                for child in sorted(children, key=self._cost):
                     found |= self._matches(child, candidates & ~found)
+                if len(items) > 1:
+                    found |= self._in_cache(self._items_test(items), candidates & ~found)
                 return found
             case Not(child):
                 return candidates & ~self._matches(child, candidates)
-            case Contains(item, text):
-                return self._containing(item, _pattern(text, self._rules.flags), candidates)
+            case Contains(Item.MESSAGE_ID, text):
+                return self._in_cache(
+                    records.message_id_test(self._pattern(text), self._rules.flags), candidates
+                )
+            case Contains():
+                return self._in_cache(self._items_test([expr]), candidates)
+            case Header(name, text):
+                rules = self._rules
+                test = records.header_test(name, self._pattern(text), rules.flags, rules.max_header_lines)
+                return self._in_cache(test, candidates)
         return candidates & self._from_index(expr)
+
+    def _items_test(self, exprs: list[Expr]) -> RecordTest:
+        wanted = [(expr.item, self._pattern(expr.text)) for expr in exprs if isinstance(expr, Contains)]
+        return records.any_item_test(wanted, self._rules.flags)
+
+    def _pattern(self, text: str) -> bytes:
+        flags = self._rules.flags
+        kept = searchform.to_form(text, flags | searchform.KEEPCASE)
+        return searchform.searchable(kept, flags)
 
     def _from_index(self, expr: Expr) -> Members:
         rows, view = self._rows, self._view
@@ -233,8 +261,8 @@ class _Search:
             return int.from_bytes(bytes(map(low.__le__, column)), "little")
         return int.from_bytes(bytes([low <= value < high for value in column]), "little")
 
-    def _containing(self, item: Item, wanted: bytes, candidates: Members) -> Members:
-        """Those whose cache item contains the text."""
+    def _in_cache(self, test: RecordTest, candidates: Members) -> Members:
+        """Those whose cache record passes the test."""
         selectors = candidates.to_bytes(self._rows.count, "little")
         members = bytearray(self._rows.count)
         for start in range(0, len(selectors), _BLOCK):
@@ -243,70 +271,63 @@ class _Search:
                 continue
             self._look_at_clock()
             rows = Rows(self._view.picture, start + 1, start + len(some))
-            members[start : start + len(some)] = self._items_containing(rows, some, item, wanted)
-        return int.from_bytes(members, "little")
-
-    def _items_containing(self, rows: Rows, selectors: bytes, item: Item, wanted: bytes) -> bytearray:
-        members = bytearray(rows.count)
-        contains = item_test(item, wanted, self._rules.flags)
-        try:
-            records = contents.cache_records(self._view, rows, selectors)
-            for place, record in zip(compress(range(rows.count), selectors), records, strict=True):
+            found = contents.cache_records(self._view, rows, some)
+            for place, record in zip(compress(range(start, start + len(some)), some), found, strict=True):
                 if record is not None:
-                    members[place] = contains(record)
+                    members[place] = test(record)
                 else:
-                    with self._candidate(rows.low + place) as candidate:
-                        members[place] = candidate.item_matches(contains)
-        except CyrusError:
-            # there is no cache, and an error of what is left of it was logged
-            pass
-        return members
+                    with self._candidate(place + 1) as candidate:
+                        members[place] = candidate.record_matches(test)
+        return int.from_bytes(members, "little")
 
     # what takes a look at the message
 
     def _compile(self, expr: Expr) -> Test:
-        if _cost(expr) <= _CACHE:
+        if self._cost(expr) <= _CACHE:
             selectors = self._matches(expr, self._all).to_bytes(self._rows.count, "little")
             return lambda candidate: bool(selectors[candidate.number - 1])
-        flags = self._rules.flags
         match expr:
             case And(children):
-                tests = [self._compile(child) for child in sorted(children, key=_cost)]
+                tests = [self._compile(child) for child in sorted(children, key=self._cost)]
                 return lambda candidate: all(test(candidate) for test in tests)
             case Or(children):
-                tests = [self._compile(child) for child in sorted(children, key=_cost)]
+                tests = [self._compile(child) for child in sorted(children, key=self._cost)]
                 return lambda candidate: any(test(candidate) for test in tests)
             case Not(child):
                 inner = self._compile(child)
                 return lambda candidate: not inner(candidate)
             case Header(name, text):
-                wanted = _pattern(text, flags)
-                return lambda candidate: candidate.header_contains(name, wanted)
+                rules = self._rules
+                test = records.in_header_test(name, self._pattern(text), rules.flags, rules.max_header_lines)
+                return lambda candidate: candidate.header_matches(test)
             case Text(text, body_only):
-                wanted = _pattern(text, flags)
+                wanted = self._pattern(text)
                 return lambda candidate: candidate.text_contains(wanted, body_only=body_only)
         raise AssertionError(expr)
 
+    def _cost(self, expr: Expr) -> int:
+        """What answering takes at most."""
+        match expr:
+            case And(children) | Or(children):
+                return max(map(self._cost, children))
+            case Not(child):
+                return self._cost(child)
+            case Contains():
+                return _CACHE
+            case Header(name):
+                return _CACHE if min_version(name) <= self._cache_version else _HEADER
+            case Text():
+                return _MESSAGE
+        return _INDEX
 
-def _cost(expr: Expr) -> int:
-    """What answering takes at most."""
-    match expr:
-        case And(children) | Or(children):
-            return max(map(_cost, children))
-        case Not(child):
-            return _cost(child)
-        case Contains():
-            return _CACHE
-        case Header():
-            return _HEADER
-        case Text():
-            return _MESSAGE
-    return _INDEX
+    @cached_property
+    def _cache_version(self) -> int:
+        """The oldest version of cache records here; what a newer one would have is not in all of them."""
+        return min(map((0xFFFF).__and__, self._rows.words(OFFSET_CACHE_VERSION)))
 
 
-def _pattern(text: str, flags: int) -> bytes:
-    kept = searchform.to_form(text, flags | searchform.KEEPCASE)
-    return searchform.searchable(kept, flags)
+def _in_an_item(expr: Expr) -> bool:
+    return isinstance(expr, Contains) and expr.item is not Item.MESSAGE_ID
 
 
 def _seconds(text: str) -> float:
