@@ -7,12 +7,18 @@ quoted-printable), it misses matches that are found here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Final
+
 from libcyrus.message.options import DEFAULT, ParseOptions
 from libcyrus.message.parser import Parser, Source, walk
 from libcyrus.message.section import Searchable
 from libcyrus.text import charset, searchform, transfer
 from libcyrus.text.mimeheader import decode_mimeheader, parse_mimeheader
 from libcyrus.text.searchform import KEEPCASE, MERGESPACE, MIME_UTF8
+
+_PIECE: Final = 1024 * 1024
+"""Bytes of text brought into search form at a time."""
 
 
 def pattern(text: bytes, charset_name: bytes, flags: int) -> bytes | None:
@@ -109,9 +115,31 @@ def _part_contains(content: bytes, wanted: bytes, flags: int, encoding: int, nam
     if found is None or decoded is None:
         return False
     text = bytes(decoded)
-    if text.isascii() and found.canonical in (charset.US_ASCII, charset.UTF_8):
-        return wanted in searchform.searchable_ascii(text, flags)
-    return wanted in searchform.searchable(found.decode(text), flags)
+    before = b""
+    for piece in _pieces(text, whole=found.canonical.upper().startswith(("UTF-16", "UTF-32"))):
+        if piece.isascii() and found.canonical in (charset.US_ASCII, charset.UTF_8):
+            form = searchform.searchable_ascii(piece, flags)
+        else:
+            form = searchform.searchable(found.decode(piece), flags)
+        if before.endswith(b" ") and flags & MERGESPACE and form.startswith(b" "):
+            form = form[1:]
+        form = before + form
+        if wanted in form:
+            return True
+        before = form[-len(wanted) :]
+    return False
+
+
+def _pieces(text: bytes, *, whole: bool) -> Iterator[bytes]:
+    """A long text in pieces that end with a line, since its form takes many times its own memory."""
+    start = 0
+    while not whole and len(text) - start > 2 * _PIECE:
+        end = text.find(b"\n", start + _PIECE) + 1
+        if not end:
+            break
+        yield text[start:end]
+        start = end
+    yield text[start:] if start else text
 
 
 def part_text(content: bytes, encoding: int, charset_name: bytes | None) -> str | None:
