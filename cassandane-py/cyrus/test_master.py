@@ -449,7 +449,7 @@ def test_many_reloads_under_load_lose_nobody(make: Make) -> None:
         master.wait_for_log("Services reconfigured", round_)
         for client in clients:
             client.quit()
-    assert not master.zombies()
+    wait_for(lambda: not master.zombies(), "zombies", detail=master.describe)
 
 
 # START, EVENTS, DAEMON

@@ -39,7 +39,8 @@ def run(directory: Path) -> None:
     """Make the private server if need be, start it, and stay until it is stopped."""
     directory = directory.resolve()
     ports = prepare(directory)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     server = subprocess.Popen(
         [
             str(TOP / "bin/master"), "-D", "-C", str(directory / "imapd.conf"),
