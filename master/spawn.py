@@ -32,11 +32,12 @@ _PLACES = ("/usr/lib/cyrus/bin", "/usr/sbin")
 
 
 def executable(command: tuple[str, ...]) -> str:
-    """The path of a command: absolute, or beside master, or where the original's programs are."""
+    """The path of a command: absolute, beside master, in the sbin next to it, or where the original's are."""
     if command[0].startswith("/"):
         return command[0]
     beside = os.path.dirname(os.path.realpath(sys.argv[0]))
-    candidates = [os.path.join(place, command[0]) for place in (beside, *_PLACES)]
+    sbin = os.path.join(os.path.dirname(beside), "sbin")
+    candidates = [os.path.join(place, command[0]) for place in (beside, sbin, *_PLACES)]
     return next((path for path in candidates if os.path.exists(path)), candidates[0])
 
 

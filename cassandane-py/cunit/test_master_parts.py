@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -237,3 +238,15 @@ def test_no_report_unless_enabled(tmp_path: Path) -> None:
     assert report.delay(5.0) is None
     report.update(Table(), 5.0)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_relative_program_is_looked_for_where_master_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("libexec/master", "libexec/imapd", "sbin/ctl_cyrusdb"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "libexec/master")])
+    assert spawn.executable(("imapd",)) == str(tmp_path / "libexec/imapd")
+    assert spawn.executable(("ctl_cyrusdb", "-r")) == str(tmp_path / "sbin/ctl_cyrusdb")
+    assert spawn.executable(("nothing",)) == str(tmp_path / "libexec/nothing")
