@@ -209,6 +209,7 @@ def test_a_word_is_found_in_bodies_in_utf_8(letterbox: Pair, language: str) -> N
         'BODY "content-type"', 'FROM "\\"', 'FROM "a\\"b"', "SENTON 03-Feb-2015", "SENTSINCE 1-Jan-1960",
         "ON 1-Mar-2015", 'BEFORE "1-Mar-2015"', "SINCE 31-Feb-2015", "SINCE 99-Jan-2015", "SINCE 0-Mar-2015",
         "SINCE 1-Jan-9999", "BEFORE 1-mAR-99", "LARGER 300", "SMALLER 300", "1:5,7 UID 3:*",
+        "OLDER 100000000", "YOUNGER 100000000", "YOUNGER 9999999999", "OLDER -1", "OLDER",
         "NOT (1:5 NOT 3)", "OR 1 OR 2 OR 3 4", "(((1:5)) ((2:3)))", "KEYWORD $nope", "UNKEYWORD $nope",
     ],
 )  # fmt: skip

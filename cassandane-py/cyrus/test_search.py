@@ -142,3 +142,16 @@ def test_an_unknown_charset_is_refused(imap: ImapClient) -> None:
     assert imap.bad("SEARCH CHARSET nosuch ALL").text == "Unrecognized character set"
     assert imap.bad("SEARCH FOO").text == "Invalid Search criteria"
     assert imap.bad("SEARCH").text == "Missing required argument to Search"
+
+
+def test_age_is_counted_in_seconds_from_now(imap: ImapClient) -> None:
+    """RFC 5032 section 3."""
+    imap.ok('APPEND INBOX "01-Jan-2020 10:00:00 +0000" {}', message("old"))
+    imap.append("INBOX", message("new"))
+    imap.ok("SELECT INBOX")
+    assert found(imap, "YOUNGER 3600") == [2]
+    assert found(imap, "OLDER 3600") == [1]
+    assert found(imap, "YOUNGER 4000000000") == [1, 2]
+    assert found(imap, "NOT OLDER 4000000000") == [1, 2]
+    assert imap.bad("SEARCH OLDER soon").text == "Invalid interval in Search command"
+    assert imap.bad("SEARCH YOUNGER").text == "Missing required argument to Search younger"

@@ -1,4 +1,4 @@
-"""SEARCH and UID SEARCH (RFC 3501 section 6.4.4) with RETURN options (RFC 4731)."""
+"""SEARCH and UID SEARCH (RFC 3501 section 6.4.4), RETURN (RFC 4731), OLDER and YOUNGER (RFC 5032)."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ from libcyrus.text import charset
 
 _INVALID = "Invalid Search criteria"
 _MAX_INT32 = 0x7FFFFFFF
+_MAX_INT64 = 0x7FFFFFFFFFFFFFFF
 _MAX_KEYS = 10000
 """Keys in one program; operators that are open at the same time are limited to as many."""
 
@@ -319,6 +320,13 @@ class _Program:
             raise ParseError("Invalid number in Search command")
         return value
 
+    def moment(self) -> int:
+        """The time that many seconds ago (RFC 5032)."""
+        seconds = self._parser.number(_MAX_INT64)
+        if seconds is None:
+            raise ParseError("Invalid interval in Search command")
+        return int(time.time()) - seconds
+
     def day(self) -> tuple[int, int]:
         """When a day begins and when the next one does, local time. Days run over into later months."""
         parser = self._parser
@@ -407,6 +415,8 @@ _WITH_ARGUMENT: Final[dict[bytes, Callable[[_Program], Expr]]] = {
     b"before": lambda program: Between(Number.INTERNALDATE, high=program.day()[0]),
     b"since": lambda program: Between(Number.INTERNALDATE, low=program.day()[0]),
     b"on": lambda program: Between(Number.INTERNALDATE, *program.day()),
+    b"older": lambda program: Between(Number.INTERNALDATE, high=program.moment() + 1),
+    b"younger": lambda program: Between(Number.INTERNALDATE, low=program.moment()),
     b"sentbefore": lambda program: Between(Number.SENTDATE, high=program.day()[0]),
     b"sentsince": lambda program: Between(Number.SENTDATE, low=program.day()[0]),
     b"senton": lambda program: Between(Number.SENTDATE, *program.day()),
