@@ -220,3 +220,21 @@ def test_a_lost_user_is_found_by_the_names_in_headers(spool: Spool) -> None:
     assert done.stdout.endswith(b"user/alice\n")
     assert uniqueid.encode() in server.run("mbexamine", "user/alice", kind="reference").stdout
     assert server.run("reconstruct", "-n", "-G", "user/alice", kind="reference").stdout == b"user/alice\n"
+
+
+def test_an_acl_that_the_header_has_wrong_is_mended(spool: Spool) -> None:
+    """mailboxes.db is what servers go by; the original says that it would mend this, and does not."""
+    spool.restore()
+    header = (spool.mailbox / "cyrus.header").read_bytes()
+    wrong = header.replace(b"(alice lrswipkxtecdan)", b"(alice lrswipkxtecda)")
+    assert wrong != header
+    (spool.mailbox / "cyrus.header").write_bytes(wrong)
+    spool.patch(96, struct.pack(">I", crc32(wrong)))
+    spool.own()
+    server = spool.server
+    done = server.run("reconstruct", "-n", "user/alice")
+    assert b"update header acl from mailboxes.db" in done.stdout
+    assert (spool.mailbox / "cyrus.header").read_bytes() == wrong
+    server.run("reconstruct", "user/alice")
+    assert b"lrswipkxtecdan" in (spool.mailbox / "cyrus.header").read_bytes()
+    assert server.run("reconstruct", "-n", "user/alice", kind="reference").stdout == b"user/alice\n"

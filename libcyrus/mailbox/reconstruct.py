@@ -176,11 +176,12 @@ class _Reconstruction:
     # header
 
     def _check_acl(self) -> None:
+        """mailboxes.db is what the servers go by; the header has a copy for the day that it is lost."""
         mailbox = self._mailbox
-        if mailbox.acl != (mailbox.header.acl or ""):
-            self._say(f"{self._name}: update acl from header {mailbox.acl} => {mailbox.header.acl}")
-            if self._options.make_changes:
-                self._say("XXX - this is a noop right now - needs to update mailboxes.db")
+        old = mailbox.header.acl or ""
+        if mailbox.acl != old:
+            self._say(f"{self._name}: update header acl from mailboxes.db {old} => {mailbox.acl}")
+            mailbox.set_acl(mailbox.acl)
 
     def _check_flag_names(self) -> None:
         for number, flag in enumerate(self._mailbox.header.flags):
