@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -229,3 +230,16 @@ def test_a_deleted_mailbox_is_empty(spool: Spool) -> None:
     assert news.mailbox_gone and news.expunged == [1, 1, 1]
     with pytest.raises(MailboxNonexistent), view.locked(write=False):
         pass
+
+
+def test_only_the_recent_mark_does_not_wait_for_the_disk(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool.append(2)
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fdatasync", synced.append)
+    first = spool.view("ann")
+    assert (first.recent, spool.view("ann").recent) == (2, 0)
+    assert not synced
+    change(first, "1", FlagChange.ADD, FLAGGED)
+    assert synced

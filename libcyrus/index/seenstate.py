@@ -77,7 +77,7 @@ class SeenState:
         if not self.dirty:
             return
         self.dirty = False
-        mailbox.dirty()
+        mailbox.recent_dirty()
         if self.internal:
             mailbox.i.recenttime = int(time.time())
             mailbox.i.recentuid = max(mailbox.i.recentuid, self.lowmark)

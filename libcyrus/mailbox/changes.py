@@ -45,7 +45,8 @@ Usage = tuple[int, int, int, int]
 class _Pending:
     """What the next commit writes. ``before`` are the old flags of changed records, -1 for new ones.
 
-    A record is in ``records`` or, as it is to be written, in ``packed``.
+    A record is in ``records`` or, as it is to be written, in ``packed``. ``lasting``: the index must survive
+    a power cut, since more than its recent mark changes.
     """
 
     records: dict[int, IndexRecord] = field(default_factory=dict)
@@ -53,6 +54,7 @@ class _Pending:
     before: dict[int, int] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
     index: bool = False
+    lasting: bool = False
     header: bool = False
     modseq: bool = False
     usage: Usage | None = None
@@ -98,6 +100,10 @@ class Changes:
     # saying what changed
 
     def dirty(self) -> None:
+        self._need_exclusive()
+        self._pending.index = self._pending.lasting = True
+
+    def recent_dirty(self) -> None:
         self._need_exclusive()
         self._pending.index = True
 
@@ -306,7 +312,7 @@ class Changes:
                 version = mailbox.i.minor_version
                 for recno, record in pending.records.items():
                     pending.packed[recno] = index_record.pack(record, version)
-                mailbox.index_file.write(mailbox.i, pending.packed)
+                mailbox.index_file.write(mailbox.i, pending.packed, lasting=pending.lasting)
         except OSError as error:
             xlog.ioerror(log, "committing mailbox failed", error, mailbox=mailbox.name)
             mailbox.abort()
@@ -333,7 +339,7 @@ class Changes:
         files.replace(path, data)
         # that synced the directory, so the names of new message files are lasting too
         self._pending.directories.discard(os.path.dirname(path))
-        self._pending.index = True
+        self._pending.index = self._pending.lasting = True
         mailbox.i.header_file_crc = header.crc(data)
         mailbox.header_written(mailbox.i.header_file_crc)
 

@@ -130,8 +130,11 @@ class IndexFile:
         offset = (recno - 1) * self._record_size
         return int.from_bytes(self.region()[offset : offset + 4], "big")
 
-    def write(self, header: IndexHeader, changes: dict[int, bytes]) -> None:
-        """Bring packed records, by number, and header to disk; an error leaves the file as long as it was."""
+    def write(self, header: IndexHeader, changes: dict[int, bytes], *, lasting: bool = True) -> None:
+        """Write packed records, by number, and header, and if ``lasting`` wait until they are on disk.
+
+        An OSError leaves the file as long as it was.
+        """
         version = header.minor_version
         old_size = os.fstat(self._fd).st_size
         try:
@@ -145,7 +148,8 @@ class IndexFile:
         except OSError:
             os.ftruncate(self._fd, old_size)
             raise
-        os.fdatasync(self._fd)
+        if lasting:
+            os.fdatasync(self._fd)
         self.raw = raw
         self.num_records = header.num_records
 

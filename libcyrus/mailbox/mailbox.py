@@ -354,6 +354,10 @@ class Mailbox:
         """Say that ``i`` was changed and must be written by the next commit."""
         self.changes.dirty()
 
+    def recent_dirty(self) -> None:
+        """Say that only the recent mark of ``i`` was changed; what a power cut takes of it is no loss."""
+        self.changes.recent_dirty()
+
     def quota_dirty(self) -> None:
         """Remember what the mailbox counts for now, before it changes."""
         self.changes.quota_dirty()
