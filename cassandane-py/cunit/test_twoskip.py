@@ -463,7 +463,9 @@ def test_a_file_is_repacked_when_it_has_doubled(tmp_path: Path) -> None:
         database.maintain()
         header = Header.unpack(path.read_bytes())
         assert (header.generation, header.num_records) == (2, 1)
-        assert header.current_size == path.stat().st_size == header.repack_size + 24
+        # the commit record, with the filler before it that keeps it within one disk block
+        assert header.current_size == path.stat().st_size
+        assert header.current_size - header.repack_size in (24, 32)
         assert _content(database) == {b"key": b"029" * 200}
     with cyrusdb.open_db("twoskip", path) as database:
         for number in range(60):
