@@ -253,19 +253,6 @@ def check(mailbox: Mailbox, rights: int, *, need: int = 0, quota: Sequence[int] 
         mailbox.store.quota.check(mailbox.quotaroot, quota)
 
 
-def check_mailbox(
-    store: MailStore,
-    name: str,
-    *,
-    auth: AuthState | None = None,
-    need: int = 0,
-    quota: Sequence[int] | None = None,
-) -> None:
-    """Ask beforehand what ``Appender.open`` would say, with a shared lock only."""
-    with store.open(name, write=False) as mailbox:
-        check(mailbox, store.acl_rules.myrights(auth, mailbox.acl), need=need, quota=quota)
-
-
 def should_archive(mailbox: Mailbox, record: IndexRecord, now: int = 0) -> bool:
     """Whether a message belongs into the archive partition (options ``archive_*``)."""
     if record.archived:

@@ -60,11 +60,6 @@ class Stage:
         self._paths[self.partition] = self.path
 
     @classmethod
-    def for_mailbox(cls, store: MailStore, name: str, *, internaldate: int = 0) -> Self:
-        """Begin in the partition of this mailbox. Raises MailboxNonexistent too."""
-        return cls(store, store.lookup(name).partition, internaldate=internaldate)
-
-    @classmethod
     def from_bytes(cls, store: MailStore, data: bytes, *, partition: str | None = None) -> Self:
         """A finished stage with this message."""
         stage = cls(store, partition)

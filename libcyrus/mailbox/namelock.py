@@ -155,10 +155,6 @@ class NameLocks:
             return f"{self._root}/{name}.lock"
         return lock_path(self._root, name, self._rules)
 
-    def holds(self, name: str) -> NameLock | None:
-        """The lock of this name, when this process has it."""
-        return self._held.get(name)
-
     def forget(self, name: str) -> None:
         """Called by the last ``NameLock.release``."""
         del self._held[name]

@@ -81,13 +81,3 @@ class MailboxPaths:
         if uniqueid is not None:
             return f"{root}/{id_path(uniqueid)}"
         return name_path(root, self._rules.from_internal(self._entry.name))
-
-
-def parse_message_name(name: str) -> int | None:
-    """The UID of a message file's name; None for any other name, and for what is no UID (``0.``, ``01.``)."""
-    digits = name[:-1]
-    if name[-1:] == "." and digits.isascii() and digits.isdigit() and digits[0] != "0" and len(digits) <= 10:
-        uid = int(digits)
-        if uid <= 0xFFFFFFFF:
-            return uid
-    return None

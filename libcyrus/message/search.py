@@ -140,15 +140,3 @@ def _pieces(text: bytes, *, whole: bool) -> Iterator[bytes]:
         yield text[start:end]
         start = end
     yield text[start:] if start else text
-
-
-def part_text(content: bytes, encoding: int, charset_name: bytes | None) -> str | None:
-    """The text of a part from its content as it is in the message.
-
-    None if the encoding or the charset is unknown.
-    """
-    found = None if charset_name is None else charset.lookup(charset_name)
-    decoded = transfer.decode(content, encoding)
-    if found is None or decoded is None:
-        return None
-    return found.decode(bytes(decoded))

@@ -214,10 +214,6 @@ class SectionTable:
         entry = self.find((*path, 0)) if path else self.find(())
         return entry if entry is not None and entry.fetchable else None
 
-    def is_leaf(self, path: tuple[int, ...]) -> bool:
-        """Whether part ``path`` exists and has no parts of its own."""
-        return self.find(path) is not None and self.find((*path, 0)) is None
-
     def _table(self, at: int) -> tuple[int, int]:
         """The position after the count at ``at``, and the count."""
         if at + 4 > len(self._item):

@@ -102,23 +102,6 @@ def server_context(parameters: ServerParameters) -> TlsContext:
     return TlsContext(context)
 
 
-def client_context(
-    *, ca_file: str | None = None, ca_dir: str | None = None, cert: str | None = None, key: str | None = None
-) -> TlsContext:
-    """For our clients: verifies the server only when a CA file or folder is given."""
-    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
-    context.set_options(SSL.OP_NO_SSLv2 | SSL.OP_NO_SSLv3 | SSL.OP_NO_COMPRESSION)
-    if cert:
-        _load_certificates(context, (cert,), (key,) if key else ())
-    if ca_file or ca_dir:
-        try:
-            context.load_verify_locations(ca_file, ca_dir)
-        except SSL.Error as error:
-            raise TlsError(f"cannot load CA data from '{ca_file or ca_dir}'") from error
-        context.set_verify(SSL.VERIFY_PEER, _verify)
-    return TlsContext(context)
-
-
 class TlsSession:
     """TLS on one non-blocking socket. Reads and writes raise BlockingIOError instead of waiting."""
 
@@ -195,10 +178,6 @@ class TlsSession:
         """The words in a Received header, without parentheses."""
         version = self._connection.get_cipher_version() or self.protocol
         return f"version={version} cipher={self.cipher} bits={self.bits}/{self.bits} verify=YES"
-
-    def channel_binding(self, label: bytes, size: int) -> bytes:
-        """Keying material for ``tls-exporter`` bindings (RFC 9266)."""
-        return self._connection.export_keying_material(label, size)
 
 
 def _handshake(connection: SSL.Connection, wait: Callable[[bool], None]) -> TlsSession:

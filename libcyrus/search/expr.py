@@ -121,10 +121,6 @@ class Text:
 Expr = All | And | Or | Not | Sequence | HasFlag | Keyword | Between | Contains | Header | Text
 
 
-def negation(child: Expr) -> Expr:
-    return child.child if isinstance(child, Not) else Not(child)
-
-
 def depth(expr: Expr) -> int:
     """The levels of the tree, counted without recursion."""
     deepest = 0
