@@ -18,7 +18,7 @@ TOP = Path(__file__).resolve().parents[2]
 NOT_YET = frozenset(
     "arbitron arbitronsort.pl backupd calalarmd chk_cyrus ctl_backups ctl_conversationsdb ctl_deliver "
     "ctl_zoneinfo cvt_cyrusdb cvt_xlist_specialuse cyr_backup cyr_cd.sh cyr_deny cyr_df cyr_expire "
-    "cyr_ls cyr_pwd cyr_synclog cyr_userseen cyr_virusscan cyradm cyrdump cyrus dav_reconstruct "
+    "cyr_ls cyr_pwd cyr_userseen cyr_virusscan cyradm cyrdump cyrus dav_reconstruct "
     "fetchnews fud httpd httptest idled imtest installsieve ipurge lmtpproxyd lmtptest makedirs "
     "masssievec mbtool mknewsgroups mupdate mupdatetest nntpd nntptest notifyd notifytest pop3d "
     "pop3proxyd pop3test promstatsd proxyd ptdump ptexpire ptloader rehash relocate_by_id restore "
