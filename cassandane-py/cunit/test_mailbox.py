@@ -29,7 +29,8 @@ from libcyrus.errors import (
     UserFlagsExhausted,
 )
 from libcyrus.mailbox import expunge, flagchange, index_header, index_record, lifecycle, reconstruct, repack
-from libcyrus.mailbox.mailbox import Lock, Mailbox
+from libcyrus.mailbox.locking import Lock
+from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.reconstruct import Options
 from libcyrus.records.seen import SeenDb

@@ -31,7 +31,8 @@ from libcyrus.mailbox.index_record import (
     OFFSET_MODSEQ,
     SEEN,
 )
-from libcyrus.mailbox.mailbox import Lock, Mailbox
+from libcyrus.mailbox.locking import Lock
+from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype
 

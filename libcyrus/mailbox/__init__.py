@@ -25,6 +25,6 @@ A second mailbox may be opened while a first is (COPY, RENAME). To stay clear
 of deadlock the caller takes the namespace locks of both owners before either
 mailbox, in order of userid: ``MailStore.lock_users``.
 
-The locks are in ``namelock`` (1, 2) and ``mailbox`` (3); both count repeated
+The locks are in ``namelock`` (1, 2) and ``locking`` (3); both count repeated
 use within one process, since a process would otherwise wait for itself.
 """

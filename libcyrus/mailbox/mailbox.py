@@ -4,7 +4,8 @@ A mailbox is opened by ``MailStore.open`` with its index locked, shared or
 exclusive. ``unlock_index`` commits what changed and lets others in, ``release`` and
 ``reacquire`` do the same around the pauses of a session, keeping descriptors and
 mappings when the files are still the same.
-What changes, and in which order it gets to disk, is in ``changes``.
+What changes, and in which order it gets to disk, is in ``changes``; how files are locked and
+their headers read in ``locking``, how records are read in ``reader``.
 """
 
 from __future__ import annotations
@@ -12,30 +13,13 @@ from __future__ import annotations
 import logging
 import mmap
 import os
-import time
 from collections.abc import Iterable, Iterator
-from enum import IntEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
-from zlib import crc32
 
-from libcyrus import message
 from libcyrus.base import xlog
-from libcyrus.errors import (
-    IoError,
-    MailboxBadFormat,
-    MailboxChecksum,
-    MailboxLocked,
-    MailboxNonexistent,
-)
-from libcyrus.mailbox import (
-    counting,
-    header,
-    index_header,
-    index_record,
-    leftovers,
-    synccrc,
-)
+from libcyrus.errors import MailboxNonexistent
+from libcyrus.mailbox import counting, index_header, synccrc
 from libcyrus.mailbox.annotations import MessageAnnotations
 from libcyrus.mailbox.cache_files import CacheFiles
 from libcyrus.mailbox.changes import Changes
@@ -43,14 +27,11 @@ from libcyrus.mailbox.flagchange import FlagChange
 from libcyrus.mailbox.header import MailboxHeader
 from libcyrus.mailbox.index_file import IndexFile
 from libcyrus.mailbox.index_header import IndexHeader
-from libcyrus.mailbox.index_record import (
-    CACHE_VERSION,
-    EXPUNGED,
-    UNLINKED,
-    IndexRecord,
-)
+from libcyrus.mailbox.index_record import IndexRecord
+from libcyrus.mailbox.locking import Lock, Locking
 from libcyrus.mailbox.namelock import MailboxLocks, NameLock
 from libcyrus.mailbox.paths import MailboxPaths
+from libcyrus.mailbox.reader import Reader
 from libcyrus.records.annotate import OWNER
 from libcyrus.records.mbentry import MboxEntry
 
@@ -58,14 +39,6 @@ if TYPE_CHECKING:
     from libcyrus.mailbox.mailstore import MailStore
 
 log = logging.getLogger(__name__)
-
-_FEW_FLAGS = 100
-
-
-class Lock(IntEnum):
-    NONE = 0
-    SHARED = 1
-    EXCLUSIVE = 2
 
 
 class Mailbox:
@@ -85,16 +58,14 @@ class Mailbox:
         self.i = IndexHeader()
         self.silent = False
         self.opened = 1
-        self.locked = Lock.NONE
-        self._locks = MailboxLocks(store.locks, self.userid, entry.path_id or entry.name)
+        names = MailboxLocks(store.locks, self.userid, entry.path_id or entry.name)
+        self._locking = Locking(self, names)
+        self._reader = Reader(self)
         self.index_file = IndexFile()
         self.cache_files = CacheFiles(self.paths)
         self.changes = Changes(self)
         self._annotations: MessageAnnotations | None = None
         self._flag_crcs: synccrc.FlagCrcs | None = None
-        self._header_crc = 0
-        self._replaced = False
-        self._lock_time = 0.0
 
     # opening and closing
 
@@ -135,13 +106,18 @@ class Mailbox:
 
     # locking
 
+    @property
+    def locked(self) -> Lock:
+        """How the index is locked."""
+        return self._locking.kind
+
     def lock_index(self, *, exclusive: bool) -> None:
         """Lock ``cyrus.index`` and read its header, and ``cyrus.header`` when that changed.
 
         Raises MailboxLocked when already locked, MailboxNonexistent when the mailbox was deleted
         meanwhile, MailboxBadFormat or MailboxChecksum for files that make no sense, IoError.
         """
-        self._lock(exclusive=exclusive)
+        self._locking.lock(exclusive=exclusive)
         if self.i.options & index_header.MAILBOX_DELETED:
             self.unlock_index()
             raise MailboxNonexistent
@@ -157,12 +133,12 @@ class Mailbox:
                     self.changes.committed = False
                     self.store.changed(self)
         finally:
-            self._unlock()
+            self._locking.unlock()
 
     def release(self) -> None:
         """Give up all locks between two commands of a session; opened files are kept for ``reacquire``."""
         self.unlock_index()
-        self._locks.release_name()
+        self._locking.names.release_name()
         self.store.note_cleanup(self)
 
     def reacquire(self, *, write: bool) -> bool:
@@ -171,24 +147,7 @@ class Mailbox:
         ``entry`` is looked up anew, since name and ACL may have changed. Raises what ``MailStore.open`` and
         ``lock_index`` raise; MailboxNonexistent also when the name now means another mailbox.
         """
-        self._locks.take_user(exclusive=write)
-        before = self.index_file.identity
-        try:
-            entry = self.store.lookup(self.entry.name)
-            if entry.uniqueid != self.entry.uniqueid:
-                raise MailboxNonexistent
-            if (entry.partition, entry.path_id) != (self.entry.partition, self.entry.path_id):
-                self.forget_files()
-                self.paths = MailboxPaths(self.store.config, self.store.rules, entry)
-                self.cache_files = CacheFiles(self.paths)
-                self._locks.lock_name = entry.path_id or entry.name
-            self.entry = entry
-        except BaseException:
-            self._locks.release_user()
-            raise
-        self.lock_index(exclusive=write)
-        replaced, self._replaced = self._replaced, False
-        return replaced or self.index_file.identity != before
+        return self._locking.reacquire(exclusive=write)
 
     @property
     def raw_header(self) -> bytes:
@@ -221,54 +180,19 @@ class Mailbox:
 
         Raises MailboxChecksum when its CRC is wrong, IoError when there is none.
         """
-        changed = self.changes.records.get(recno)
-        if changed is not None:
-            return changed.copy()
-        packed = self.changes.packed.get(recno)
-        if packed is not None:
-            return index_record.unpack(packed, version=self.i.minor_version, recno=recno, check=False)
-        if not 0 < recno <= self.index_file.num_records:
-            raise IoError
-        try:
-            return self.index_file.record(recno, self.i.minor_version)
-        except MailboxChecksum:
-            self.complain("IOERROR: index record corrupted", recno=recno)
-            raise
+        return self._reader.record(recno)
 
     def records(self, *, expunged: bool = True, unlinked: bool = True) -> Iterator[IndexRecord]:
         """All readable records in order; those with a wrong CRC are logged and left out."""
-        skip = (0 if expunged else EXPUNGED) | (0 if unlinked else UNLINKED)
-        for recno in range(1, self.i.num_records + 1):
-            try:
-                record = self.record(recno)
-            except MailboxChecksum:
-                continue
-            # reconstruct wipes records that cannot be read: they have no uid
-            if record.uid and not record.internal_flags & skip:
-                yield record
+        return self._reader.records(expunged=expunged, unlinked=unlinked)
 
     def recno_before(self, uid: int) -> int:
         """The number of the last record whose uid is ``uid`` or less; 0 when there is none."""
-        index, changes = self.index_file, self.changes.records
-        low, high = 1, self.i.num_records
-        while low <= high:
-            middle = (low + high) // 2
-            found = index.uid(middle) if middle <= index.num_records else changes[middle].uid
-            if found == uid:
-                return middle
-            if found > uid:
-                high = middle - 1
-            else:
-                low = middle + 1
-        return high
+        return self._reader.recno_before(uid)
 
     def find_uid(self, uid: int) -> IndexRecord | None:
         """The record of a message, expunged or not; None when there is none. Raises as ``record`` does."""
-        recno = self.recno_before(uid)
-        if not recno:
-            return None
-        record = self.record(recno)
-        return record if record.uid == uid else None
+        return self._reader.find_uid(uid)
 
     def cache(self, record: IndexRecord, *, end: int = 0) -> memoryview:
         """The checked cache record of a message.
@@ -282,14 +206,7 @@ class Mailbox:
 
     def stored_cache(self, record: IndexRecord, *, end: int = 0) -> memoryview | None:
         """The cache record as it is on disk; None, logged, when it is missing or damaged."""
-        offset, crc, archived = record.cache_offset, record.cache_crc, record.archived
-        try:
-            return self.cache_files.read(offset, crc, archived=archived, end=end)
-        except (IoError, MailboxChecksum) as error:
-            if self._finish_repack(archived=archived):
-                return self.stored_cache(record, end=end)
-            self.complain("IOERROR: invalid cache record", uid=record.uid, reason=error, offset=offset)
-        return None
+        return self._reader.stored_cache(record, end=end)
 
     def cache_at(self, offset: int, crc: int, *, archived: bool, end: int = 0) -> memoryview:
         """The cache record at this place; unlike ``cache``, a bad one is not repaired.
@@ -310,17 +227,7 @@ class Mailbox:
 
     def map_message(self, record: IndexRecord) -> mmap.mmap | bytes:
         """The message's bytes, mapped. Raises IoError (logged) when the file is missing or unreadable."""
-        path = self.message_path(record)
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                size = os.fstat(fd).st_size
-                return mmap.mmap(fd, size, prot=mmap.PROT_READ) if size else b""
-            finally:
-                os.close(fd)
-        except OSError as error:
-            xlog.ioerror(log, "opening message file failed", error, filename=path)
-            raise IoError from error
+        return self._reader.map_message(record)
 
     def flag_number(self, name: str) -> int | None:
         """The number of a user flag, whatever its case; None when the mailbox does not know it."""
@@ -437,8 +344,8 @@ class Mailbox:
         if self.changes.abort() and self.locked is not Lock.NONE:
             self._flag_crcs = None
             self.index_file.forget()
-            self._header_crc = 0
-            self._read()
+            self._locking.forget_header()
+            self._locking.read()
 
     # for the other modules of this package
 
@@ -460,17 +367,17 @@ class Mailbox:
 
         The process holds the namespace lock already, or ``user_lock`` was acquired for this mailbox alone.
         """
-        self._locks.adopt_user(user_lock)
-        self._locks.take_name(exclusive=exclusive_name, nonblock=nonblock)
+        names = self._locking.names
+        names.adopt_user(user_lock)
+        names.take_name(exclusive=exclusive_name, nonblock=nonblock)
         self.lock_index(exclusive=write)
 
     def begin(self, new_header: MailboxHeader, index: IndexHeader) -> None:
         """Write the files of a new mailbox, locked. The directories are there. Raises OSError, IoError."""
-        self._locks.take_name(exclusive=True)
+        self._locking.names.take_name(exclusive=True)
         self.index_file.create(self.paths.index, index)
         self.index_file.lock(exclusive=True)
-        self.locked = Lock.EXCLUSIVE
-        self._lock_time = time.monotonic()
+        self._locking.locked(exclusive=True)
         self.header = new_header
         self.i = index
         self.changes.begin()
@@ -485,50 +392,38 @@ class Mailbox:
         MailboxLocked instead of waiting until nobody else has the mailbox open.
         """
         self.unlock_index()
-        self._locks.release_name()
-        self._locks.take_user(exclusive=True)
-        try:
-            self._locks.take_name(exclusive=True, nonblock=nonblock)
-        except BaseException:
-            self._locks.release_user()
-            raise
-        self._lock(exclusive=True)
+        self._locking.relock_exclusively(nonblock=nonblock)
 
     def reopen_replaced(self) -> None:
         """Go on with a ``cyrus.index`` that this process just put in place; the lock moves to it."""
-        self.forget_files()
-        self.locked = Lock.NONE
-        try:
-            self._open_index()
-            self.index_file.lock(exclusive=True)
-            self.locked = Lock.EXCLUSIVE
-            self._read()
-        except OSError as error:
-            xlog.ioerror(log, "reading mailbox failed", error, mailbox=self.name)
-            raise IoError from error
-        self.changes.committed = self._replaced = True
+        self._locking.reopen_replaced()
+        self.changes.committed = True
 
     @property
     def name_locked_exclusively(self) -> bool:
-        return self._locks.name_exclusively
+        return self._locking.names.name_exclusively
 
     @property
     def released(self) -> bool:
         """Open, but without any lock: between ``release`` and ``reacquire``."""
-        return not self._locks.has_name
+        return not self._locking.names.has_name
 
     def drop(self) -> None:
         """Let go of everything without commit; the store calls it."""
         self.forget_files()
-        self.locked = Lock.NONE
-        self._locks.release_user()
-        self._locks.release_name()
+        self._locking.drop()
+
+    def move_to(self, entry: MboxEntry) -> None:
+        """Look for the files where ``entry`` says from now on."""
+        self.forget_files()
+        self.paths = MailboxPaths(self.store.config, self.store.rules, entry)
+        self.cache_files = CacheFiles(self.paths)
 
     def forget_files(self) -> None:
         """Close the files, so that the next lock opens them anew."""
         self.index_file.close()
         self.cache_files.close()
-        self._header_crc = 0
+        self._locking.forget_header()
         if self._annotations is not None:
             self._annotations.close()
             self._annotations = None
@@ -544,7 +439,7 @@ class Mailbox:
 
     def header_written(self, crc: int) -> None:
         """``cyrus.header`` was replaced by what ``header`` says."""
-        self._header_crc = crc
+        self._locking.header_written(crc)
         self._flag_crcs = None
 
     def count_all(self) -> None:
@@ -559,119 +454,8 @@ class Mailbox:
 
     def rebuild_cache(self, record: IndexRecord) -> bytes:
         """Compute a cache record from the message file; written, if the index is locked for it."""
-        parsed = message.parse(self.map_message(record), self.store.parse_options)
-        data = parsed.cache_record()
-        record.cache_offset = 0
-        record.cache_version = CACHE_VERSION
-        record.cache_crc = crc32(data)
-        if self.writable:
-            self.changes.append_cache(record, data)
-            self.dirty()
-            self.i.options |= index_header.NEEDS_REPACK
-        return data
+        return self._reader.rebuild_cache(record)
 
     def complain(self, description: str, **pairs: object) -> None:
         """Log what is wrong with this mailbox."""
         xlog.xsyslog(log, logging.ERROR, description, None, mailbox=self.name, **pairs)
-
-    # private
-
-    def _lock(self, *, exclusive: bool) -> None:
-        if self.locked is not Lock.NONE:
-            raise MailboxLocked
-        try:
-            self._locks.take(exclusive=exclusive)
-            self._open_index()
-            self.index_file.lock(exclusive=exclusive)
-        except OSError as error:
-            self._locks.release_user()
-            xlog.ioerror(log, "lock index failed", error, mailbox=self.name)
-            raise IoError from error
-        except BaseException:
-            self._locks.release_user()
-            raise
-        self.locked = Lock.EXCLUSIVE if exclusive else Lock.SHARED
-        self._lock_time = time.monotonic()
-        try:
-            self._read()
-            leftovers.remove(self.paths, self.i.last_uid)
-        except OSError as error:
-            self._unlock()
-            xlog.ioerror(log, "reading mailbox failed", error, mailbox=self.name)
-            raise IoError from error
-        except BaseException:
-            self._unlock()
-            raise
-
-    def _unlock(self) -> None:
-        if self.locked is not Lock.NONE:
-            self.locked = Lock.NONE
-            self.index_file.unlock()
-            held = time.monotonic() - self._lock_time
-            if held > 1.0:
-                log.log(xlog.NOTICE, "mailbox: longlock %s for %0.1f seconds", self.name, held)
-        self._locks.release_user()
-
-    def _open_index(self) -> None:
-        """Open ``cyrus.index``, or find that the open one still is the file of that name."""
-        if not self.index_file.is_current(self.paths.index):
-            self.forget_files()
-            self.index_file.open(self.paths.index)
-
-    def _read(self) -> None:
-        """Read the index header, and ``cyrus.header`` unless its CRC says that it is the known one."""
-        try:
-            self.i = self.index_file.read() or self.i
-        except (MailboxBadFormat, MailboxChecksum) as error:
-            self.complain("IOERROR: refreshing index failed", reason=error)
-            raise
-        i = self.i
-        if not self._header_crc or self._header_crc != i.header_file_crc:
-            self._read_header()
-        if i.options & index_header.CHANGING:
-            self._finish_change()
-        elif not i.unseen_known:
-            i.unseen = sum(
-                not record.system_flags & index_record.SEEN for record in self.records(expunged=False)
-            )
-
-    def _finish_change(self) -> None:
-        """A writer died while it changed records in place: make the header agree with them."""
-        log.warning("mailbox %s: counting anew after an interrupted change", self.name)
-        i = self.i
-        if self.writable:
-            # the quota database still has what the old header said
-            self.quota_dirty()
-            self.dirty()
-        i.options &= ~index_header.CHANGING
-        i.highestmodseq = max(i.highestmodseq, *(record.modseq for record in self.records()), 0)
-        self.count_all()
-        # what is on disk must be read again by the next lock
-        self.index_file.forget()
-
-    def _read_header(self) -> None:
-        self._flag_crcs = None
-        known = self.store.headers.get(self.uniqueid, self.i.header_file_crc, self.paths.header)
-        if known is not None:
-            self.header = known
-            self._header_crc = self.i.header_file_crc
-            return
-        with open(self.paths.header, "rb") as file:
-            data = file.read()
-        try:
-            self.header = header.unpack(data)
-        except MailboxBadFormat as error:
-            self.complain("IOERROR: read header failed", reason=error)
-            raise
-        self._header_crc = header.crc(data)
-        self.store.headers.put(self.uniqueid, self._header_crc, len(data), self.header)
-        if self.i.header_file_crc and self._header_crc != self.i.header_file_crc:
-            log.warning(
-                "Header CRC mismatch for mailbox %s: %08X %08X",
-                self.name, self._header_crc, self.i.header_file_crc,
-            )  # fmt: skip
-
-    def _finish_repack(self, *, archived: bool) -> bool:
-        return self.cache_files.finish_repack(
-            self.i.generation_no, archived=archived, rename=self.writable
-        )

@@ -24,7 +24,8 @@ from libcyrus.errors import (
 )
 from libcyrus.mailbox import expunge, index_header, lifecycle
 from libcyrus.mailbox.header import KnownHeaders
-from libcyrus.mailbox.mailbox import Lock, Mailbox
+from libcyrus.mailbox.locking import Lock
+from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.namelock import NameLocks
 from libcyrus.mboxname import NameRules
 from libcyrus.message import ParseOptions
