@@ -14,7 +14,8 @@ import pytest
 
 from libcyrus import cyrusdb
 from libcyrus.base import files
-from libcyrus.cyrusdb.twoskip import Sync, TwoskipDatabase, layout
+from libcyrus.cyrusdb import Sync
+from libcyrus.cyrusdb.twoskip import TwoskipDatabase, layout
 from libcyrus.cyrusdb.twoskip.layout import Header, Record
 from libcyrus.errors import DatabaseCorrupt, NoSpace
 

@@ -18,8 +18,9 @@ from libcyrus.errors import DatabaseCorrupt, Fatal, IoError
 from .convert import convert_file, dump_text, truncate, undump_text
 from .flat import FlatDatabase
 from .interface import Database, Records, Transaction
+from .listfile import Sync
 from .quotalegacy import QuotaLegacyDatabase
-from .twoskip import Sync, TwoskipDatabase
+from .twoskip import TwoskipDatabase
 
 __all__ = [
     "BACKENDS",

@@ -1,6 +1,25 @@
 """The twoskip backend. ``layout`` draws the file, ``stage`` explains a commit, ``recovery`` a crash."""
 
-from .database import TwoskipDatabase
-from .file import Sync
+from __future__ import annotations
 
-__all__ = ["Sync", "TwoskipDatabase"]
+import os
+
+from ..listfile import ListDatabase, Sync
+from .file import TwoskipFile
+from .layout import Record
+
+__all__ = ["TwoskipDatabase"]
+
+
+class TwoskipDatabase(ListDatabase[Record]):
+    """An append-only skiplist file with checksums. ``sync`` says how durable commits are."""
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = False,
+        mboxsort: bool = False,
+        sync: Sync = Sync.FULL,
+    ) -> None:
+        super().__init__(TwoskipFile(os.fspath(path), mboxsort=mboxsort, sync=sync), create=create)

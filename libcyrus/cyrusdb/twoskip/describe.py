@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from libcyrus.errors import DatabaseCorrupt
 
-from .file import TwoskipFile
 from .layout import BLANK, COMMIT, DELETE, DUMMY_OFFSET, RECORD, Record, read_record
+
+if TYPE_CHECKING:
+    from .file import TwoskipFile
 
 
 def describe(file: TwoskipFile, detail: int) -> Iterator[str]:

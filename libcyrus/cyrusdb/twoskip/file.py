@@ -1,129 +1,76 @@
-"""The open twoskip file: descriptor, map, header and locks.
-
-Readers hold a shared lock on the whole file, writers an exclusive one. With
-either lock comes the check that the descriptor still is the file of that name
-(a repack replaces it), a map of its present size, and a verified header.
-"""
+"""The open twoskip file: what ``listfile.file`` leaves to the backend."""
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable
-from enum import Enum
-from mmap import ACCESS_READ, mmap
+from collections.abc import Iterator
 
-from libcyrus.base import files, lock, xlog
-from libcyrus.errors import DatabaseCorrupt, NotFound
+from libcyrus.base import files
 
-from ..failure import failed, reported
-from ..order import byte_order, mailbox_order
-from . import search
-from .layout import DIRTY, HEADER_SIZE, Header, fresh_file
-
-log = logging.getLogger(__name__)
+from ..listfile import ListFile, Sync
+from . import describe, recovery, repack, search
+from .layout import DIRTY, HEADER_SIZE, Header, Record, fresh_file
+from .stage import Stage
 
 
-class Sync(Enum):
-    """What a power cut may do. Killing the process loses and breaks nothing in any case."""
+class TwoskipFile(ListFile[Record]):
+    """Methods that read records are in ``search``, ``stage``, ``recovery`` and ``repack``."""
 
-    FULL = "full"
-    """Lose nothing that was committed. Three syncs a commit."""
-
-    ORDERED = "ordered"
-    """Lose the latest commits, never the file. Two syncs."""
-
-    NONE = "none"
-    """Break the file, which then is ``DatabaseCorrupt``: for what can be made again. No syncs."""
-
-
-class TwoskipFile:
-    """See the module. Methods that read records are in ``search``, ``stage``, ``recovery`` and ``repack``."""
+    backend = "twoskip"
 
     def __init__(self, path: str, *, mboxsort: bool = False, sync: Sync = Sync.FULL) -> None:
-        self.path = path
-        self.sync = sync
-        self.mboxsort = mboxsort
-        self.rank: Callable[[bytes], bytes] = mailbox_order if mboxsort else byte_order
-        self.fd = -1
-        self.map: mmap | bytes = b""
-        self.size = 0
+        super().__init__(path, mboxsort=mboxsort, sync=sync)
         self.header = Header()
-        self.nodes: dict[int, tuple[bytes, tuple[int, ...]]] = {}
+        self.nodes: search.Nodes = {}
         self._raw_header = b""
-        self._inode = 0
-        self._owner = 0
 
-    def open(self, *, create: bool) -> None:
-        """Raises ``NotFound`` when missing and not to be created."""
-        try:
-            with reported(log, self.path):
-                try:
-                    self.fd = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-                except FileNotFoundError:
-                    if not create:
-                        raise NotFound() from None
-                    self.fd = files.open_making_dirs(self.path, os.O_RDWR | os.O_CREAT, 0o644)
-                self._owner = os.getpid()
-                if not os.fstat(self.fd).st_size:
-                    self._initialise()
-        except BaseException:
-            self.close()
-            raise
+    @property
+    def end(self) -> int:
+        return self.header.current_size
 
-    def close(self) -> None:
-        """Also gives up any lock, unless it is the parent's."""
-        self._unmap()
-        fd, self.fd = self.fd, -1
-        if fd >= 0:
-            if self._owner == os.getpid():
-                lock.release_and_close(fd)
-            else:
-                os.close(fd)
-
-    def lock_shared(self) -> bool:
-        """Wait for a shared lock. False, with no lock, when the file needs recovery first."""
-        try:
-            self._own()
-            status, changed = lock.reopen_shared(self.fd, self.path)
-        except OSError as error:
-            raise failed(log, self.path, error) from error
-        self._look(status, changed)
-        if self.is_clean():
-            return True
-        self.unlock()
-        return False
-
-    def lock_exclusive(self) -> None:
-        """Wait for an exclusive lock. The caller checks ``is_clean``."""
-        with reported(log, self.path):
-            self._own()
-            status, changed = lock.reopen_exclusive(self.fd, self.path)
-        self._look(status, changed)
-
-    def unlock(self) -> None:
-        try:
-            lock.release(self.fd)
-        except OSError as error:
-            raise failed(log, self.path, error) from error
+    def read_header(self) -> None:
+        raw = self.map[:HEADER_SIZE]
+        if raw != self._raw_header or not raw:
+            self.header = Header.unpack(raw)
+            self._raw_header = raw
+            self.nodes.clear()
 
     def is_clean(self) -> bool:
-        """Whether the last commit was completed."""
         return self.header.current_size == self.size and not self.header.flags & DIRTY
 
+    def state(self) -> object:
+        return self.header.generation, self.header.current_size
+
     def fetch(self, key: bytes) -> bytes | None:
-        """The value of a committed record. Any lock is held."""
         return search.fetch(self.map, self.size, self.rank, not self.mboxsort, key, self.nodes)
 
     def locate(self, key: bytes) -> tuple[int, int]:
-        """Offsets of the committed record with this key and of the first behind it, 0 for none."""
         return search.locate(self.map, self.size, self.rank, not self.mboxsort, key, self.nodes)
 
     def collect(
         self, offset: int, prefix: bytes, limit: int, room: int
     ) -> tuple[list[tuple[bytes, bytes]], int]:
-        """Committed records from ``offset`` on: see ``search.collect``."""
         return search.collect(self.map, self.size, offset, prefix, limit, room)
+
+    def check(self) -> None:
+        repack.check(self)
+
+    def outgrown(self) -> bool:
+        return repack.outgrown(self.header)
+
+    def describe(self, detail: int) -> Iterator[str]:
+        return describe.describe(self, detail)
+
+    def fresh(self) -> bytes:
+        return fresh_file()[1]
+
+    def recover(self) -> None:
+        recovery.recover(self)
+
+    def repack(self) -> None:
+        repack.repack(self)
+
+    def stage(self) -> Stage:
+        return Stage(self)
 
     def write_header(self, header: Header) -> None:
         """Write it, and believe it from then on; an interruption leaves what is on disk to be read again."""
@@ -133,95 +80,6 @@ class TwoskipFile:
         self._raw_header = raw
         self.nodes.clear()
 
-    def flush(self) -> None:
-        """Wait until what was written cannot be lost, unless syncs are off."""
-        if self.sync is not Sync.NONE:
-            os.fdatasync(self.fd)
-
-    def remap(self, size: int) -> None:
-        """Map the first ``size`` bytes, which the file has."""
-        if size != self.size or not self.map:
-            self._unmap()
-            self.map = mmap(self.fd, size, access=ACCESS_READ) if size else b""
-            self.size = size
-
-    def reload(self) -> None:
-        """Read map and header again, under the exclusive lock."""
-        status = os.fstat(self.fd)
-        self._unmap()
-        self.remap(status.st_size)
-        self._raw_header = self.map[:HEADER_SIZE]
-        self.header = Header.unpack(self._raw_header)
-
-    def adopt(self, path: str) -> None:
-        """Take over the file at ``path``, which this one was just rewritten to, and its name's lock.
-
-        Called with the exclusive lock on the old file, which ends here.
-        """
-        new = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            os.rename(path, self.path)
-        except OSError:
-            os.close(new)
-            raise
-        self._unmap()
-        os.dup2(new, self.fd, inheritable=False)
-        os.close(new)
-        if self.sync is not Sync.NONE:
-            files.fsync_dir(os.path.dirname(self.path) or ".")
-
-    def corrupt(self, error: DatabaseCorrupt) -> DatabaseCorrupt:
-        """Log what is wrong with the file; returns the error to raise."""
-        xlog.xsyslog(log, logging.ERROR, f"DBERROR: twoskip {error}", filename=self.path)
-        return error
-
-    def failure(self, error: OSError) -> Exception:
-        return failed(log, self.path, error)
-
-    def _initialise(self) -> None:
-        """Write an empty database, unless another process did so while we waited."""
-        status, _changed = lock.reopen_exclusive(self.fd, self.path)
-        try:
-            if not status.st_size:
-                files.pwrite_all(self.fd, fresh_file()[1], 0)
-                self.flush()
-                if self.sync is Sync.FULL:
-                    files.fsync_dir(os.path.dirname(self.path) or ".")
-        finally:
-            lock.release(self.fd)
-
-    def _own(self) -> None:
-        """After ``fork``, stop sharing the parent's descriptor and with it its locks."""
-        if self._owner != os.getpid():
-            new = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-            os.close(self.fd)
-            self.fd = new
-            self._unmap()
-            self._owner = os.getpid()
-
-    def _look(self, status: os.stat_result, changed: bool) -> None:
-        """With the lock just taken: map the file and read its header. On an error the lock is given up."""
-        try:
-            if changed or status.st_ino != self._inode:
-                self._unmap()
-                self._inode = status.st_ino
-            self.remap(status.st_size)
-            raw = self.map[:HEADER_SIZE]
-            if raw != self._raw_header or not raw:
-                self.header = Header.unpack(raw)
-                self._raw_header = raw
-                self.nodes.clear()
-        except DatabaseCorrupt as error:
-            lock.release(self.fd)
-            raise self.corrupt(error) from None
-        except OSError as error:
-            lock.release(self.fd)
-            raise failed(log, self.path, error) from error
-
-    def _unmap(self) -> None:
-        if isinstance(self.map, mmap):
-            self.map.close()
-        self.map = b""
-        self.size = 0
+    def _forget(self) -> None:
         self._raw_header = b""
         self.nodes.clear()

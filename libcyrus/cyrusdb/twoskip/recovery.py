@@ -22,12 +22,12 @@ import logging
 import os
 import time
 from bisect import bisect_left, insort
+from typing import TYPE_CHECKING
 
 from libcyrus.base import files, xlog
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import DatabaseCorrupt
 
-from .file import TwoskipFile
 from .layout import (
     BLANK,
     COMMIT,
@@ -43,6 +43,9 @@ from .layout import (
     read_value,
 )
 from .repack import build, live_records
+
+if TYPE_CHECKING:
+    from .file import TwoskipFile
 
 log = logging.getLogger(__name__)
 

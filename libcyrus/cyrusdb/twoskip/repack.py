@@ -8,17 +8,19 @@ old file sees that the name means another now, and opens that.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from array import array
 from collections.abc import Iterable, Iterator
 from mmap import mmap
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from libcyrus.base import files
 from libcyrus.errors import DatabaseCorrupt
 
-from .file import Sync, TwoskipFile, log
+from ..listfile import Sync
 from .layout import (
     COMMIT,
     DELETE,
@@ -37,6 +39,11 @@ from .layout import (
     read_record,
     read_value,
 )
+
+if TYPE_CHECKING:
+    from .file import TwoskipFile
+
+log = logging.getLogger(__name__)
 
 MINREWRITE = 16834
 _CHUNK = 1 << 20

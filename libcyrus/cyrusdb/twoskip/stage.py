@@ -23,13 +23,14 @@ transaction syncs nothing, and a caller with ten changes makes one transaction.
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 from libcyrus.base import files
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import DatabaseCorrupt
 
-from .file import Sync, TwoskipFile
+from ..listfile import Sync
 from .layout import (
     COMMIT,
     DELETE,
@@ -46,6 +47,9 @@ from .layout import (
     read_value,
 )
 
+if TYPE_CHECKING:
+    from .file import TwoskipFile
+
 _NO_TAIL = crc32(b"")
 
 
@@ -58,6 +62,10 @@ class Stage:
         self.tail = bytearray()
         self.num_records = file.header.num_records
         self._records: dict[int, Record] = {}
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.tail)
 
     @property
     def end(self) -> int:
@@ -142,7 +150,7 @@ class Stage:
         if file.sync is Sync.FULL:
             file.flush()
 
-    def append_only(self) -> None:
+    def break_off(self) -> None:
         """Do half of a commit, as a process does that is killed then."""
         self._append_tail()
         self._rewrite_pointers()

@@ -1,26 +1,22 @@
-"""The twoskip backend: an append-only skiplist file with checksums. ``layout`` draws it."""
+"""The database interface over a linked file."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self
 
 from libcyrus.errors import CyrusError, DatabaseCorrupt, InternalError
 
-from .describe import describe
-from .file import Sync, TwoskipFile, log
-from .recovery import recover
-from .repack import check, outgrown, repack
-from .transaction import TwoskipTransaction
+from .file import ListFile, R, log
+from .transaction import ListTransaction
 
 _FIRST_BATCH = 16
 _LARGEST_BATCH = 1024
 _BATCH_BYTES = 1 << 20
 
 
-class TwoskipDatabase:
+class ListDatabase(Generic[R]):
     """See ``interface.Database``.
 
     After a commit that left the file outgrown, ``maintain`` or ``close`` repacks
@@ -28,19 +24,10 @@ class TwoskipDatabase:
     doubled once more.
     """
 
-    backend = "twoskip"
-
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        create: bool = False,
-        mboxsort: bool = False,
-        sync: Sync = Sync.FULL,
-    ) -> None:
-        self.path = os.fspath(path)
-        self._file = TwoskipFile(self.path, mboxsort=mboxsort, sync=sync)
-        self._transaction: TwoskipTransaction | None = None
+    def __init__(self, file: ListFile[R], *, create: bool = False) -> None:
+        self.path = file.path
+        self._file = file
+        self._transaction: ListTransaction[R] | None = None
         self._commits = 0
         self._outgrown_at = 0
         self._file.open(create=create)
@@ -50,6 +37,10 @@ class TwoskipDatabase:
             self._file.close()
             raise
         self._file.unlock()
+
+    @property
+    def backend(self) -> str:
+        return self._file.backend
 
     def fetch(self, key: bytes) -> bytes | None:
         if self._transaction is not None:
@@ -84,14 +75,14 @@ class TwoskipDatabase:
         with self.transaction() as changes:
             changes.delete(key, force=force)
 
-    def transaction(self, *, shared: bool = False) -> TwoskipTransaction:
+    def transaction(self, *, shared: bool = False) -> ListTransaction[R]:
         if self._transaction is not None:
             raise InternalError("a transaction is open on this database")
         if shared:
             self._lock_shared()
         else:
             self._lock_exclusive()
-        self._transaction = TwoskipTransaction(self._file, shared=shared, ended=self._ended)
+        self._transaction = ListTransaction(self._file, shared=shared, ended=self._ended)
         return self._transaction
 
     def compare_key(self, key: bytes) -> bytes:
@@ -100,7 +91,7 @@ class TwoskipDatabase:
     def consistent(self) -> None:
         file = self._lock_shared()
         try:
-            check(file)
+            file.check()
         except DatabaseCorrupt as error:
             raise file.corrupt(error) from None
         finally:
@@ -111,7 +102,7 @@ class TwoskipDatabase:
             raise InternalError("a transaction is open on this database")
         file = self._lock_exclusive()
         try:
-            repack(file)
+            file.repack()
         except DatabaseCorrupt as error:
             raise file.corrupt(error) from None
         except OSError as error:
@@ -129,8 +120,8 @@ class TwoskipDatabase:
         except CyrusError:
             return  # logged; what was committed is safe, and there may be no file any more
         try:
-            if outgrown(file.header):
-                repack(file)
+            if file.outgrown():
+                file.repack()
         except DatabaseCorrupt as error:
             file.corrupt(error)
             log.error("db %s, inconsistent pre-checkpoint, bailing out", self.path)
@@ -142,7 +133,7 @@ class TwoskipDatabase:
     def dump(self, detail: int = 1) -> Iterator[str]:
         file = self._lock_shared()
         try:
-            yield from describe(file, detail)
+            yield from file.describe(detail)
         finally:
             file.unlock()
 
@@ -168,9 +159,10 @@ class TwoskipDatabase:
 
         The rest of a batch is dropped when this process changes the database
         meanwhile, so that it sees its own changes. A place in the file stays
-        good while generation and size do; otherwise the last key leads back.
+        good while the file's state does; otherwise the last key leads back.
         """
-        place = state = None
+        place: int | None = None
+        state: object = None
         while True:
             if self._transaction is not None:
                 yield from self._transaction.walk(key, prefix, inclusive=inclusive)
@@ -178,11 +170,10 @@ class TwoskipDatabase:
             commits = self._commits
             file = self._lock_shared()
             try:
-                header = file.header
-                if state != (header.generation, header.current_size):
+                if state != file.state():
                     exact, behind = file.locate(key)
                     place = exact if exact and inclusive else behind
-                    state = (header.generation, header.current_size)
+                    state = file.state()
                 found, place = file.collect(place or 0, prefix, batch, _BATCH_BYTES)
             except DatabaseCorrupt as error:
                 raise file.corrupt(error) from None
@@ -200,19 +191,19 @@ class TwoskipDatabase:
                     return
             batch = min(batch * 4, _LARGEST_BATCH)
 
-    def _lock_shared(self) -> TwoskipFile:
+    def _lock_shared(self) -> ListFile[R]:
         file = self._file
         while not file.lock_shared():
             self._lock_exclusive()
             file.unlock()
         return file
 
-    def _lock_exclusive(self) -> TwoskipFile:
+    def _lock_exclusive(self) -> ListFile[R]:
         file = self._file
         file.lock_exclusive()
         if not file.is_clean():
             try:
-                recover(file)
+                file.recover()
             except DatabaseCorrupt as error:
                 file.unlock()
                 raise file.corrupt(error) from None
@@ -226,8 +217,8 @@ class TwoskipDatabase:
         self._transaction = None
         if changed:
             self._commits += 1
-            header = self._file.header
-            if outgrown(header):
-                self._outgrown_at = self._outgrown_at or header.current_size
-                if header.current_size > 2 * self._outgrown_at:
+            size = self._file.end
+            if self._file.outgrown():
+                self._outgrown_at = self._outgrown_at or size
+                if size > 2 * self._outgrown_at:
                     self.maintain()

@@ -1,30 +1,28 @@
-"""A transaction on a twoskip file: reads see its changes, ``stage`` holds them."""
+"""A transaction on a linked file: reads see its changes, a ``Stage`` holds them."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self
 
 from libcyrus.errors import AlreadyExists, DatabaseCorrupt, InternalError, IoError, NoSpace, NotFound
 
-from .file import TwoskipFile
-from .recovery import recover
-from .stage import Stage
+from .file import ListFile, R, Stage
 
 _BATCH = 256
 _BATCH_BYTES = 1 << 20
 
 
-class TwoskipTransaction:
-    """See ``interface.Transaction``. Made by ``TwoskipDatabase.transaction``, which took the lock."""
+class ListTransaction(Generic[R]):
+    """See ``interface.Transaction``. Made by ``ListDatabase.transaction``, which took the lock."""
 
-    def __init__(self, file: TwoskipFile, *, shared: bool, ended: Callable[[bool], None]) -> None:
+    def __init__(self, file: ListFile[R], *, shared: bool, ended: Callable[[bool], None]) -> None:
         self._file = file
         self._shared = shared
         self._ended = ended
-        self._stage: Stage | None = None
+        self._stage: Stage[R] | None = None
         self._open = True
         self._changes = 0
 
@@ -94,7 +92,7 @@ class TwoskipTransaction:
         yield from self._walk_stage(self._stage, key, prefix, inclusive=inclusive)
 
     def _walk_stage(
-        self, stage: Stage, key: bytes, prefix: bytes, *, inclusive: bool
+        self, stage: Stage[R], key: bytes, prefix: bytes, *, inclusive: bool
     ) -> Iterator[tuple[bytes, bytes]]:
         while True:
             try:
@@ -115,7 +113,7 @@ class TwoskipTransaction:
         if not self._open:
             raise InternalError("the transaction has ended")
         file, stage = self._file, self._stage
-        changed = stage is not None and bool(stage.tail)
+        changed = stage is not None and stage.changed
         try:
             if stage is not None:
                 stage.commit()
@@ -133,7 +131,7 @@ class TwoskipTransaction:
     def break_off(self) -> None:
         """Leave the file as a crash in the middle of ``commit`` would: for tests of recovery."""
         if self._open and self._stage is not None:
-            self._stage.append_only()
+            self._stage.break_off()
             self._end(False)
 
     def __enter__(self) -> Self:
@@ -147,19 +145,19 @@ class TwoskipTransaction:
         elif self._open:
             self.commit()
 
-    def _reading(self) -> TwoskipFile:
+    def _reading(self) -> ListFile[R]:
         if not self._open:
             raise InternalError("the transaction has ended")
         return self._file
 
-    def _writing(self, key: bytes) -> Stage:
+    def _writing(self, key: bytes) -> Stage[R]:
         self._reading()
         if self._shared:
             raise InternalError("the transaction is for reading")
         if not key:
             raise InternalError("a key may not be empty")
         if self._stage is None:
-            self._stage = Stage(self._file)
+            self._stage = self._file.stage()
         return self._stage
 
     def _clean_up(self) -> None:
@@ -168,7 +166,7 @@ class TwoskipTransaction:
         with contextlib.suppress(OSError, DatabaseCorrupt, IoError, NoSpace):
             file.reload()
             if not file.is_clean():
-                recover(file)
+                file.recover()
 
     def _end(self, changed: bool) -> None:
         self._open = False
