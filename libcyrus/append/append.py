@@ -219,6 +219,8 @@ class Appender:
             self.abort()
             raise
         self._done = True
+        if self.uids:
+            mailbox.changes.announce("APPEND", mailbox.name)
         try:
             if self._seen:
                 _add_seen(mailbox, self.userid, self._seen)
@@ -282,6 +284,7 @@ def _add_seen(mailbox: Mailbox, userid: str, uids: SeqSet) -> None:
             database.write(
                 mailbox.uniqueid, SeenData(old.lastread, old.lastuid, int(time.time()), str(seen))
             )
+        store.sync_log.seen(userid, mailbox.uniqueid)
     except CyrusError as error:
         xlog.xsyslog(
             log, logging.ERROR, "IOERROR: seen_write failed", None,

@@ -87,6 +87,7 @@ def _copy(
         with Appender(target, userid=view.userid, rights=rights) as appender:
             link = store.config[opt.singleinstancestore]
             uids = copying.copy(appender, view.mailbox, originals, link=link, same_user=same_user)
+            target.changes.announce("DOUBLEMAILBOX", view.mboxname, name)
             appender.commit()
         uidvalidity = target.i.uidvalidity
     finally:

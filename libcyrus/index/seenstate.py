@@ -100,3 +100,4 @@ class SeenState:
                 now = int(time.time())
                 new = seen.SeenData(now, lastuid, mailbox.i.last_appenddate, text)
                 database.write(mailbox.uniqueid, new)
+                store.sync_log.seen(self.userid, mailbox.uniqueid)

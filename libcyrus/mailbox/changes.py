@@ -75,10 +75,11 @@ class Changes:
     was written since it was last reset.
     """
 
-    __slots__ = ("_mailbox", "_pending", "committed", "last_updated")
+    __slots__ = ("_announcements", "_mailbox", "_pending", "committed", "last_updated")
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
+        self._announcements: list[tuple[str, ...]] = []
         self._pending = _Pending()
         self.last_updated = 0
         self.committed = False
@@ -133,6 +134,15 @@ class Changes:
     def begin(self) -> None:
         """Everything of a new mailbox is to be written, and counted for the quota."""
         self._pending = _Pending(index=True, header=True, usage=(0, 0, 0, 0))
+
+    def announce(self, word: str, *names: str) -> None:
+        """Put this record into the sync log with the one that the mailbox changed."""
+        if self._mailbox.store.sync_log.enabled:
+            self._announcements.append((word, *names))
+
+    def take_announcements(self) -> list[tuple[str, ...]]:
+        taken, self._announcements = self._announcements, []
+        return taken
 
     # flags
 
@@ -329,6 +339,7 @@ class Changes:
     def abort(self) -> bool:
         """Forget everything; True if the header files were to be changed, and must be read again."""
         pending, self._pending = self._pending, _Pending()
+        self._announcements.clear()
         self._mailbox.cache_files.undo()
         return pending.index or pending.header
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 
@@ -22,6 +22,7 @@ from libcyrus.errors import (
     MailboxMoved,
     MailboxNonexistent,
 )
+from libcyrus.events.sync_log import SyncLog
 from libcyrus.mailbox import expunge, index_header, lifecycle
 from libcyrus.mailbox.header import KnownHeaders
 from libcyrus.mailbox.locking import Lock
@@ -39,8 +40,6 @@ from libcyrus.records.statuscache import IndexStatus, StatusCache
 from libcyrus.records.userstate import UserState
 
 log = logging.getLogger(__name__)
-
-ChangeListener = Callable[[Mailbox], None]
 
 
 class MailStore:
@@ -78,7 +77,6 @@ class MailStore:
         }
         self._statuscache_on: bool = config[opt.statuscache]
         self._open: dict[str, Mailbox] = {}
-        self._listeners: list[ChangeListener] = []
         self._cleanup: dict[str, None] = {}
 
     @cached_property
@@ -107,6 +105,10 @@ class MailStore:
     @cached_property
     def statuscache(self) -> StatusCache:
         return StatusCache(self.config)
+
+    @cached_property
+    def sync_log(self) -> SyncLog:
+        return SyncLog(self.config)
 
     # opening
 
@@ -205,15 +207,10 @@ class MailStore:
 
     # what follows from changes
 
-    def on_change(self, listener: ChangeListener) -> None:
-        """Call ``listener`` with every mailbox that was changed, still locked, when it is unlocked.
-
-        For idle notification, statuscache, sync log. It must be quick, and nothing it raises is caught.
-        """
-        self._listeners.append(listener)
-
     def changed(self, mailbox: Mailbox) -> None:
         """Called by a mailbox when it is unlocked after a change."""
+        if self.sync_log.enabled:
+            self.sync_log.record(*mailbox.changes.take_announcements(), ("MAILBOX", mailbox.name))
         if self._statuscache_on:
             i = mailbox.i
             status = IndexStatus(
@@ -221,8 +218,6 @@ class MailStore:
                 i.createdmodseq, i.highestmodseq,
             )  # fmt: skip
             self.statuscache.store(mailbox.name, status)
-        for listener in self._listeners:
-            listener(mailbox)
 
     def use_quota(self, root: str, differences: Sequence[int], mailbox: Mailbox) -> None:
         """Add to what a quota root uses. A failure is in the log only, for the mail is stored already."""

@@ -19,7 +19,6 @@ from libcyrus.records.annotate import SPECIALUSE
 from libcyrus.records.find import Finder, Viewer
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.records.quota import UNLIMITED, Resource
-from libcyrus.records.subscriptions import Subscriptions
 
 from . import annotation, checks, quotaroot, setacl
 from .checks import Actor
@@ -56,7 +55,7 @@ def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = Non
             return existing
         try:
             entry = create_one(store, inbox, admin)
-            Subscriptions(config, store.userstate).add(userid, inbox)
+            subscribe(store, inbox, userid, auth, add=True, force=True)
             _set_quota(store, inbox)
         except CyrusError as error:
             log.error("autocreateinbox: User %s, INBOX failed. %s", userid, error)
@@ -89,7 +88,7 @@ def _make_folders(store: MailStore, userid: str, admin: Actor) -> None:
             continue
         log.log(NOTICE, "autocreateinbox: User %s, subfolder %s creation succeeded.", userid, folder)
         if folder in subscribed:
-            Subscriptions(store.config, store.userstate).add(userid, name)
+            subscribe(store, name, userid, admin.auth, add=True, force=True)
             log.log(NOTICE, "autocreateinbox: User %s, subscription to %s succeeded", userid, folder)
         _set_specialuse(store, userid, folder, name)
         _set_acl(store, userid, folder, name)

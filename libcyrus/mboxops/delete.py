@@ -114,6 +114,7 @@ def delete_at_once(
         mailbox.abort()
         mailbox.close()
         raise
+    mailbox.changes.announce("UNMAILBOX", name)
     lifecycle.delete(mailbox)
 
 

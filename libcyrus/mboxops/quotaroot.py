@@ -40,7 +40,9 @@ def set_quotas(store: MailStore, root: str, limits: Sequence[int], *, force: boo
     except QuotarootNonexistent:
         _check_new_root(store, root, force=force)
         _create(store, root, limits)
+        store.sync_log.quota(root)
         return
+    store.sync_log.quota(root)
     if store.auditlog and old != list(limits):
         changes = (f" old{name}=<{a}> new{name}=<{b}>" for name, a, b in zip(NAMES, old, limits, strict=True))
         log.log(NOTICE, "auditlog: setquota root=<%s>%s", root, "".join(changes))
@@ -64,6 +66,7 @@ def unset_quotas(store: MailStore, root: str) -> None:
             limits = (f" old{name}=<{limit}>" for name, limit in zip(NAMES, quota.limits, strict=True))
             log.log(NOTICE, "auditlog: rmquota root=<%s>%s", root, "".join(limits))
         store.quota.delete(root)
+    store.sync_log.quota(root)
 
 
 def delete_user_roots(store: MailStore, userid: str) -> None:

@@ -92,6 +92,9 @@ def rename(
         if user_move:
             assert source.userid is not None
             quotaroot.delete_user_roots(store, source.userid)
+            store.sync_log.unuser(source.userid)
+            assert target.userid is not None
+            store.sync_log.user(target.userid)
         fill_in_ancestors(store, old, entry.mbtype)
         fill_in_ancestors(store, new, entry.mbtype)
 
@@ -132,6 +135,8 @@ def rename_one(
         else:
             lifecycle.rename_in_place(mailbox, new, silent=silent)
             _record(store, entry, _entry_of(mailbox, new, mailbox.partition))
+        # before the mailbox is closed, so that a replica never removes it as one that is gone
+        store.sync_log.rename(entry.name, new)
     store.statuscache.invalidate(entry.name)
     _forget_displayname(store, entry)
     log.info("Rename: %s -> %s", entry.name, new)
@@ -302,6 +307,7 @@ def _rename_by_copy(
     except BaseException:
         lifecycle.remove_files(store, entry)
         raise
+    store.sync_log.append(new)
     relocate.abandon(store, mailbox)
 
 

@@ -18,11 +18,12 @@ def subscribe(
     Raises MailboxNonexistent.
     """
     subscriptions = Subscriptions(store.config, store.userstate)
-    if not add:
-        subscriptions.remove(userid, name)
-        return
-    if not force:
+    if add and not force:
         entry = store.mboxlist.lookup(name)
         if not store.mboxlist.acl.myrights(auth, entry.acl) & acls.LOOKUP:
             raise MailboxNonexistent
-    subscriptions.add(userid, name)
+    if add:
+        subscriptions.add(userid, name)
+    else:
+        subscriptions.remove(userid, name)
+    store.sync_log.subscription(userid, name)

@@ -34,6 +34,7 @@ def remove(store: MailStore, inbox: MboxEntry, userid: str) -> None:
     if not store.config[opt.sieveusehomedir]:
         _remove_directory(sieve_path(store.config[opt.sievedir] or "", name, inbox.path_id))
     quotaroot.delete_user_roots(store, userid)
+    store.sync_log.unuser(userid)
     if inbox.path_id is not None:
         directory = state_path(store.config.directory, inbox.path_id, None)
         for suffix in _SUFFIXES:
