@@ -17,8 +17,8 @@ TOP = Path(__file__).resolve().parents[2]
 
 NOT_YET = frozenset(
     "arbitron arbitronsort.pl backupd calalarmd chk_cyrus ctl_backups ctl_conversationsdb ctl_deliver "
-    "ctl_zoneinfo cvt_cyrusdb cvt_xlist_specialuse cyr_backup cyr_cd.sh cyr_deny cyr_df cyr_expire "
-    "cyr_ls cyr_pwd cyr_userseen cyr_virusscan cyradm cyrdump cyrus dav_reconstruct "
+    "ctl_zoneinfo cvt_cyrusdb cvt_xlist_specialuse cyr_backup cyr_deny cyr_expire "
+    "cyr_userseen cyr_virusscan cyradm cyrdump cyrus dav_reconstruct "
     "fetchnews fud httpd httptest idled imtest installsieve ipurge lmtpproxyd lmtptest makedirs "
     "masssievec mbtool mknewsgroups mupdate mupdatetest nntpd nntptest notifyd notifytest pop3d "
     "pop3proxyd pop3test promstatsd proxyd ptdump ptexpire ptloader rehash relocate_by_id restore "
@@ -31,7 +31,7 @@ NOT_YET = frozenset(
 def launchers() -> dict[str, str]:
     found = {}
     for path in (TOP / "bin").iterdir():
-        if path.suffix == ".py" or not path.is_file():
+        if path.suffix in (".py", ".sh") or not path.is_file():
             continue
         lines = path.read_text().splitlines()
         match = re.fullmatch(r'run\("([\w.]+)"\)', lines[2])
@@ -49,6 +49,10 @@ def entry_points() -> dict[str, str]:
     return {name: target.removesuffix(":main") for name, target in pairs}
 
 
+def shell_files() -> set[str]:
+    return {path.name for path in (TOP / "bin").glob("*.sh")}
+
+
 def manual_pages() -> set[str]:
     return {path.stem for path in (TOP / "man").glob("*.[18]")}
 
@@ -58,11 +62,18 @@ def test_launchers_and_entry_points_are_the_same() -> None:
 
 
 def test_each_program_has_a_manual_page() -> None:
-    assert manual_pages() == set(launchers())
+    assert manual_pages() == set(launchers()) | shell_files()
 
 
 def test_the_list_of_programs_not_built_is_true() -> None:
-    assert not NOT_YET & set(launchers())
+    assert not NOT_YET & (set(launchers()) | shell_files())
+
+
+@pytest.mark.parametrize("name", sorted(shell_files()))
+def test_shell_files_only_define_functions(name: str) -> None:
+    done = subprocess.run(["sh", "-euc", '. "$1"', "sh", str(TOP / "bin" / name)], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert os.access(TOP / "bin" / name, os.X_OK)
 
 
 @pytest.mark.parametrize("module", sorted(set(launchers().values())))

@@ -18,16 +18,14 @@ from libcyrus.config import Config
 from libcyrus.errors import CyrusError, Fatal, MailboxBadFormat, MailboxNonexistent, MailboxReserved
 from libcyrus.mboxname import MboxName, Namespace, id_path, sieve_path
 from libcyrus.partitions import Partitions
+from libcyrus.records import argument
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.records.mboxlist import Mboxlist
 from libcyrus.records.userstate import UserState
-from libcyrus.text import mutf7
 
 log = logging.getLogger(__name__)
 
-# as this user every name is somebody else's, and so spelt in full
-_USERID = "cyrus"
 _STATE = ("conversations", "counters", "dav", "seen", "sub", "xapianactive")
 _KINDS = ("Archive", "Data", "Meta", "Sieve", "User")
 
@@ -121,11 +119,11 @@ def mbpath(
     places = Places(config, mailboxes, Partitions(config), UserState(config, mailboxes))
     code = 0
     try:
-        for argument in names:
+        for text in names:
             name = None
             code = 0
             try:
-                name = _name(places, space, argument, users=users, paths=paths, utf7=utf7)
+                name = _name(places, space, text, users=users, paths=paths, utf7=utf7)
                 entry = _entry(mailboxes, name)
                 if entry.remote:
                     _remote(entry, local_only=local_only, stop=stop, quiet=quiet, as_json=as_json)
@@ -139,10 +137,9 @@ def mbpath(
                         print(lead + places.path(kind, name, entry))
             except CyrusError as error:
                 code = _exit_code(error)
-                _complain(space, argument, name, error, quiet=quiet)
+                _complain(space, text, name, error, quiet=quiet)
                 if stop:
-                    text = "" if quiet else "Error in processing mailbox. Stopping\n"
-                    raise Fatal(text, code) from None
+                    raise Fatal("" if quiet else "Error in processing mailbox. Stopping\n", code) from None
     finally:
         mailboxes.close()
     return code
@@ -152,35 +149,13 @@ main = tool.main(mbpath)
 
 
 def _name(
-    places: Places, space: Namespace, argument: str, *, users: bool, paths: bool, utf7: bool
+    places: Places, space: Namespace, text: str, *, users: bool, paths: bool, utf7: bool
 ) -> MboxName:
-    rules = places.mailboxes.rules
     if users:
-        return rules.from_userid(argument)
+        return places.mailboxes.rules.from_userid(text)
     if paths:
-        return _name_of_path(places, argument)
-    if not utf7 and places.config[opt.sieve_utf8fileinto]:
-        argument = mutf7.encode(argument).decode("ascii")
-    return space.from_external(argument, _USERID) or rules.empty
-
-
-def _name_of_path(places: Places, path: str) -> MboxName:
-    """The mailbox whose directory ``path`` is, or (relative) a name below that of the working directory."""
-    rules = places.mailboxes.rules
-    relative = not path.startswith("/")
-    directory = os.getcwd() if relative else path
-    entry = places.mailboxes.lookup_uniqueid(directory.rpartition("/")[2])
-    name = rules.from_internal(entry.name)
-    for part in path.split("/") if relative else ():
-        if part == "..":
-            if not name.boxes:
-                raise MailboxNonexistent
-            name = name.with_boxes(*name.boxes[:-1])
-        elif part not in ("", "."):
-            name = name.child(part)
-    if relative and name.localpart is not None and name.boxes == ("INBOX",):
-        name = name.with_boxes()
-    return name
+        return argument.from_path(places.mailboxes, text)
+    return argument.from_name(places.mailboxes, space, text, utf7=utf7)
 
 
 def _entry(mailboxes: Mboxlist, name: MboxName) -> MboxEntry:
@@ -204,16 +179,16 @@ def _remote(entry: MboxEntry, *, local_only: bool, stop: bool, quiet: bool, as_j
 
 
 def _complain(
-    space: Namespace, argument: str, name: MboxName | None, error: CyrusError, *, quiet: bool
+    space: Namespace, text: str, name: MboxName | None, error: CyrusError, *, quiet: bool
 ) -> None:
     if quiet:
         return
     if isinstance(error, MailboxBadFormat):
-        print(f"Mailbox has no uniqueid, needs reconstruct: {argument}", file=sys.stderr)
+        print(f"Mailbox has no uniqueid, needs reconstruct: {text}", file=sys.stderr)
     elif isinstance(error, MailboxNonexistent):
-        external = space.to_external(name, _USERID) if name is not None else None
-        meant = f" ('{external}')\n" if external is not None and external != argument else ""
-        print(f"Invalid mailbox name: '{argument}'{meant}", file=sys.stderr)
+        external = space.to_external(name, argument.VIEWER) if name is not None else None
+        meant = f" ('{external}')\n" if external is not None and external != text else ""
+        print(f"Invalid mailbox name: '{text}'{meant}", file=sys.stderr)
 
 
 def _exit_code(error: CyrusError) -> int:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
 from typing import Final
 
 _SHIFTED: Final = re.compile(r"&([^-]*)-")
 _LENIENT: Final = re.compile(rb"&([A-Za-z0-9+,]*)(-?)")
 _TO_ENCODE: Final = re.compile("[^\\x20-\\x7e]+|&")
+
+# root may be allowed to read it where the Cyrus user is not
+codecs.lookup("utf-16-be")
 
 
 class BadModifiedUtf7(ValueError):
