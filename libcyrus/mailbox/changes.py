@@ -6,8 +6,9 @@ and a power cut between any two steps loses or half-shows nothing acknowledged:
 1. message files and a new ``cyrus.header`` are already written and synced (by the stage, by
    ``commit`` itself); one sync of the directory makes all their names lasting;
 2. ``cyrus.cache``, appended: nobody reads what no index record points at;
-3. ``cyrus.index``, see ``index_file``;
-4. quota, so a crash can only leave a quota too low, which ``quota -f`` corrects.
+3. the owner's modseq counters, if conversations are on: numbers counted for nothing are just left out;
+4. ``cyrus.index``, see ``index_file``;
+5. quota, so a crash can only leave a quota too low, which ``quota -f`` corrects.
 
 Without message or header files step 1 is left out; without cache records step 2.
 An error on the way undoes everything: files unlinked by the appender, cache and index cut
@@ -24,7 +25,15 @@ from typing import TYPE_CHECKING
 
 from libcyrus.base import files, xlog
 from libcyrus.base.dataclasses import dataclass, field, replace
-from libcyrus.errors import InternalError, InvalidIdentifier, MailboxLocked, UserFlagsExhausted
+from libcyrus.errors import (
+    InternalError,
+    InvalidIdentifier,
+    IoError,
+    MailboxBadFormat,
+    MailboxChecksum,
+    MailboxLocked,
+    UserFlagsExhausted,
+)
 from libcyrus.mailbox import audit, counting, flagchange, header, index_header, index_record
 from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.flagchange import FlagChange
@@ -123,13 +132,32 @@ class Changes:
 
     def bump_modseq(self) -> int:
         self.dirty()
+        mailbox = self._mailbox
+        i = mailbox.i
         if not self._pending.modseq:
             self._pending.modseq = True
             self.last_updated = int(time.time())
-        i = self._mailbox.i
-        if not self._mailbox.silent:
+            if not mailbox.silent:
+                i.highestmodseq = self._count_modseq()
+        if not mailbox.silent:
             i.highestmodseq += 1
         return i.highestmodseq
+
+    def _count_modseq(self) -> int:
+        """Keep the owner's counter at the highest modseq or above; returns the counter.
+
+        Damage to the counters is logged and else ignored: they are made again from the mailboxes they count.
+        """
+        mailbox = self._mailbox
+        modseq = mailbox.i.highestmodseq
+        counters = mailbox.store.counters
+        if not counters.enabled:
+            return modseq
+        try:
+            return counters.set_modseq(mailbox.name, modseq, mailbox.entry.mbtype)
+        except (MailboxBadFormat, MailboxChecksum, IoError) as error:
+            mailbox.complain("IOERROR: counting modseqs failed", reason=error)
+            return modseq
 
     def begin(self) -> None:
         """Everything of a new mailbox is to be written, and counted for the quota."""
@@ -181,7 +209,7 @@ class Changes:
         old = mailbox.record(record.recno)
         if record.uid != old.uid or record.guid != old.guid or (old.expunged and not record.expunged):
             raise InternalError
-        if record.expunged and mailbox.store.expunge_at_once:
+        if record.expunged and self._expunge_at_once:
             record.internal_flags |= UNLINKED | index_record.NEEDS_CLEANUP
         if silent:
             self.dirty()
@@ -189,7 +217,7 @@ class Changes:
             record.modseq = self.bump_modseq()
             record.last_updated = self.last_updated
         if record.unlinked:
-            if mailbox.store.repack_at_once:
+            if self._repack_at_once:
                 i.options |= index_header.NEEDS_REPACK
             i.options |= index_header.NEEDS_UNLINK
         elif not record.cache_offset:
@@ -228,7 +256,7 @@ class Changes:
             changes,
             mailbox.flag_crcs,
             last_updated=self.last_updated,
-            expunged_flags=UNLINKED | index_record.NEEDS_CLEANUP if store.expunge_at_once else 0,
+            expunged_flags=UNLINKED | index_record.NEEDS_CLEANUP if self._expunge_at_once else 0,
         )
         i.highestmodseq = max(i.highestmodseq, first)
         self._pending.packed = packed.records
@@ -236,9 +264,9 @@ class Changes:
             counting.uncount_many_annotations(i, packed.expunged, mailbox.annotations)
             if not i.first_expunged or i.first_expunged > self.last_updated:
                 i.first_expunged = self.last_updated
-            if store.expunge_at_once:
+            if self._expunge_at_once:
                 i.options |= index_header.NEEDS_UNLINK
-                i.options |= index_header.NEEDS_REPACK if store.repack_at_once else 0
+                i.options |= index_header.NEEDS_REPACK if self._repack_at_once else 0
         return packed.left
 
     def append(self, record: IndexRecord, cache: bytes | memoryview | None) -> None:
@@ -316,6 +344,17 @@ class Changes:
             if pending.header:
                 self._write_header()
             while pending.directories:
+    @property
+    def _expunge_at_once(self) -> bool:
+        """Programs of old knew no expunged records."""
+        mailbox = self._mailbox
+        return mailbox.store.expunge_at_once or mailbox.i.minor_version < index_header.OWN_SEEN_VERSION
+
+    @property
+    def _repack_at_once(self) -> bool:
+        mailbox = self._mailbox
+        return mailbox.store.repack_at_once or mailbox.i.minor_version < index_header.OWN_SEEN_VERSION
+
                 files.fsync_dir(pending.directories.pop())
             mailbox.cache_files.sync()
             if pending.index:
@@ -329,6 +368,8 @@ class Changes:
             raise storage_error(error) from error
         self._pending = _Pending()
         self.committed = self.committed or pending.index
+            if pending.lasting and not mailbox.in_deleted_tree:
+                self._count_modseq()
         self._count_quota(pending.usage)
         mailbox.annotations.commit()
         if mailbox.store.auditlog and pending.index:

@@ -46,14 +46,16 @@ class Mailbox:
 
     ``entry`` is its record of mailboxes.db, ``header`` the content of ``cyrus.header``, ``i`` the
     index header, all as of the last time the index was locked. ``silent`` (set by replication)
-    keeps changes from raising modseqs.
+    keeps changes from raising modseqs. ``in_deleted_tree``: a delayed delete put it out of sight.
     """
 
     def __init__(self, store: MailStore, entry: MboxEntry) -> None:
         self.store = store
         self.entry = entry
         self.paths = MailboxPaths(store.config, store.rules, entry)
-        self.userid = store.rules.from_internal(entry.name).userid
+        name = store.rules.from_internal(entry.name)
+        self.userid = name.userid
+        self.in_deleted_tree = bool(name.deleted)
         self.header = MailboxHeader()
         self.i = IndexHeader()
         self.silent = False

@@ -207,7 +207,8 @@ class Counters:
             yield values
             if values.pack() != before:
                 values.generation += 1
-                files.replace(path, values.pack(), mode=0o644)
+                # what a power cut takes of them, the modseqs of the mailboxes and the time make up for
+                files.replace(path, values.pack(), mode=0o644, sync_name=False)
         except OSError as error:
             xlog.ioerror(log, "counters update failed", error, filename=path)
             raise IoError from error
