@@ -264,3 +264,10 @@ class AnnotationBadEntry(CyrusError):
 
 class AnnotationBadValue(CyrusError):
     text = "Invalid annotation value"
+
+
+# conversations
+
+
+class ConversationGuidLimit(CyrusError):
+    text = "Too many identical emails"
