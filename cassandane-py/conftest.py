@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,11 @@ import pytest
 
 from cassandane.clients import ImapClient
 from cassandane.instance import Instance
+from libcyrus.base import lock_order
+
+# here, in what is forked from here, and by inheritance in every server and program that a test starts
+os.environ[lock_order.VARIABLE] = "yes"
+lock_order.install()
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, str]:

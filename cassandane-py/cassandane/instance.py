@@ -37,7 +37,7 @@ _SERVICES = {
     "lmtpauth": ("lmtpd",),
 }
 _DIRECTORIES = ("conf", "conf/socket", "conf/db", "conf/log", "conf/msg", "conf/proc", "spool", "tmp")
-_BAD_LOG_LINE = re.compile(r"IOERROR|DBERROR|Traceback|Fatal|\]: <[012]> ")
+_BAD_LOG_LINE = re.compile(r"IOERROR|DBERROR|Traceback|Fatal|lock order violated|\]: <[012]> ")
 
 
 class Instance:

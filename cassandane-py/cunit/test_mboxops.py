@@ -409,7 +409,7 @@ def test_counting_anew_repairs_roots(store: MailStore) -> None:
     def run(*, report_only: bool) -> list[str]:
         lines: list[str] = []
         fixer = QuotaFixer(store, lines.append, report_only)
-        with store.quota.change_lock():
+        with store.locks.quota_change():
             fixer.find_roots(Selection())
             fixer.fix(Selection())
         return lines

@@ -131,7 +131,7 @@ def counted(store: MailStore) -> dict[str, list[int]]:
 
 def count_anew(store: MailStore) -> None:
     """quota -f: usage and the mailboxes' files do not change in one step, here as in the original."""
-    with store.quota.change_lock():
+    with store.locks.quota_change():
         fixer = QuotaFixer(store, lambda line: None)
         fixer.find_roots(Selection())
         fixer.fix(Selection())

@@ -112,7 +112,7 @@ def check(store: MailStore) -> None:
     headers = {str(path.parent) for path in Path(store.config.directory).parent.rglob("cyrus.header")}
     assert headers == paths
     said: list[str] = []
-    with store.quota.change_lock():
+    with store.locks.quota_change():
         fixer = QuotaFixer(store, said.append)
         fixer.find_roots(Selection())
         fixer.fix(Selection())

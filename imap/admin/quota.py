@@ -59,7 +59,7 @@ def quota(
         waiter.done if waiter is not None else None,
     )
     try:
-        with store.quota.change_lock():
+        with store.locks.quota_change():
             selection = _selection(space, domain, specs, users=users)
             fixer.find_roots(selection)
             if fix:

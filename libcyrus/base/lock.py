@@ -23,7 +23,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fcntl import F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_UNLCK, F_WRLCK, fcntl
 
@@ -32,6 +32,25 @@ _FLOCK = struct.Struct("hhqqi0q")
 _SHARED = _FLOCK.pack(F_RDLCK, os.SEEK_SET, 0, 0, 0)
 _EXCLUSIVE = _FLOCK.pack(F_WRLCK, os.SEEK_SET, 0, 0, 0)
 _NONE = _FLOCK.pack(F_UNLCK, os.SEEK_SET, 0, 0, 0)
+
+
+Locker = Callable[[int, int, bytes], object]
+
+_lock: Locker = fcntl
+
+
+def intercept(wrap: Callable[[Locker], Locker]) -> None:
+    """Put something around the call that locks a file, for this process: to time or to check it."""
+    global _lock
+    _lock = wrap(_lock)
+
+
+def path_of(fd: int) -> str:
+    """The name of an open file, also once the file was removed or replaced."""
+    try:
+        return os.readlink(f"/proc/self/fd/{fd}").removesuffix(" (deleted)")
+    except OSError:
+        return ""
 
 
 class ReopenError(OSError):
@@ -44,12 +63,12 @@ class ReopenError(OSError):
 
 def shared(fd: int) -> None:
     """Lock for reading, or turn an exclusive lock into a shared one."""
-    fcntl(fd, F_OFD_SETLKW, _SHARED)
+    _lock(fd, F_OFD_SETLKW, _SHARED)
 
 
 def exclusive(fd: int) -> None:
     """Lock for writing. A shared lock held on ``fd`` is given up while waiting, never upgraded atomically."""
-    fcntl(fd, F_OFD_SETLKW, _EXCLUSIVE)
+    _lock(fd, F_OFD_SETLKW, _EXCLUSIVE)
 
 
 def try_shared(fd: int) -> bool:
@@ -67,7 +86,7 @@ def acquire(fd: int, *, exclusively: bool, nonblock: bool = False) -> bool:
     request = _EXCLUSIVE if exclusively else _SHARED
     if nonblock:
         return _attempt(fd, request)
-    fcntl(fd, F_OFD_SETLKW, request)
+    _lock(fd, F_OFD_SETLKW, request)
     return True
 
 
@@ -112,7 +131,7 @@ def exclusive_file(path: str | os.PathLike[str], mode: int = 0o644) -> Iterator[
 
 def _attempt(fd: int, request: bytes) -> bool:
     try:
-        fcntl(fd, F_OFD_SETLK, request)
+        _lock(fd, F_OFD_SETLK, request)
     except OSError as error:
         if error.errno in (errno.EAGAIN, errno.EACCES):
             return False
@@ -125,7 +144,7 @@ def _reopen(fd: int, path: str, request: bytes) -> tuple[os.stat_result, bool]:
     while True:
         action = "locking"
         try:
-            fcntl(fd, F_OFD_SETLKW, request)
+            _lock(fd, F_OFD_SETLKW, request)
             action = "stating"
             mine = os.fstat(fd)
             current = os.stat(path)

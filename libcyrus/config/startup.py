@@ -54,7 +54,20 @@ def begin(path: str | None, ident: str, *, need_partitions: bool = False) -> Con
             raise Fatal("must run as the Cyrus user", os.EX_USAGE) from None
     _reopen_log(config)
     os.umask(umask(config))
+    _watch_locks(config)
     return config
+
+
+def _watch_locks(config: Config) -> None:
+    # neither is loaded where nobody asks for it
+    if limit := config[opt.lock_debugtime]:
+        from libcyrus.base import lock_timer
+
+        lock_timer.install(limit)
+    if "CYRUS_CHECK_LOCKS" in os.environ:
+        from libcyrus.base import lock_order
+
+        lock_order.install()
 
 
 def umask(config: Config) -> int:

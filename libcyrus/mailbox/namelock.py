@@ -51,10 +51,11 @@ class NameLock:
 class MailboxLocks:
     """The two name locks of one open mailbox: its owner's namespace, and its own name."""
 
-    __slots__ = ("_locks", "_name", "_user", "_userid", "lock_name")
+    __slots__ = ("_in_use", "_locks", "_name", "_user", "_userid", "lock_name")
 
     def __init__(self, locks: NameLocks, userid: str | None, lock_name: str) -> None:
         self._locks = locks
+        self._in_use = False
         self._userid = userid
         self._user: NameLock | None = None
         self._name: NameLock | None = None
@@ -78,9 +79,6 @@ class MailboxLocks:
         A namespace lock that the process holds for other reasons serves, if it is exclusive enough; if not,
         MailboxLocked is raised.
         """
-        if self._locks.holds_user(self._userid) is None:
-            # the namespace comes before the name, which must be given up for it
-            self.release_name()
         self.take_user(exclusive=exclusive)
         if self._name is None:
             self.take_name(exclusive=False)
@@ -91,11 +89,16 @@ class MailboxLocks:
             self._user = self._locks.acquire_user(self._userid, exclusive=exclusive)
         elif exclusive and not held.exclusive:
             raise MailboxLocked
+        self._in_use = self._name is not None
 
     def take_name(self, *, exclusive: bool, nonblock: bool = False) -> None:
         self._name = self._locks.acquire(self.lock_name, exclusive=exclusive, nonblock=nonblock)
+        self._in_use = True
+        self._locks.mailboxes.add(self)
 
     def release_user(self) -> None:
+        """Give up the namespace, and with it the claim on the name: see ``NameLocks.acquire_user``."""
+        self._in_use = False
         held, self._user = self._user, None
         if held is not None:
             held.release()
@@ -103,7 +106,13 @@ class MailboxLocks:
     def release_name(self) -> None:
         held, self._name = self._name, None
         if held is not None:
+            self._locks.mailboxes.remove(self)
             held.release()
+
+    def release_unused_name(self) -> None:
+        """Give up the name unless the index is locked."""
+        if not self._in_use:
+            self.release_name()
 
 
 class NameLocks:
@@ -115,6 +124,8 @@ class NameLocks:
         # unique ids and most userids mean one file, whatever the rules for names are
         self._flat = not rules.hashimapspool
         self._held: dict[str, NameLock] = {}
+        self.mailboxes: set[MailboxLocks] = set()
+        """Those that have their name lock."""
 
     def acquire(self, name: str, *, exclusive: bool, nonblock: bool = False) -> NameLock:
         """Lock a name, waiting for others unless ``nonblock``.
@@ -163,8 +174,17 @@ class NameLocks:
         return self._held.get(user_lock_name(userid))
 
     def acquire_user(self, userid: str | None, *, exclusive: bool) -> NameLock:
-        """Lock a user's namespace (None: that of all shared mailboxes)."""
-        return self.acquire(user_lock_name(userid), exclusive=exclusive)
+        """Lock a user's namespace (None: that of all shared mailboxes).
+
+        It comes before the names of mailboxes: those open here whose index is not locked give theirs up
+        until they are locked again. Who keeps one while others wait for all to let go of it would never get
+        the namespace from them.
+        """
+        name = user_lock_name(userid)
+        if name not in self._held:
+            for mailbox in list(self.mailboxes):
+                mailbox.release_unused_name()
+        return self.acquire(name, exclusive=exclusive)
 
     @contextmanager
     def user(self, userid: str | None, *, exclusive: bool = True) -> Iterator[NameLock]:

@@ -6,7 +6,7 @@ The options ``autocreate_*`` say for whom, which folders, which subscriptions an
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 from libcyrus import acl as acls
 from libcyrus import options as opt
@@ -49,14 +49,20 @@ def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = Non
         log.warning("autocreate_sieve: not supported, no script is made for user %s", userid)
     inbox = store.rules.inbox(userid)
     admin = Actor(True, userid, auth)
-    with store.locks.user(userid):
+    limits = _limits(store)
+    with ExitStack() as locks:
+        if limits is not None:
+            # it comes before the namespace
+            locks.enter_context(store.locks.quota_change())
+        locks.enter_context(store.locks.user(userid))
         existing = store.mboxlist.get(inbox)
         if existing is not None:
             return existing
         try:
             entry = create_one(store, inbox, admin)
             subscribe(store, inbox, userid, auth, add=True, force=True)
-            _set_quota(store, inbox)
+            if limits is not None:
+                quotaroot.set_quotas(store, inbox, limits)
         except CyrusError as error:
             log.error("autocreateinbox: User %s, INBOX failed. %s", userid, error)
             raise
@@ -66,15 +72,16 @@ def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = Non
     return entry
 
 
-def _set_quota(store: MailStore, inbox: str) -> None:
+def _limits(store: MailStore) -> list[int] | None:
+    """Those of the quota root that comes with the INBOX, if one does."""
     storage, messages = store.config[opt.autocreate_quota], store.config[opt.autocreate_quota_messages]
     if storage < 0 and messages < 0:
-        return
+        return None
     limits = [UNLIMITED] * len(Resource)
     # zero asks for the INBOX, not for a limit
     limits[Resource.STORAGE] = storage or UNLIMITED
     limits[Resource.MESSAGE] = messages or UNLIMITED
-    quotaroot.set_quotas(store, inbox, limits)
+    return limits
 
 
 def _make_folders(store: MailStore, userid: str, admin: Actor) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
@@ -72,7 +72,12 @@ def create(
     if [box.upper() for box in parsed.boxes[:2]] == ["INBOX", "INBOX"]:
         raise MailboxBadName
     options = index_header.HAS_ALARMS if r"\Snoozed" in specialuse.split() else 0
-    with store.locks.user(parsed.userid):
+    own_inbox = parsed.is_inbox and actor.owns(parsed) and store.config[opt.autocreate_quota] > 0
+    with ExitStack() as locks:
+        if own_inbox:
+            # a quota root may come with it, whose lock comes before the namespace
+            locks.enter_context(store.locks.quota_change())
+        locks.enter_context(store.locks.user(parsed.userid))
         _create_ancestors(store, parsed, actor, partition, mbtype, force_user=local_only)
         try:
             entry = create_one(
@@ -80,7 +85,7 @@ def create(
                 options=options, force_user=local_only,
             )  # fmt: skip
         except PermissionDenied:
-            if not (parsed.is_inbox and actor.owns(parsed) and store.config[opt.autocreate_quota] > 0):
+            if not own_inbox:
                 raise
             entry = create_one(store, name, actor.as_admin(), partition=partition, mbtype=mbtype)
             limits = [UNLIMITED] * len(Resource)

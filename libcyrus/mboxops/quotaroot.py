@@ -54,7 +54,7 @@ def unset_quotas(store: MailStore, root: str) -> None:
     quota = store.quota.get(root)
     if quota is None:
         return
-    with store.quota.change_lock():
+    with store.locks.quota_change():
         for entry in list(store.mboxlist.tree(root)):
             try:
                 with store.open(entry.name, write=True) as mailbox:
@@ -85,7 +85,7 @@ def copy_root(store: MailStore, old: str, new: str) -> None:
 
 
 def _create(store: MailStore, root: str, limits: Sequence[int]) -> None:
-    with store.quota.change_lock():
+    with store.locks.quota_change():
         with store.quota.transaction() as change:
             change.write(Quota(root, limits=list(limits)))
         if store.auditlog:

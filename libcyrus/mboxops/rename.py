@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
@@ -63,17 +64,21 @@ def rename(
     if not old:
         raise MailboxNonexistent
     source, target = rules.from_internal(old), rules.from_internal(new)
-    with locked(store, old, new):
+    user_move = bool(
+        is_admin
+        and store.config[opt.allowusermoves]
+        and source.is_inbox
+        and target.is_inbox
+        and old != new
+    )
+    with ExitStack() as locks:
+        if user_move:
+            # quota roots go along, and their lock comes before the namespaces
+            locks.enter_context(store.locks.quota_change())
+        locks.enter_context(locked(store, old, new))
         entry = _lookup(store, old, actor)
         if not new:
             raise MailboxBadName
-        user_move = (
-            is_admin
-            and store.config[opt.allowusermoves]
-            and source.is_inbox
-            and target.is_inbox
-            and old != new
-        )
         # a mailbox that is renamed into or out of its own tree takes nothing along
         alone = old != new and (is_prefix(new, old) or is_prefix(old, new))
         below = [] if alone else list(store.mboxlist.tree(old, root=False, intermediates=True))

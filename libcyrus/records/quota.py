@@ -21,7 +21,6 @@ from typing import Any
 
 from libcyrus import cyrusdb, dlist
 from libcyrus import options as opt
-from libcyrus.base import files, lock
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.xlog import xsyslog
 from libcyrus.config import Config
@@ -33,7 +32,7 @@ from libcyrus.errors import (
     QuotaExceeded,
     QuotarootNonexistent,
 )
-from libcyrus.mboxname import NameRules, lock_path
+from libcyrus.mboxname import NameRules
 
 from .counters import Counters
 
@@ -41,7 +40,6 @@ log = logging.getLogger(__name__)
 
 FILENAME = "quotas.db"
 UNLIMITED = -1
-CHANGE_LOCK = "$QUOTACHANGE"
 
 
 class Resource(enum.IntEnum):
@@ -243,15 +241,6 @@ class QuotaDb:
         """Reads and writes that nobody can come between."""
         with self.db.transaction() as txn:
             yield QuotaChange(self, txn)
-
-    @contextmanager
-    def change_lock(self) -> Iterator[None]:
-        """Held while roots come and go or are counted anew: ``$QUOTACHANGE`` among the name locks."""
-        root = self._config[opt.mboxname_lockpath] or f"{self._config.directory}/lock"
-        path = lock_path(root, CHANGE_LOCK, self._rules)
-        files.mkdirs_for(path)
-        with lock.exclusive_file(path):
-            yield
 
     def delete(self, root: str, *, silent: bool = False) -> None:
         """Remove a root; no error if it is gone already."""
