@@ -22,7 +22,8 @@ Take from the top down, and never a lock above one that you hold:
    change index, header, cache, annotations or message files.
 4. *Databases*: the user's conversations, as long as the index is locked; then annotations (global and per
    mailbox), then quotas, each for one transaction only; then any one of ``mailboxes.db``, seen state,
-   subscriptions, statuscache and the others; last the user's counters.
+   subscriptions, statuscache and the others; last the user's counters. (Who counts conversations anew keeps
+   their database over all mailboxes of the user, and therefore the namespace exclusively.)
 
 A second mailbox may be opened while a first is (COPY, RENAME). To stay clear
 of deadlock the caller takes the namespace locks of both owners before either
