@@ -128,6 +128,35 @@ class Partitions:
         return path
 
 
+@dataclass(frozen=True, slots=True)
+class FreeSpace:
+    """In KiB: what all partitions' file systems have together, and the one with the most percents free."""
+
+    available: int
+    total: int
+    best_available: int
+    best_total: int
+
+
+def free_space(config: Config) -> FreeSpace:
+    """Measured now. Two partitions on one file system count once."""
+    by_device: dict[int, _Choice] = {}
+    for choice in Selector.from_config(config).measured():
+        by_device.setdefault(choice.device, choice)
+    spaces = list(by_device.values())
+    best = max(
+        (space for space in spaces if 0 < space.available <= space.total),
+        key=lambda space: space.available / space.total,
+        default=_Choice("", ""),
+    )
+    return FreeSpace(
+        sum(space.available for space in spaces),
+        sum(space.total for space in spaces),
+        best.available,
+        best.total,
+    )
+
+
 @dataclass
 class _Choice:
     name: str
@@ -185,6 +214,12 @@ class Selector:
         if self._mode == "freespace-percent-most":
             return max(usable, key=lambda choice: choice.weight).name
         return random.choices(usable, [choice.weight for choice in usable])[0].name
+
+    def measured(self) -> list[_Choice]:
+        """All partitions to choose from, with their space."""
+        for choice in self._choices:
+            self._measure(choice)
+        return self._choices
 
     def _weigh(self) -> None:
         self._random = self._mode == "random"

@@ -13,6 +13,7 @@ _BASE = (
     "CHILDREN",
     "CREATE-SPECIAL-USE",
     "ESEARCH",
+    "METADATA",
     "MOVE",
     "MULTIAPPEND",
     "NAMESPACE",
@@ -35,6 +36,8 @@ def full(session: Session) -> list[str]:
     """What CAPABILITY and a successful login announce."""
     settings = session.settings
     names = _visible(session, _GREETING + _BASE) + _security(session)
+    if settings.annotatemore:
+        names += _visible(session, ("ANNOTATEMORE",))
     names += [f"X-QUOTA={name}" for name in _QUOTA_RESOURCES]
     if settings.idle_poll:
         names.append("IDLE")

@@ -21,6 +21,7 @@ from typing import Any
 
 from imap.imapd.commands import (
     acl,
+    annotation,
     append,
     authenticate,
     capability,
@@ -34,6 +35,7 @@ from imap.imapd.commands import (
     idle,
     login,
     logout,
+    metadata,
     namespace,
     noop,
     quota,
@@ -132,6 +134,14 @@ COMMANDS: dict[str, Command] = {
     "GETQUOTA": Command(one_mailbox, quota.getquota, State.LOGGED_IN, Tell.BEFORE),
     "GETQUOTAROOT": Command(one_mailbox, quota.getquotaroot, State.LOGGED_IN, Tell.AFTER),
     "SETQUOTA": Command(quota.parse_setquota, quota.setquota, State.LOGGED_IN, Tell.AFTER, writes=True),
+    "GETANNOTATION": Command(annotation.parse_get, annotation.get, State.LOGGED_IN, Tell.AFTER),
+    "SETANNOTATION": Command(
+        annotation.parse_set, annotation.set_annotation, State.LOGGED_IN, Tell.AFTER, writes=True
+    ),
+    "GETMETADATA": Command(metadata.parse_get, metadata.get, State.LOGGED_IN, Tell.AFTER),
+    "SETMETADATA": Command(
+        metadata.parse_set, metadata.set_metadata, State.LOGGED_IN, Tell.AFTER, writes=True
+    ),
     # selected
     "CHECK": Command(no_arguments, noop.run, State.SELECTED, Tell.AFTER_WITH_EXPUNGES),
     "CLOSE": Command(no_arguments, partial(close.run, expunge=True), State.SELECTED),

@@ -125,8 +125,8 @@ def _answer(session: Session, name: str, shown: str) -> Outcome:
         return refused.outcome
     except ParseError as error:
         return Bad(error.about(shown, _full_name(name)))
-    except LiteralTooLarge:
-        return No(f"{LITERAL_TOO_LARGE} in {shown}")
+    except LiteralTooLarge as error:
+        return No(f"{LITERAL_TOO_LARGE} in {error.place or shown}")
     except CyrusError as error:
         return refusal(error)
 

@@ -80,7 +80,14 @@ class InvalidSequence(ParseError):
 
 
 class LiteralTooLarge(Exception):
-    """A synchronizing literal over the limit: the client has not sent it, so the line just ends here."""
+    """A synchronizing literal over the limit: the client has not sent it, so the line just ends here.
+
+    ``place`` is where it stands, if the refusal does not just name the command.
+    """
+
+    def __init__(self, place: str = "") -> None:
+        super().__init__(place)
+        self.place = place
 
 
 class LineSource(Protocol):
@@ -248,6 +255,17 @@ class Parser:
             self.pos = start
         return self.string()
 
+    def binary_nstring(self) -> bytes | None:
+        """An nstring whose literal may hold NUL octets. Raises MissingArgument."""
+        if self.peek() == 0x4E:
+            start = self.pos
+            if self.word() == b"NIL":
+                return None
+            self.pos = start
+        if self.peek() == 0x7B:
+            return self._literal(binary=True)
+        return self.string()
+
     def mailbox(self) -> str:
         """A mailbox name as the client spells it, undecodable octets kept as surrogates."""
         return os.fsdecode(self.astring())
@@ -304,7 +322,7 @@ class Parser:
         self.pos = found.end()
         return value
 
-    def _literal(self) -> bytes:
+    def _literal(self, *, binary: bool = False) -> bytes:
         found = _LITERAL.match(self.line, self.pos)
         if found is None or found[1] or not self.line.endswith(b"\r\n"):
             self._check_number()
@@ -328,7 +346,7 @@ class Parser:
         self.line = self._readline()
         self.pos = 0
         self.check_arguments()
-        if b"\0" in value:
+        if b"\0" in value and not binary:
             raise MissingArgument
         return value
 

@@ -16,6 +16,7 @@ from imap.imapd.listing import Hidden, SpecialUses
 from imap.imapd.settings import Settings
 from libcyrus import acl, mboxops, sasl
 from libcyrus import options as opt
+from libcyrus.annotations import Definitions
 from libcyrus.auth import AuthState
 from libcyrus.base.signals import Signals
 from libcyrus.errors import CyrusError, MailboxNonexistent
@@ -57,6 +58,7 @@ class Process:
         self.hidden = Hidden(config)
         self.foreign_names = ForeignNames()
         self.special_uses = SpecialUses()
+        self.annotation_definitions = Definitions.from_config(config)
         self._service = service
         self._store: MailStore | None = None
         self._messages = os.path.join(config.directory, "msg")

@@ -205,6 +205,22 @@ class Responses:
         """The three groups of (prefix, delimiter), each maybe empty (RFC 2342 section 6)."""
         self.untagged(b"NAMESPACE " + b" ".join(_namespace_group(group) for group in groups))
 
+    # annotations
+
+    def annotation(
+        self, name: str, entry: str, attributes: Iterable[tuple[str, bytes | None]]
+    ) -> None:
+        """ANNOTATION (draft-daboo-imap-annotatemore): one entry with attributes and values."""
+        pairs = b" ".join(
+            b"%b %b" % (quoted(os.fsencode(attribute)), nstring(value)) for attribute, value in attributes
+        )
+        self.untagged(b"ANNOTATION %b %b (%b)" % (astring(name), quoted(os.fsencode(entry)), pairs))
+
+    def metadata(self, name: str, values: Iterable[tuple[bytes, bytes | None]]) -> None:
+        """METADATA (RFC 5464 section 4.4.1) with values."""
+        pairs = b" ".join(b"%b %b" % (quoted(entry), nstring(value)) for entry, value in values)
+        self.untagged(b"METADATA %b (%b)" % (astring(name), pairs))
+
     # ACL and QUOTA
 
     def acl(self, name: str, entries: Iterable[tuple[str, str]]) -> None:

@@ -54,6 +54,7 @@ class Settings:
     servername: str
     version: str
     suppressed: frozenset[str]
+    annotatemore: bool
     search: Rules
 
     @classmethod
@@ -93,6 +94,7 @@ class Settings:
             servername=config.servername,
             version=version.VERSION,
             suppressed=frozenset((config[opt.suppress_capabilities] or "").split()),
+            annotatemore=config[opt.annotation_enable_legacy_commands],
             search=Rules.from_config(config),
         )
 

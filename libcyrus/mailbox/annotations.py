@@ -26,10 +26,10 @@ class MessageAnnotations:
         self._written: list[tuple[int, Annotation]] = []
         self._removed: list[int] = []
 
-    def of(self, uid: int) -> Iterator[Annotation]:
-        """A message's annotations, as they are in the database."""
+    def of(self, uid: int, prefix: str = "") -> Iterator[Annotation]:
+        """A message's annotations, as they are in the database; ``prefix`` begins their entries."""
         if os.path.exists(self._db.path):
-            yield from self._db.find(str(uid))
+            yield from self._db.find(str(uid), prefix)
 
     def all(self) -> Iterator[tuple[int, Annotation]]:
         """Every annotation with the uid it belongs to."""

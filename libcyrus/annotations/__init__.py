@@ -1,0 +1,25 @@
+"""Annotations as users see them: which there are, who may read and set them, in what form.
+
+``records.annotate`` stores values, ``mailbox.annotations`` counts those of messages; rights, types, computed
+values and the quota are here. A ``Target`` says what is annotated and who asks.
+"""
+
+from __future__ import annotations
+
+from .definitions import Definitions
+from .entries import Scope
+from .fetch import Found, attributes_named, fetch
+from .store import Setting, store_mailboxes, store_server
+from .target import Target
+
+__all__ = [
+    "Definitions",
+    "Found",
+    "Scope",
+    "Setting",
+    "Target",
+    "attributes_named",
+    "fetch",
+    "store_mailboxes",
+    "store_server",
+]
