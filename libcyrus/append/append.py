@@ -18,7 +18,6 @@ from types import TracebackType
 from typing import Self
 
 from libcyrus import acl
-from libcyrus import options as opt
 from libcyrus.append.stage import Stage
 from libcyrus.auth import AuthState
 from libcyrus.base import files, xlog
@@ -32,6 +31,7 @@ from libcyrus.errors import (
     QuotaExceeded,
 )
 from libcyrus.mailbox import audit
+from libcyrus.mailbox.archive import should_archive
 from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_record import (
     ANSWERED,
@@ -180,6 +180,8 @@ class Appender:
         if other != target:
             # what a crash left behind must not come back
             files.remove(other)
+        if record.archived:
+            files.mkdirs_lasting(mailbox.paths.archive)
         files.link_or_copy(source, target, link=link, keep_times=True)
         self._files.append(target)
         mailbox.names_changed(archived=record.archived)
@@ -253,24 +255,6 @@ def check(mailbox: Mailbox, rights: int, *, need: int = 0, quota: Sequence[int] 
         raise PermissionDenied if rights & acl.LOOKUP else MailboxNonexistent
     if quota is not None and mailbox.quotaroot is not None:
         mailbox.store.quota.check(mailbox.quotaroot, quota)
-
-
-def should_archive(mailbox: Mailbox, record: IndexRecord, now: int = 0) -> bool:
-    """Whether a message belongs into the archive partition (options ``archive_*``)."""
-    if record.archived:
-        return True
-    config = mailbox.store.config
-    if not config[opt.archive_enabled]:
-        return False
-    if record.size >= config[opt.archive_maxsize] * 1024:
-        return True
-    if mailbox.store.rules.from_internal(mailbox.name).deleted:
-        return True
-    if mbtypes.kind(mailbox.entry.mbtype) in (mbtypes.ADDRESSBOOK, mbtypes.CALENDAR):
-        return False
-    if config[opt.archive_keepflagged] and record.system_flags & FLAGGED:
-        return False
-    return record.internaldate <= (now or int(time.time())) - config[opt.archive_after]
 
 
 def _add_seen(mailbox: Mailbox, userid: str, uids: SeqSet) -> None:

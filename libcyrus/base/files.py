@@ -17,6 +17,7 @@ from contextlib import suppress
 Buffer = bytes | bytearray | memoryview
 _IOV_MAX = 1024
 _COPY_CHUNK = 1 << 20
+_SYNC_TOGETHER = 16
 
 # nanoseconds, with room to spare
 _FINE_CLOCK = 100_000_000
@@ -46,6 +47,34 @@ def mkdirs(path: str | os.PathLike[str], mode: int = 0o755) -> None:
     except FileExistsError:
         if not stat.S_ISDIR(os.stat(path).st_mode):
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), os.fspath(path)) from None
+
+
+def mkdirs_lasting(path: str | os.PathLike[str]) -> None:
+    """The same, with the names of the directories that were made synced; costs one call if all are there."""
+    directory = os.fspath(path)
+    missing = []
+    while not os.path.isdir(directory):
+        missing.append(directory)
+        directory = os.path.dirname(directory.rstrip("/"))
+    for made in reversed(missing):
+        mkdirs(made)
+        fsync_dir(os.path.dirname(made.rstrip("/")) or ".")
+
+
+def sync_contents(paths: Sequence[str]) -> None:
+    """Bring the contents of files that were just written to disk. Raises OSError when one did not get there.
+
+    Many are first handed to the disk together, which beats waiting for each; asking for each one then is
+    cheap, and what reports a failure.
+    """
+    if len(paths) > _SYNC_TOGETHER:
+        os.sync()
+    for path in paths:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
 
 def mkdirs_for(path: str | os.PathLike[str], mode: int = 0o755) -> None:
@@ -206,11 +235,12 @@ def link_or_copy(
     *,
     link: bool = True,
     keep_times: bool = False,
+    sync: bool = True,
 ) -> bool:
     """Hard-link ``source`` as ``target``, or copy where links cannot go; True when it was a link.
 
     An existing target is replaced. Missing directories are created. A copy's
-    content is synced; a link needs none. The name is not synced.
+    content is synced with ``sync``; a link needs none. The name is not synced.
     """
     if link:
         for _attempt in range(3):
@@ -227,5 +257,5 @@ def link_or_copy(
                 if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
                     raise
                 break
-    copy(source, target, keep_times=keep_times)
+    copy(source, target, keep_times=keep_times, sync=sync)
     return False

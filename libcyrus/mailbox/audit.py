@@ -56,6 +56,16 @@ def unlinked(mailbox: Mailbox, action: str, uid: int, flags: str) -> None:
     )
 
 
+def archived(mailbox: Mailbox, record: IndexRecord) -> None:
+    """Log that a message goes to the archive partition."""
+    log.log(
+        xlog.NOTICE,
+        "auditlog: archive %s uid=<%d> guid=<%s> cid=<%s> sysflags=<%s>",
+        _mailbox(mailbox), record.uid, record.guid.hex(), f"{record.cid:016x}" if record.cid else "NIL",
+        flag_codes(record.system_flags | record.internal_flags),
+    )  # fmt: skip
+
+
 def mailbox_event(mailbox: Mailbox, action: str, more: str = "") -> None:
     """Log ``create``, ``delete`` and the like of a whole mailbox."""
     log.log(xlog.NOTICE, "auditlog: %s %s%s", action, _mailbox(mailbox), more)

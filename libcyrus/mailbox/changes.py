@@ -243,6 +243,17 @@ class Changes:
             record.user_flags = flagchange.user_number(user)
             self.rewrite(record, silent=False)
 
+    def patch(self, packed: dict[int, bytes]) -> None:
+        """Replace records that have no other pending change by packed ones, silently.
+
+        Nothing may differ in them that the header counts or the audit log tells: where a message's files are,
+        and what is left to be done with them.
+        """
+        self.dirty()
+        if not self._pending.records.keys().isdisjoint(packed):
+            raise InternalError
+        self._pending.packed.update(packed)
+
     def _pack_flags(self, changes: Iterable[FlagChange]) -> list[FlagChange]:
         """Make the changes that can be made to packed records, and return the others."""
         mailbox, store, i = self._mailbox, self._mailbox.store, self._mailbox.i

@@ -9,16 +9,20 @@ until nobody has the mailbox open, and happens after the reply (``MailStore.run_
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
+from zlib import crc32
 
+from libcyrus import options as opt
 from libcyrus.base import xlog
 from libcyrus.errors import CyrusError
-from libcyrus.mailbox import index_header, remove
+from libcyrus.mailbox import columns, index_header, remove
 from libcyrus.mailbox.index_record import (
     DELETED,
     EXPUNGED,
     NEEDS_CLEANUP,
+    OFFSET_FLAGS,
+    OFFSET_USER_FLAGS,
     UNLINKED,
     IndexRecord,
 )
@@ -54,24 +58,83 @@ def expunge(mailbox: Mailbox, decide: Decision = is_deleted) -> list[IndexRecord
     return expunged
 
 
+def expunge_records(mailbox: Mailbox, recnos: Iterable[int]) -> int:
+    """Mark living messages as expunged, by record number, all at once; returns how many.
+
+    Needs the exclusive index lock, and no uncommitted changes of their records; the caller commits. Damaged
+    records are logged and left alone.
+    """
+    size, region = mailbox.i.record_size, mailbox.region
+    changes = []
+    for recno in recnos:
+        data = region[(recno - 1) * size : recno * size]
+        if crc32(data[:-4]) != int.from_bytes(data[-4:]):
+            mailbox.complain("IOERROR: index record corrupted", recno=recno)
+            continue
+        flags = int.from_bytes(data[OFFSET_FLAGS : OFFSET_FLAGS + 4])
+        user = bytes(data[OFFSET_USER_FLAGS : OFFSET_USER_FLAGS + 16])
+        changes.append((recno, flags | EXPUNGED, user))
+    if changes:
+        mailbox.rewrite_flags(changes)
+        log.log(xlog.NOTICE, "Expunged %d messages from %s", len(changes), mailbox.name)
+    return len(changes)
+
+
 def expunge_stale(mailbox: Mailbox, before: int) -> int:
-    """Mark messages expunged at ``before`` (seconds) or earlier for removal; returns how many."""
-    found = due = 0
+    """Mark messages expunged at ``before`` (seconds) or earlier for removal; returns how many.
+
+    Commits what was changed before; its own changes the caller commits.
+    """
+    mailbox.commit()
+    i = mailbox.i
+    if i.num_records == i.exists:
+        return 0
+    size, region = i.record_size, mailbox.region
+    stale: list[int] = []
+    due = False
     first_expunged = 0
-    for record in mailbox.records():
-        if record.unlinked:
-            due += 1
-        elif record.expunged:
-            if record.last_updated > before:
-                first_expunged = min(first_expunged or record.last_updated, record.last_updated)
-                continue
-            record.internal_flags |= UNLINKED
-            mailbox.rewrite(record, silent=True)
-            found += 1
+    for recno, (uid, updated, flags) in enumerate(columns.fields(region, size, ">I24xII"), 1):
+        if not flags & EXPUNGED or not uid:
+            continue
+        if flags & UNLINKED:
+            due = True
+        elif updated > before:
+            first_expunged = min(first_expunged or updated, updated)
+        else:
+            stale.append(recno)
+    found = _mark_unlinked(mailbox, stale)
     if found or due:
         mailbox.dirty()
-        mailbox.i.options |= index_header.NEEDS_REPACK
-        mailbox.i.first_expunged = first_expunged
+        i.options |= index_header.NEEDS_REPACK
+        i.first_expunged = first_expunged
+    return found
+
+
+def _mark_unlinked(mailbox: Mailbox, recnos: list[int]) -> int:
+    """Mark expunged messages as due for removal; returns how many, which leaves out damaged records."""
+    store = mailbox.store
+    found = 0
+    packed = {}
+    slowly = store.auditlog or store.config[opt.conversations]
+    more = UNLINKED | NEEDS_CLEANUP if store.expunge_at_once else UNLINKED
+    size, region = mailbox.i.record_size, mailbox.region
+    for recno in recnos:
+        data = bytes(region[(recno - 1) * size : recno * size])
+        if crc32(data[:-4]) != int.from_bytes(data[-4:]):
+            mailbox.complain("IOERROR: failed to mark unlinked", recno=recno)
+            continue
+        found += 1
+        if slowly:
+            record = mailbox.record(recno)
+            record.internal_flags |= UNLINKED
+            mailbox.rewrite(record, silent=True)
+            continue
+        flags = int.from_bytes(data[OFFSET_FLAGS : OFFSET_FLAGS + 4]) | more
+        body = b"%b%b%b" % (data[:OFFSET_FLAGS], flags.to_bytes(4), data[OFFSET_FLAGS + 4 : -4])
+        packed[recno] = body + crc32(body).to_bytes(4)
+    if packed:
+        mailbox.changes.patch(packed)
+        mailbox.i.options |= index_header.NEEDS_UNLINK
     return found
 
 
