@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from libcyrus import cyrusdb
+from libcyrus.cyrusdb import Settings
 from libcyrus.cyrusdb.quotalegacy import QuotaLegacyDatabase, pack, unpack
 from libcyrus.errors import Again, DatabaseCorrupt, InternalError, IoError
 
@@ -164,7 +165,8 @@ def test_a_missing_directory_is_an_error(tmp_path: Path) -> None:
 
 
 def test_through_open_db(tmp_path: Path) -> None:
-    database = cyrusdb.open_db("quotalegacy", tmp_path / "quotas.db", create=True, fulldirhash=True)
+    settings = Settings(fulldirhash=True)
+    database = cyrusdb.open_db("quotalegacy", tmp_path / "quotas.db", create=True, settings=settings)
     database.store(b"user.joe", b"1 2")
     database.consistent()
     database.repack()

@@ -14,7 +14,6 @@ from typing import BinaryIO
 import click
 
 from libcyrus import cyrusdb, tool
-from libcyrus import options as opt
 from libcyrus.base.getopt import number
 from libcyrus.cyrusdb import Database, Records, batch
 from libcyrus.cyrusdb.twoskip import TwoskipDatabase
@@ -86,8 +85,7 @@ def cyr_dbtool(
             create=create,
             convert=convert,
             mboxsort=mboxsort,
-            fulldirhash=config[opt.fulldirhash],
-            virtdomains=config[opt.virtdomains] != "off",
+            settings=cyrusdb.Settings.from_config(config),
         )
     except CyrusError as error:
         raise Fatal("can't open database", os.EX_TEMPFAIL) from error

@@ -54,6 +54,8 @@ def rank(path: str) -> int:
 
 def may_follow(wanted: str, held: str) -> bool:
     """Whether a process that holds the lock of one file may wait for that of the other."""
+    if wanted == held + ".NEW":
+        return True  # being made under the lock of the file that it is to replace
     first, then = rank(held), rank(wanted)
     if first == then == NAMESPACE:
         return _user(held) < _user(wanted)

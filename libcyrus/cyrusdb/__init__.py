@@ -20,12 +20,15 @@ from .flat import FlatDatabase
 from .interface import Database, Records, Transaction
 from .listfile import Sync
 from .quotalegacy import QuotaLegacyDatabase
+from .settings import Settings
+from .skiplist import SkiplistDatabase
 from .twoskip import TwoskipDatabase
 
 __all__ = [
     "BACKENDS",
     "Database",
     "Records",
+    "Settings",
     "Sync",
     "Transaction",
     "convert_file",
@@ -39,7 +42,7 @@ __all__ = [
 BACKENDS = ("flat", "skiplist", "quotalegacy", "sql", "twoskip", "zeroskip")
 """The names that configuration may give; ``open_db`` refuses those that are not built."""
 
-_BUILT = frozenset(("flat", "quotalegacy", "twoskip"))
+_BUILT = frozenset(("flat", "quotalegacy", "skiplist", "twoskip"))
 
 _MAGIC = {
     b"\xa1\x02\x8b\x0dskiplist fil": "skiplist",
@@ -57,37 +60,52 @@ def open_db(
     convert: bool = False,
     mboxsort: bool = False,
     sync: Sync = Sync.FULL,
-    fulldirhash: bool = False,
-    virtdomains: bool = False,
+    settings: Settings | None = None,
 ) -> Database:
     """Open the database at ``path``.
 
     ``create`` makes it when missing, with the directories above it; otherwise
     that raises ``NotFound``. A file of another known backend is opened with
-    that one, or turned into ``backend`` with ``convert``. ``mboxsort`` (the
-    option ``improved_mboxlist_sort``) selects mailbox order where the backend
-    leaves a choice. ``sync`` is heeded by ``twoskip``: less than full is for what
-    can be made again. ``fulldirhash`` and ``virtdomains`` concern ``quotalegacy``
-    alone.
+    that one, or turned into ``backend`` with ``convert``. ``mboxsort`` selects
+    mailbox order where the backend leaves a choice. ``sync`` is heeded by
+    ``skiplist`` and ``twoskip``: less than full is for what can be made again.
+    ``settings`` are what else the backends need of the configuration; every
+    database of a server is opened with them.
 
     Raises ``Fatal`` (EX_CONFIG) for a backend that is unknown or not built,
     ``DatabaseCorrupt``, ``IoError``.
     """
     name = os.fspath(path)
+    settings = settings or Settings()
     if backend not in BACKENDS:
         _refuse(backend)
     actual = backend
     if backend != "quotalegacy":
         found = detect(name)
         if found is not None and found != backend:
-            actual = _other_backend(name, found, backend, convert=convert, mboxsort=mboxsort)
+            actual = _other_backend(
+                name, found, backend, convert=convert, mboxsort=mboxsort, settings=settings
+            )
     if actual not in _BUILT:
         _refuse(actual)
     if actual == "flat":
         return FlatDatabase(name, create=create)
     if actual == "quotalegacy":
         return QuotaLegacyDatabase(
-            name, create=create, mboxsort=mboxsort, fulldirhash=fulldirhash, virtdomains=virtdomains
+            name,
+            create=create,
+            mboxsort=mboxsort,
+            fulldirhash=settings.fulldirhash,
+            virtdomains=settings.virtdomains,
+        )
+    if actual == "skiplist":
+        return SkiplistDatabase(
+            name,
+            create=create,
+            mboxsort=mboxsort,
+            sync=Sync.NONE if settings.skiplist_unsafe else sync,
+            always_checkpoint=settings.skiplist_always_checkpoint,
+            recovered_since=settings.recovered_since(),
         )
     return TwoskipDatabase(name, create=create, mboxsort=mboxsort, sync=sync)
 
@@ -102,7 +120,9 @@ def detect(path: str | os.PathLike[str]) -> str | None:
     return _MAGIC.get(start[:16]) if len(start) == 32 else None
 
 
-def _other_backend(path: str, found: str, wanted: str, *, convert: bool, mboxsort: bool) -> str:
+def _other_backend(
+    path: str, found: str, wanted: str, *, convert: bool, mboxsort: bool, settings: Settings
+) -> str:
     if not convert:
         log.log(
             xlog.NOTICE, "cyrusdb: opening %s with backend %s (requested %s)", path, found, wanted
@@ -112,8 +132,12 @@ def _other_backend(path: str, found: str, wanted: str, *, convert: bool, mboxsor
         if name not in _BUILT:
             _refuse(name)
     try:
-        with open_db(found, path, mboxsort=mboxsort) as source:
-            convert_file(source, path, lambda new: open_db(wanted, new, create=True, mboxsort=mboxsort))
+        with open_db(found, path, mboxsort=mboxsort, settings=settings) as source:
+            convert_file(
+                source,
+                path,
+                lambda new: open_db(wanted, new, create=True, mboxsort=mboxsort, settings=settings),
+            )
     except (IoError, DatabaseCorrupt):
         xlog.xsyslog(
             log,

@@ -162,8 +162,7 @@ class QuotaDb:
                     self._config[opt.quota_db],
                     self._path,
                     create=True,
-                    fulldirhash=self._rules.fulldirhash,
-                    virtdomains=self._rules.virtdomains,
+                    settings=cyrusdb.Settings.from_config(self._config),
                 )
             except CyrusError as error:
                 log.error("DBERROR: opening %s: %s", self._path, error)

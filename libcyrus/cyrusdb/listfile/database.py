@@ -11,6 +11,8 @@ from libcyrus.errors import CyrusError, DatabaseCorrupt, InternalError
 from .file import ListFile, R, log
 from .transaction import ListTransaction
 
+# another process may break the file again before we have locked what recovery made
+_ATTEMPTS = 10
 _FIRST_BATCH = 16
 _LARGEST_BATCH = 1024
 _BATCH_BYTES = 1 << 20
@@ -201,7 +203,9 @@ class ListDatabase(Generic[R]):
     def _lock_exclusive(self) -> ListFile[R]:
         file = self._file
         file.lock_exclusive()
-        if not file.is_clean():
+        for _attempt in range(_ATTEMPTS):
+            if file.is_clean():
+                return file
             try:
                 file.recover()
             except DatabaseCorrupt as error:
@@ -210,6 +214,9 @@ class ListDatabase(Generic[R]):
             except OSError as error:
                 file.unlock()
                 raise file.failure(error) from error
+        if not file.is_clean():
+            file.unlock()
+            raise file.corrupt(DatabaseCorrupt("recovery does not last"))
         return file
 
     def _ended(self, changed: bool) -> None:
