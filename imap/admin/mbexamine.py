@@ -134,7 +134,7 @@ def _print_header(mailbox: Mailbox) -> None:
     _out("\n Index Header Info:\n")
     _out(f"  Generation Number: {i.generation_no}\n")
     _out(f"  Minor Version: {i.minor_version}\n")
-    _out(f"  Header Size: {i.start_offset} bytes  Record Size: {i.record_size} bytes\n")
+    _out(f"  Header Size: {i.start_offset} bytes  Record Size: {i.stored_record_size} bytes\n")
     _out(
         f"  Number of Messages: {i.exists}  Mailbox Size: {i.quota_mailbox_used} bytes"
         f"  Annotations Size: {i.quota_annot_used} bytes\n"
@@ -152,12 +152,15 @@ def _print_record(mailbox: Mailbox, record: IndexRecord, number: int) -> None:
         f"{number:06d}> UID:{record.uid:08d}   INT_DATE:{record.internaldate} SENTDATE:{record.sentdate}"
         f" SAVEDATE:{record.savedate} SIZE:{record.size:<6d}\n"
     )
+    by_version = (
+        (7, f" GUID:{record.guid.hex()}"), (8, f" MODSEQ:{record.modseq}"), (13, f"  THRID: {record.cid:x}"),
+    )  # fmt: skip
     _out(
         f"      > HDRSIZE:{record.header_size:<6d} LASTUPD :{record.last_updated}"
         f" SYSFLAGS:{record.system_flags:08X}      > CACHEVER:{record.cache_version:<2d}"
-        f" GUID:{record.guid.hex()} MODSEQ:{record.modseq}"
+        + "".join(text for since, text in by_version if mailbox.i.minor_version >= since)
+        + "\n"
     )
-    _out(f"  THRID: {record.cid:x}\n" if mailbox.i.minor_version >= 13 else "\n")
     internal = [word for bit, word in _INTERNAL_FLAGS if record.internal_flags & bit]
     system = [word for bit, word in _SYSTEM_FLAGS if record.system_flags & bit]
     _out(f"      > INTERNALFLAGS:{_words(internal)}      > SYSTEMFLAGS:{_words(system)}\n")

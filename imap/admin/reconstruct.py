@@ -2,7 +2,7 @@
 
 Differences from the original: with ``-n`` nothing at all is written; a mailbox that lost only its
 ``cyrus.header`` keeps its index; ``-p`` without ``-x`` finds the directory of the mailbox by the name in its
-header, where the original crashed; versions below 12 cannot be written.
+header, where the original crashed; version 10 can be written, too.
 """
 
 from __future__ import annotations
@@ -307,8 +307,8 @@ def _version(text: str | None) -> int:
         return index_header.MINOR_VERSION
     digits = text[: len(text) - len(text.lstrip("0123456789"))]
     version = int(digits or "0")
-    if version and not index_header.OLDEST_VERSION <= version <= index_header.MINOR_VERSION:
-        raise _usage(f"reconstruct: index version {version} is not supported")
+    if version and version not in index_header.VERSIONS:
+        raise Fatal("index version not supported", os.EX_SOFTWARE)
     return version
 
 

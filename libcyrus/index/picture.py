@@ -91,7 +91,7 @@ class Picture:
                 continue
             if flags & EXPUNGED:
                 self.gone.add(uid)
-            if modseq > before:
+            if modseq > before or not modseq:
                 self.pending.add(uid)
 
     def _add(self, first: int) -> int:
@@ -128,7 +128,7 @@ class Picture:
                 continue
             if flags & EXPUNGED:
                 self.gone.add(uid)
-            if modseq > _CHANGEABLE(old, at)[2]:
+            if modseq > _CHANGEABLE(old, at)[2] or not modseq:
                 self.pending.add(uid)
 
     def _renumber(self, new: bytearray, size: int) -> None:

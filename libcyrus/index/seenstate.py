@@ -27,7 +27,7 @@ class SeenState:
 
     def __init__(self, mailbox: Mailbox, userid: str) -> None:
         self.internal = mailbox.internal_seen(userid)
-        self.userid = userid
+        self.userid = mailbox.seen_user(userid)
         self.uids = SeqSet()
         self.recent = SeqSet()
         self.lowmark = 0

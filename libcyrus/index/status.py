@@ -91,7 +91,7 @@ def _count(store: MailStore, mailbox: Mailbox, userid: str) -> SeenStatus:
     header = mailbox.i
     if mailbox.internal_seen(userid):
         return SeenStatus(_living_above(mailbox, header.recentuid), header.unseen)
-    database = seen.open_existing(store.config, store.userstate, userid)
+    database = seen.open_existing(store.config, store.userstate, mailbox.seen_user(userid))
     if database is None:
         return SeenStatus(header.exists, header.exists)
     with database:

@@ -23,6 +23,7 @@ from libcyrus.index.picture import Picture
 from libcyrus.index.rows import Rows
 from libcyrus.index.seenstate import SeenState
 from libcyrus.index.updates import NOTHING_NEW, FlagUpdate, Updates
+from libcyrus.mailbox import index_header
 from libcyrus.mailbox.index_record import (
     DELETED,
     EXPUNGED,
@@ -212,7 +213,8 @@ class IndexView:
         """Look at what is new; the index is locked."""
         mailbox = self.mailbox
         i = mailbox.i
-        if i.highestmodseq != self._modseq or i.generation_no != self.picture.generation:
+        told = i.minor_version >= index_header.MODSEQ_VERSION
+        if not told or i.highestmodseq != self._modseq or i.generation_no != self.picture.generation:
             self.seen.load(mailbox)
             self.picture.absorb(mailbox.region, i.record_size, i.generation_no)
             self._modseq = i.highestmodseq

@@ -57,8 +57,8 @@ class CacheFile:
         self._map: memoryview | None = None
         self._before = -1
 
-    def read(self, offset: int, crc: int, *, end: int = 0) -> memoryview:
-        """The cache record at ``offset``, checked against its CRC.
+    def read(self, offset: int, crc: int | None = None, *, end: int = 0) -> memoryview:
+        """The cache record at ``offset``, checked against its CRC, if that is known.
 
         ``end`` may say where the record probably ends (where the next begins); a wrong
         one costs time only. The view stays valid after the file was closed.
@@ -81,7 +81,7 @@ class CacheFile:
             else:
                 raise
         record = data[offset : offset + length]
-        if crc32(record) != crc:
+        if crc is not None and crc32(record) != crc:
             raise MailboxChecksum
         return record
 

@@ -29,13 +29,24 @@ class CacheFiles:
         except (OSError, ValueError) as error:
             raise IoError(str(error)) from error
 
-    def read_each(self, places: Iterable[tuple[int, int, int]]) -> Iterator[memoryview | None]:
-        """Many checked records that are not archived, from (offset, crc, end); None for a bad one.
+    def read_each(
+        self, places: Iterable[tuple[int, int, int]], *, archived: bool = False
+    ) -> Iterator[memoryview | None]:
+        """Many checked records of one file, from (offset, crc, end); None for a bad one.
 
         Raises IoError when there is no cache file.
         """
         try:
-            yield from self._file(False).read_each(places)
+            yield from self._file(archived).read_each(places)
+        except (OSError, ValueError) as error:
+            raise IoError(str(error)) from error
+
+    def unchecked(self, offset: int, *, archived: bool) -> memoryview:
+        """The cache record at ``offset``, if there is something like one. Raises IoError."""
+        if not offset:
+            raise IoError("no cache record")
+        try:
+            return self._file(archived).read(offset)
         except (OSError, ValueError) as error:
             raise IoError(str(error)) from error
 

@@ -7,6 +7,8 @@ acknowledged. Before records are changed in place the header is marked CHANGING,
 written last is not: should the writer die in between, the next one to lock the index counts anew.
 Records changed in place go out in one call unless they lie far apart, so that a dying writer has changed
 all of them or none.
+
+Files of versions before 12 are read and written here as if they had the layout of 12 (see ``old_index``).
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 
 from libcyrus.base import files, lock
 from libcyrus.errors import MailboxBadFormat
-from libcyrus.mailbox import index_header, index_record
+from libcyrus.mailbox import columns, index_header, index_record, old_index
 from libcyrus.mailbox.index_header import IndexHeader
 from libcyrus.mailbox.index_record import IndexRecord
 
@@ -33,12 +35,16 @@ class IndexFile:
     when the file was replaced by another; ``raw`` are the header's bytes.
     """
 
-    __slots__ = ("_fd", "_map", "_record_size", "_start", "identity", "num_records", "raw")
+    __slots__ = (
+        "_disk_size", "_fd", "_map", "_old_version", "_record_size", "_start", "_wide", "identity",
+        "num_records", "raw",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self._fd = -1
         self._map: memoryview | None = None
-        self._start = self._record_size = 0
+        self._start = self._record_size = self._disk_size = self._old_version = 0
+        self._wide: bytes | None = None
         self.identity = (0, 0)
         self.num_records = 0
         self.raw = b""
@@ -64,7 +70,7 @@ class IndexFile:
         """Open a new, empty file, or empty an old one, for ``write``."""
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         self._identify()
-        self._start, self._record_size = header.start_offset, header.record_size
+        self._take_layout(header)
 
     def lock(self, *, exclusive: bool) -> None:
         lock.acquire(self._fd, exclusively=exclusive)
@@ -78,7 +84,7 @@ class IndexFile:
         if self._fd >= 0:
             os.close(self._fd)
         self._fd = -1
-        self._map = None
+        self._map = self._wide = None
         self.identity = (0, 0)
         self.raw = b""
 
@@ -89,14 +95,16 @@ class IndexFile:
         """
         raw = os.pread(self._fd, index_header.HEADER_SIZE, 0)
         header = None
-        if not raw or raw != self.raw:
+        if not self.raw or not raw.startswith(self.raw) or self._old_version:
             header = index_header.unpack(raw)
-            self.raw = raw
-            self._start, self._record_size = header.start_offset, header.record_size
+            self.raw = raw[: index_header.header_size(header.minor_version)]
+            self._take_layout(header)
             self.num_records = header.num_records
-        if os.fstat(self._fd).st_size < self._start + self.num_records * self._record_size:
+        if os.fstat(self._fd).st_size < self._start + self.num_records * self._disk_size:
             self.raw = b""
             raise MailboxBadFormat
+        if header is not None and self._old_version:
+            header.exists = columns.living(self.region(), self._record_size).count(1)
         return header
 
     def forget(self) -> None:
@@ -104,15 +112,30 @@ class IndexFile:
         self.raw = b""
 
     def unchanged(self, path: str, since: bytes) -> bool:
-        """Whether, without any lock, the file has the header ``since``; False in doubt."""
+        """Whether, without any lock, the file has the header ``since``; False in doubt.
+
+        The oldest headers do not tell of every change.
+        """
+        if self._old_version:
+            return False
         try:
-            return self.is_current(path) and os.pread(self._fd, index_header.HEADER_SIZE, 0) == since
+            return self.is_current(path) and os.pread(self._fd, len(since), 0) == since
         except OSError:
             return False
 
     def region(self) -> memoryview:
-        """The records on disk, mapped; in-place changes of all processes show."""
-        end = self._start + self.num_records * self._record_size
+        """The records on disk, mapped; in-place changes of all processes show.
+
+        Of an old version they are a copy, made anew whenever the file was locked or written.
+        """
+        if not self._old_version:
+            return self._disk_region()
+        if self._wide is None:
+            self._wide = old_index.widen(self._disk_region(), self._disk_size, self._old_version)
+        return memoryview(self._wide)
+
+    def _disk_region(self) -> memoryview:
+        end = self._start + self.num_records * self._disk_size
         mapped = self._map
         if mapped is None or len(mapped) < end:
             if not self.num_records:
@@ -136,13 +159,18 @@ class IndexFile:
         An OSError leaves the file as long as it was.
         """
         version = header.minor_version
+        if self._old_version:
+            changes = {
+                recno: old_index.narrow(record, self._disk_size, version)
+                for recno, record in changes.items()
+            }
         old_size = os.fstat(self._fd).st_size
         try:
             if self.raw and any(recno <= self.num_records for recno in changes):
                 old = self.raw[: index_header.header_size(version)]
                 files.pwrite_all(self._fd, index_header.mark_changing(old), 0)
             for first, run in self._runs(changes):
-                files.pwrite_all(self._fd, b"".join(run), self._start + (first - 1) * self._record_size)
+                files.pwrite_all(self._fd, b"".join(run), self._start + (first - 1) * self._disk_size)
             raw = index_header.pack(header)
             files.pwrite_all(self._fd, raw, 0)
         except OSError:
@@ -152,6 +180,7 @@ class IndexFile:
             os.fdatasync(self._fd)
         self.raw = raw
         self.num_records = header.num_records
+        self._wide = None
 
     def _runs(self, changes: dict[int, bytes]) -> Iterator[tuple[int, list[bytes]]]:
         """Records in file order, with the first one's number, in as few pieces as makes sense.
@@ -162,8 +191,8 @@ class IndexFile:
         if not changes:
             return
         numbers = sorted(changes)
-        span = (numbers[-1] - numbers[0] + 1) * self._record_size
-        widest = numbers[-1] if span <= _ONE_WRITE else _PAGE // self._record_size
+        span = (numbers[-1] - numbers[0] + 1) * self._disk_size
+        widest = numbers[-1] if span <= _ONE_WRITE else _PAGE // self._disk_size
         first = previous = numbers[0]
         run: list[bytes] = []
         for recno in numbers:
@@ -177,8 +206,15 @@ class IndexFile:
         yield first, run
 
     def _unchanged(self, first: int, end: int) -> bytes:
-        size = self._record_size
-        return bytes(self.region()[(first - 1) * size : (end - 1) * size])
+        size = self._disk_size
+        return bytes(self._disk_region()[(first - 1) * size : (end - 1) * size])
+
+    def _take_layout(self, header: IndexHeader) -> None:
+        self._start, self._record_size = header.start_offset, header.record_size
+        self._disk_size = header.stored_record_size
+        version = header.minor_version
+        self._old_version = version if version <= old_index.NEWEST else 0
+        self._wide = None
 
     def _identify(self) -> None:
         status = os.fstat(self._fd)

@@ -23,7 +23,8 @@ All numbers are big-endian, 32 bit unless said. Versions 14 to 17, 160 bytes::
                                156 CRC-32 of bytes 0..155
 
 Versions 12 and 13 end after 120: 128 bytes with the CRC at 124, and ``unseen``
-is counted when opened (``unseen_known`` says so).
+is counted when opened (``unseen_known`` says so). Versions 6 to 10 end with highestmodseq or before it,
+have no CRC and count expunged messages too; see ``old_index``.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from zlib import crc32
 
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import MailboxBadFormat, MailboxChecksum
+from libcyrus.mailbox import old_index
 from libcyrus.mailbox.index_record import (
     ANSWERED,
     DELETED,
@@ -46,7 +48,13 @@ from libcyrus.mailbox.index_record import (
 )
 
 MINOR_VERSION: Final = 17
-OLDEST_VERSION: Final = 12
+VERSIONS: Final = frozenset({6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17})
+#: since when the owner's \Seen and the recent mark are in the index; before, they are in the seen database
+OWN_SEEN_VERSION: Final = 12
+#: since when records have a checksum of their cache record
+CACHE_CRC_VERSION: Final = 12
+#: since when records have a modseq
+MODSEQ_VERSION: Final = 8
 HEADER_SIZE: Final = 160
 
 # mailbox options
@@ -68,12 +76,15 @@ SYNC_CRC_ANNOT_START: Final = 12345678
 
 _U32 = 0xFFFFFFFF
 _LAYOUT = struct.Struct(">8IQ7IQQ11IQI16xI")
-_LAYOUT_OLD = struct.Struct(">8IQ7IQQ10II")
+_LAYOUT_12 = struct.Struct(">8IQ7IQQ10II")
+_LAYOUT_6 = struct.Struct(">8IQ7I")
 _START = struct.Struct(">3I")
 
 
 @dataclass(slots=True)
 class IndexHeader:
+    """``record_size`` is that of records in memory, ``disk_record_size``, unless 0, that on disk."""
+
     generation_no: int = 0
     format: int = 0
     minor_version: int = MINOR_VERSION
@@ -105,6 +116,17 @@ class IndexHeader:
     unseen: int = 0
     createdmodseq: int = 0
     changes_epoch: int = 0
+    disk_record_size: int = 0
+
+    @property
+    def stored_record_size(self) -> int:
+        """Bytes of a record on disk."""
+        return self.disk_record_size or self.record_size
+
+    @property
+    def end(self) -> int:
+        """Where the last record ends in the file."""
+        return self.start_offset + self.num_records * self.stored_record_size
 
     @property
     def unseen_known(self) -> bool:
@@ -140,6 +162,8 @@ class IndexHeader:
 def mark_changing(packed: bytes) -> bytes:
     """A packed header with the option CHANGING, whatever else it says."""
     options = int.from_bytes(packed[60:64], "big") | CHANGING
+    if _START.unpack_from(packed)[2] <= old_index.NEWEST:
+        return packed[:60] + options.to_bytes(4, "big") + packed[64:]
     body = packed[:60] + options.to_bytes(4, "big") + packed[64:-4]
     return body + struct.pack(">I", crc32(body))
 
@@ -150,7 +174,10 @@ def header_size(version: int) -> int:
         return 128
     if version in (14, 15, 16, 17):
         return HEADER_SIZE
-    raise MailboxBadFormat(f"Index version {version} is not supported; run reconstruct -V max of Cyrus 3.6")
+    size = old_index.header_size(version)
+    if size is None:
+        raise MailboxBadFormat(f"Index version {version} is not supported")
+    return size
 
 
 def unpack(data: bytes | memoryview) -> IndexHeader:
@@ -165,7 +192,9 @@ def unpack(data: bytes | memoryview) -> IndexHeader:
     size = header_size(version)
     if len(data) < size:
         raise MailboxBadFormat
-    fields = (_LAYOUT if size == HEADER_SIZE else _LAYOUT_OLD).unpack_from(data)
+    if version <= old_index.NEWEST:
+        return _unpack_old(data, version)
+    fields = (_LAYOUT if size == HEADER_SIZE else _LAYOUT_12).unpack_from(data)
     if crc32(data[: size - 4]) != fields[-1]:
         raise MailboxChecksum
     header = IndexHeader(*fields[:28])
@@ -189,6 +218,8 @@ def unpack(data: bytes | memoryview) -> IndexHeader:
 def pack(header: IndexHeader) -> bytes:
     """The header's bytes, as many as its version has, with a fresh CRC."""
     version = header.minor_version
+    if version <= old_index.NEWEST:
+        return _pack_old(header)
     size = header_size(version)
     fields = [
         header.generation_no,
@@ -226,5 +257,47 @@ def pack(header: IndexHeader) -> bytes:
         fields.append(header.changes_epoch & _U32 if version > 16 else 0)
         body = _LAYOUT.pack(*fields, 0)[:-4]
     else:
-        body = _LAYOUT_OLD.pack(*fields, 0)[:-4]
+        body = _LAYOUT_12.pack(*fields, 0)[:-4]
     return body + struct.pack(">I", crc32(body))
+
+
+def _unpack_old(data: bytes | memoryview, version: int) -> IndexHeader:
+    header = IndexHeader(*_LAYOUT_6.unpack_from(data))
+    header.disk_record_size, header.record_size = header.record_size, record_size(version)
+    smallest = old_index.record_size(version) or 0
+    if header.disk_record_size < smallest or header.start_offset < header_size(version):
+        raise MailboxBadFormat
+    if version >= MODSEQ_VERSION:
+        header.highestmodseq = int.from_bytes(data[68:76], "big")
+    header.highestmodseq = header.deletedmodseq = header.highestmodseq or 1
+    header.exists = header.num_records
+    # the original looks at ``exists`` before it knows it
+    header.options |= POP3_NEW_UIDL
+    header.changes_epoch = int(time.time())
+    return header
+
+
+def _pack_old(header: IndexHeader) -> bytes:
+    version = header.minor_version
+    options = header.options & (OPTIONS_MASK | CLEANUP_MASK)
+    body = _LAYOUT_6.pack(
+        header.generation_no,
+        header.format,
+        version,
+        header.start_offset,
+        header.stored_record_size,
+        header.num_records,
+        header.last_appenddate & _U32,
+        header.last_uid,
+        header.quota_mailbox_used,
+        header.pop3_last_login & _U32,
+        header.uidvalidity,
+        header.deleted,
+        header.answered,
+        header.flagged,
+        options if version >= MODSEQ_VERSION else options & POP3_NEW_UIDL,
+        header.leaked_cache_records if version >= MODSEQ_VERSION else 0,
+    )
+    if version >= MODSEQ_VERSION:
+        body = body[:68] + header.highestmodseq.to_bytes(8, "big")
+    return body.ljust(header_size(version), b"\0")

@@ -18,6 +18,7 @@ All numbers are big-endian. The layout of index versions 16 and 17, 112 bytes::
 Versions 13 to 15 have no createdmodseq: cache_crc is at 96, record_crc at 100,
 and a record has 104 bytes. Version 12 has no cid either: 88, 92 and 96 bytes.
 What an older version cannot hold is dropped when packing and 0 when unpacking.
+Records of versions 6 to 10 are in the layout of 12 here; ``old_index`` has what is on disk.
 """
 
 from __future__ import annotations
@@ -68,8 +69,9 @@ NULL_GUID: Final = bytes(20)
 
 _U32 = 0xFFFFFFFF
 _COMMON = ">9I4III20sQ"
+_OLDEST = struct.Struct(_COMMON + "II")
 _LAYOUTS: Final = {
-    12: struct.Struct(_COMMON + "II"),
+    **dict.fromkeys((6, 7, 8, 9, 10, 12), _OLDEST),
     13: struct.Struct(_COMMON + "QII"),
     14: struct.Struct(_COMMON + "QII"),
     15: struct.Struct(_COMMON + "QII"),
@@ -159,7 +161,7 @@ class IndexRecord:
 
 
 def record_size(version: int) -> int:
-    """Bytes of a record in this index version; raises MailboxBadFormat for one we do not handle."""
+    """Bytes of a record of this index version in memory; raises MailboxBadFormat for one we do not handle."""
     return _layout(version).size
 
 

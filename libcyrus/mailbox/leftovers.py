@@ -1,10 +1,14 @@
-"""What a writer that was killed leaves in a mailbox: a message file that the index does not know.
+"""What others leave in a mailbox: writers that were killed, and Cyrus of old.
 
+A killed writer leaves a message file that the index does not know.
 Between linking a staged message into the mailbox and committing the index, the file exists under the
 next UID. If the writer dies there, nobody was told that the message is stored, but ``reconstruct`` would
 find it and add it. Such a file shares its inode with a file in ``PARTITION/stage./`` whose name begins with
 the number of a process that is no more; whoever locks the mailbox next removes it. Any other file that
 the index does not know, such as one that was restored by hand, is left alone.
+
+Up to version 2.3 the records of expunged messages were in a file of their own, ``cyrus.expunge``, in the
+format of the index. Nobody can bring them back, so their messages are removed and then the file.
 """
 
 from __future__ import annotations
@@ -13,10 +17,21 @@ import contextlib
 import logging
 import os
 import stat
+import struct
+from typing import TYPE_CHECKING
 
+from libcyrus.base import files
+from libcyrus.mailbox import columns
 from libcyrus.mailbox.paths import MailboxPaths
 
+if TYPE_CHECKING:
+    from libcyrus.mailbox.mailbox import Mailbox
+
 log = logging.getLogger(__name__)
+
+_SMALLEST_EXPUNGE = 160
+_SMALLEST_RECORD = 60
+_EXPUNGE = struct.Struct(">12x3I").unpack_from
 
 
 def remove(paths: MailboxPaths, last_uid: int) -> None:
@@ -39,6 +54,35 @@ def remove(paths: MailboxPaths, last_uid: int) -> None:
         with contextlib.suppress(OSError):
             os.unlink(path)
         uid += 1
+
+
+def remove_expunged(mailbox: Mailbox) -> None:
+    """Remove ``cyrus.expunge`` with the messages it lists; the index must be locked exclusively.
+
+    A message that the index knows is none of them, whatever the file says. One that makes no sense is left
+    alone. Annotations go with the next commit. Raises OSError.
+    """
+    path = mailbox.paths.meta("expunge")
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        return
+    if len(data) < _SMALLEST_EXPUNGE:
+        return
+    start, size, count = _EXPUNGE(data)
+    if size < _SMALLEST_RECORD or start >= len(data):
+        return
+    records = memoryview(data)[start:]
+    count = min(count, len(records) // size)
+    living = set(columns.uids(mailbox.region, mailbox.i.record_size))
+    for uid in columns.uids(records[: count * size], size):
+        if uid in living:
+            log.warning("%s: message %d is not expunged", path, uid)
+            continue
+        files.remove(mailbox.paths.message(uid))
+        mailbox.annotations.remove(uid)
+    os.unlink(path)
 
 
 def _was_staged_by_the_dead(directory: str, wanted: os.stat_result) -> bool:

@@ -237,9 +237,15 @@ class Mailbox:
 
     def internal_seen(self, userid: str | None) -> bool:
         """Whether this user's \\Seen is in the index (owner, or sharedseen); else in the seen database."""
+        if self.i.minor_version < index_header.OWN_SEEN_VERSION:
+            return False
         if self.i.options & index_header.SHAREDSEEN or not userid:
             return True
         return userid == self.userid
+
+    def seen_user(self, userid: str) -> str:
+        """Whose seen database has a user's \\Seen, where the index has not."""
+        return "anyone" if self.i.options & index_header.SHAREDSEEN else userid
 
     @property
     def annotations(self) -> MessageAnnotations:

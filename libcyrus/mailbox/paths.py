@@ -21,6 +21,7 @@ META_FILES = {
     "header": "cyrus.header",
     "index": "cyrus.index",
     "cache": "cyrus.cache",
+    "expunge": "cyrus.expunge",
     "squat": "cyrus.squat",
     "annotations": "cyrus.annotations",
     "archivecache": "cyrus.cache",

@@ -82,6 +82,8 @@ class Reader:
     def stored_cache(self, record: IndexRecord, *, end: int) -> memoryview | None:
         mailbox = self._mailbox
         offset, crc, archived = record.cache_offset, record.cache_crc, record.archived
+        if not crc and mailbox.i.minor_version < index_header.CACHE_CRC_VERSION:
+            return None
         try:
             return mailbox.cache_files.read(offset, crc, archived=archived, end=end)
         except (IoError, MailboxChecksum) as error:
@@ -95,6 +97,9 @@ class Reader:
         mailbox = self._mailbox
         parsed = message.parse(self.map_message(record), mailbox.store.parse_options)
         data = parsed.cache_record()
+        if record.cache_offset and mailbox.i.minor_version < index_header.CACHE_CRC_VERSION:
+            # there is a cache record; its checksum could not be kept, so it would never be believed
+            return data
         record.cache_offset = 0
         record.cache_version = CACHE_VERSION
         record.cache_crc = crc32(data)

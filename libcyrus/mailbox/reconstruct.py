@@ -3,6 +3,7 @@
 The files are the truth, the index is corrected: records of missing files are
 expunged, files without record get one, derived fields, flags, caches, counters and CRCs are
 made right. A file whose uid is above every uid of the index keeps it, any other comes back under a new uid.
+Records that are as they should be, nearly all, are looked at in bulk; no object is made for them.
 
 What is found is said line by line in the original's words, to ``say`` and to the log.
 """
@@ -13,7 +14,7 @@ import logging
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from zlib import crc32
 
 from libcyrus import message
@@ -21,13 +22,25 @@ from libcyrus import options as opt
 from libcyrus.base import files, xlog
 from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.errors import CyrusError, IoError, MailboxBadFormat, MailboxChecksum
-from libcyrus.mailbox import header, index_header, lifecycle
+from libcyrus.mailbox import (
+    columns,
+    header,
+    index_header,
+    leftovers,
+    lifecycle,
+    old_index,
+    soundness,
+    synccrc,
+)
 from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_header import IndexHeader
 from libcyrus.mailbox.index_record import (
     ARCHIVED,
     CACHE_VERSION,
     EXPUNGED,
+    NULL_GUID,
+    OFFSET_FLAGS,
+    OFFSET_SIZE,
     SNOOZED,
     UNLINKED,
     IndexRecord,
@@ -74,10 +87,8 @@ class Options:
     quiet: bool = False
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _File:
-    uid: int
-    archived: bool
+#: a message file: twice its uid, and 1 more if it is in the archive
+_File = int
 
 
 def reconstruct(store: MailStore, name: str, options: Options, say: Say) -> Mailbox:
@@ -132,7 +143,7 @@ def _index_is_sound(path: str) -> bool:
             size = os.fstat(file.fileno()).st_size
     except (OSError, CyrusError):
         return False
-    return size >= index.start_offset + index.num_records * index.record_size
+    return size >= index.end
 
 
 class _Reconstruction:
@@ -144,11 +155,14 @@ class _Reconstruction:
         self._valid_flags = 0
         self._discovered: list[_File] = []
         self._stale_annotations: list[int] = []
+        self._virtual: dict[int, list[str]] = {}
 
     def run(self) -> None:
         mailbox = self._mailbox
         self._check_acl()
         self._check_flag_names()
+        if self._options.make_changes:
+            leftovers.remove_expunged(mailbox)
         found = deque(self._find_files())
         annotated = deque(sorted(self._annotated().items()))
         last_uid = self._check_records(found, annotated)
@@ -160,10 +174,10 @@ class _Reconstruction:
             mailbox.dirty()
             mailbox.i.last_uid = last_uid
         last_uid = mailbox.i.last_uid
-        self._discovered += [file for file in found if file.uid <= last_uid]
+        self._discovered += [file for file in found if file >> 1 <= last_uid]
         for file in found:
-            if file.uid > last_uid:
-                self._append(file, snoozed=self._snoozed(annotated, file.uid))
+            if file >> 1 > last_uid:
+                self._append(file, snoozed=self._snoozed(annotated, file >> 1))
         self._stale_annotations += [uid for uid, _ in annotated]
         for file in self._discovered:
             self._append(file, snoozed=False)
@@ -211,7 +225,7 @@ class _Reconstruction:
                 if uid is None:
                     self._odd_file(f"{directory}/{name}")
                 else:
-                    found.append(_File(uid, directory != paths.data))
+                    found.append(uid << 1 | (directory != paths.data))
         return sorted(found)
 
     def _odd_file(self, path: str) -> None:
@@ -226,9 +240,13 @@ class _Reconstruction:
     # annotations
 
     def _annotated(self) -> dict[int, bool]:
-        """The uids that have annotations, and whether they are snoozed."""
+        """The uids that have annotations, and whether they are snoozed; notes what belongs in the index."""
         found: dict[int, bool] = {}
+        version = self._mailbox.i.minor_version
         for uid, annotation in self._mailbox.annotations.all():
+            if not annotation.userid and annotation.value and synccrc.is_virtual(annotation.entry, version):
+                word = annotation.entry.removeprefix(ANNOTATION_PREFIX)
+                self._virtual.setdefault(uid, []).append(word)
             snoozed = not annotation.userid and annotation.entry == ANNOTATION_PREFIX + "snoozed"
             found[uid] = found.get(uid, False) or snoozed
         return found
@@ -252,7 +270,17 @@ class _Reconstruction:
         """Compare every record with its file; takes what belongs to records out of ``found``."""
         mailbox = self._mailbox
         last_uid = 0
-        for recno in range(1, mailbox.num_records + 1):
+        for recno, (uid, file, size, doubt) in enumerate(self._expected(), 1):
+            if (
+                not (doubt or annotated and annotated[0][0] <= uid)
+                and found
+                and found[0] == file
+                and (len(found) == 1 or found[1] > file | 1)
+                and self._has_size(file, size)
+            ):
+                last_uid = uid
+                found.popleft()
+                continue
             try:
                 record = mailbox.record(recno)
             except CyrusError as error:
@@ -268,18 +296,37 @@ class _Reconstruction:
                 continue
             last_uid = record.uid
             snoozed = self._snoozed(annotated, record.uid)
-            while found and found[0].uid < record.uid:
+            while found and found[0] >> 1 < record.uid:
                 self._discovered.append(found.popleft())
             have_file = self._match_file(record, found)
             self._compare(record, have_file=have_file, snoozed=snoozed)
             self._remove_virtual_annotations(record.uid)
         return last_uid
 
+    def _expected(self) -> Iterator[tuple[int, _File, int, int]]:
+        """Of every record the uid, the file it should have, the file's size, and whether it is in doubt."""
+        mailbox = self._mailbox
+        if self._options.parse:
+            doubts = bytearray(b"\1") * mailbox.num_records
+        else:
+            doubts = soundness.doubtful(mailbox, self._valid_flags)
+        region, width = memoryview(bytes(mailbox.region)), mailbox.i.record_size
+        flags = columns.words(region, width, OFFSET_FLAGS)
+        uids = columns.uids(region, width)
+        keys = [uid << 1 | bool(flag & ARCHIVED) for uid, flag in zip(uids, flags, strict=True)]
+        return zip(uids, keys, columns.words(region, width, OFFSET_SIZE), doubts, strict=True)
+
+    def _has_size(self, file: _File, size: int) -> bool:
+        return not self._options.stat or _size(self._path(file)) == size
+
+    def _path(self, file: _File) -> str:
+        return self._mailbox.paths.message(file >> 1, archived=bool(file & 1))
+
     def _match_file(self, record: IndexRecord, found: deque[_File]) -> bool:
         mailbox = self._mailbox
         have_file = False
-        while found and found[0].uid == record.uid:
-            file = found.popleft()
+        while found and found[0] >> 1 == record.uid:
+            is_archived = bool(found.popleft() & 1)
             if have_file:
                 path = mailbox.paths.message(record.uid, archived=True)
                 self._say(f"Removing duplicate archive file {path}")
@@ -287,9 +334,9 @@ class _Reconstruction:
                     files.remove(path)
                 continue
             have_file = True
-            if file.archived != record.archived:
+            if is_archived != record.archived:
                 record.internal_flags ^= ARCHIVED
-                what = "archived" if file.archived else "not archived"
+                what = "archived" if is_archived else "not archived"
                 self._say(f"Marking file as {what} {self._name} {record.uid}")
                 mailbox.rewrite(record)
         return have_file
@@ -309,7 +356,7 @@ class _Reconstruction:
                 self._tell(f"{self._name} uid {record.uid} not found")
                 self._expunge_record(record, path)
             return
-        cache: bytes | memoryview | None = mailbox.stored_cache(record)
+        cache: bytes | memoryview | None = self._stored_cache(record)
         repack = cache is None
         old, old_cache = record.copy(), cache
         if parse or repack or not record.internaldate:
@@ -320,7 +367,7 @@ class _Reconstruction:
             cache = parsed.cache_record()
             record.cache_version, record.cache_crc = CACHE_VERSION, crc32(cache)
             record.cache_offset = 0
-            if parsed.guid != old.guid:
+            if parsed.guid != old.guid and not self._without_guid(old):
                 self._guid_mismatch(old)
                 return
         if not record.size:
@@ -347,6 +394,19 @@ class _Reconstruction:
             log.log(xlog.NOTICE, "%s", line)
         mailbox.rewrite(record)
 
+    def _stored_cache(self, record: IndexRecord) -> memoryview | None:
+        mailbox = self._mailbox
+        if mailbox.i.minor_version >= index_header.CACHE_CRC_VERSION:
+            return mailbox.stored_cache(record)
+        try:
+            return mailbox.cache_files.unchecked(record.cache_offset, archived=record.archived)
+        except IoError:
+            return None
+
+    def _without_guid(self, record: IndexRecord) -> bool:
+        """The record is older than guids, and cannot be compared with the message."""
+        return self._mailbox.i.minor_version <= old_index.NEWEST and record.guid == NULL_GUID
+
     def _expunge_record(self, record: IndexRecord, path: str) -> None:
         if not self._options.make_changes:
             return
@@ -364,7 +424,7 @@ class _Reconstruction:
         if record.expunged:
             self._tell(f"{prefix} already expunged, unlinking")
         elif options.guid_rewrite:
-            self._discovered.append(_File(record.uid, record.archived))
+            self._discovered.append(record.uid << 1 | record.archived)
             self._tell(f"{prefix} marking for uid upgrade")
         elif options.guid_unlink:
             self._tell(f"{prefix} unlinking as requested with -U")
@@ -407,8 +467,7 @@ class _Reconstruction:
 
     def _remove_virtual_annotations(self, uid: int) -> None:
         """What the index record itself keeps must not be an annotation, too."""
-        version = self._mailbox.i.minor_version
-        for word in self._mailbox.annotations.virtual(uid, version):
+        for word in self._virtual.get(uid, ()):
             self._say(f"removing stale {word} for {uid}")
             log.log(xlog.NOTICE, "removing stale %s for %d", word, uid)
             self._mailbox.annotations.forget(uid, ANNOTATION_PREFIX + word)
@@ -416,8 +475,8 @@ class _Reconstruction:
     # files without record
 
     def _append(self, file: _File, *, snoozed: bool) -> None:
-        mailbox, uid = self._mailbox, file.uid
-        path = mailbox.paths.message(uid, archived=file.archived)
+        mailbox, uid, archived = self._mailbox, file >> 1, bool(file & 1)
+        path = self._path(file)
         if not _size(path):
             self._tell(f"{self._name} uid {uid} not found")
             if self._options.make_changes:
@@ -425,7 +484,7 @@ class _Reconstruction:
             return
         parsed = message.parse_file(path, mailbox.store.parse_options)
         cache = parsed.cache_record()
-        flags = (ARCHIVED if file.archived else 0) | (SNOOZED if snoozed else 0)
+        flags = (ARCHIVED if archived else 0) | (SNOOZED if snoozed else 0)
         record = IndexRecord(
             uid=uid,
             internaldate=int(os.stat(path).st_mtime) & 0xFFFFFFFF,
@@ -447,7 +506,7 @@ class _Reconstruction:
             return
         if record.uid != uid:
             os.rename(path, mailbox.message_path(record))
-        mailbox.names_changed(archived=file.archived)
+        mailbox.names_changed(archived=archived)
         mailbox.append(record, cache)
 
     # counters

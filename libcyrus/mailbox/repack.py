@@ -8,7 +8,7 @@ file open.
 
 A repack drops unlinked records, raises the generation number, sets ``last_repack_time`` and
 raises ``deletedmodseq`` (with ``changes_epoch``) to the highest modseq it forgot. With another
-``version`` it also converts the index, for versions 12 to 17.
+``version`` it also converts the index; ``conversion`` has what moves on that way.
 """
 
 from __future__ import annotations
@@ -20,14 +20,13 @@ import time
 from libcyrus.base import files, xlog
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, MailboxBadFormat, MailboxChecksum, MailboxLocked
-from libcyrus.mailbox import index_header, index_record, remove, synccrc
+from libcyrus.mailbox import index_header, index_record, old_index, remove, synccrc
 from libcyrus.mailbox.cache import GENERATION_SIZE
+from libcyrus.mailbox.conversion import Conversion
 from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_header import IndexHeader
 from libcyrus.mailbox.index_record import NEEDS_CLEANUP, UNLINKED, IndexRecord
 from libcyrus.mailbox.mailbox import Mailbox
-from libcyrus.mailbox.synccrc import ANNOTATION_PREFIX
-from libcyrus.records.annotate import Annotation
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +45,7 @@ def repack(mailbox: Mailbox, version: int | None = None) -> None:
         raise MailboxLocked
     mailbox.commit()
     version = mailbox.i.minor_version if version is None else version
-    if not index_header.OLDEST_VERSION <= version <= index_header.MINOR_VERSION:
+    if version not in index_header.VERSIONS:
         raise MailboxBadFormat(f"Index version {version} is not supported")
     log.info("Repacking mailbox %s version %d", mailbox.name, version)
     work = _Repack(mailbox, version)
@@ -62,7 +61,7 @@ def repack(mailbox: Mailbox, version: int | None = None) -> None:
         mailbox.abort()
         raise
     work.rename_caches()
-    work.remove_moved_annotations()
+    work.finish()
     mailbox.reopen_replaced()
 
 
@@ -71,30 +70,28 @@ class _Repack:
 
     def __init__(self, mailbox: Mailbox, version: int) -> None:
         self._mailbox = mailbox
-        self._converting = version != mailbox.i.minor_version
-        self._header = _new_header(mailbox, version)
+        self._header = header = _new_header(mailbox, version)
+        self._conversion = Conversion(mailbox, header) if version != mailbox.i.minor_version else None
         self._index: _IndexWriter | None = None
         self._caches: dict[str, _CacheWriter] = {}
-        self._living: list[int] = []
 
     def run(self) -> None:
         mailbox, header = self._mailbox, self._header
         self._index = index = _IndexWriter(mailbox.paths.index + ".NEW", header)
         sync_crc = 0
-        if self._converting:
-            self._begin_count()
+        conversion = self._conversion
         for record in mailbox.records():
             if not self._keep(record):
                 continue
-            record.cache_offset = self._cache(archived=record.archived).add(mailbox.cache(record))
-            if self._converting:
-                self._convert(record)
+            new_cache = None if conversion is None else conversion.convert(record)
+            cache = mailbox.cache(record) if new_cache is None else new_cache
+            record.cache_offset = self._cache(archived=record.archived).add(cache)
             sync_crc ^= synccrc.basic(record, mailbox.flag_crcs)
             index.add(record)
-        if self._converting:
+        if conversion is not None:
             header.sync_crc = sync_crc
-            self._count_annotations()
-        elif sync_crc != header.sync_crc:
+            conversion.count_annotations()
+        elif sync_crc != header.sync_crc and header.minor_version > old_index.NEWEST:
             xlog.xsyslog(
                 log, logging.ERROR, "IOERROR: CRC mismatch on repack commit", None,
                 mailbox=mailbox.name, oldbasic=header.sync_crc, newbasic=sync_crc,
@@ -119,13 +116,11 @@ class _Repack:
         except OSError as error:
             xlog.ioerror(log, "renaming cache file failed", error, mailbox=self._mailbox.name)
 
-    def remove_moved_annotations(self) -> None:
-        """What the index has from now on is no annotation any more."""
-        annotations, version = self._mailbox.annotations, self._header.minor_version
-        for uid in self._living if self._converting else ():
-            for word in annotations.virtual(uid, version):
-                annotations.forget(uid, ANNOTATION_PREFIX + word)
-        annotations.commit()
+    def finish(self) -> None:
+        """The new index is in use."""
+        if self._conversion is not None:
+            self._conversion.remove_moved_annotations()
+        self._mailbox.annotations.commit()
 
     def discard(self) -> None:
         if self._index is not None:
@@ -152,45 +147,6 @@ class _Repack:
             writer = self._caches[path] = _CacheWriter(path, self._header.generation_no)
         return writer
 
-    # converting: what an index of another version counts differs
-
-    def _begin_count(self) -> None:
-        header = self._header
-        header.answered = header.flagged = header.deleted = header.unseen = header.exists = 0
-        header.quota_mailbox_used = 0
-        header.sync_crc_annot = index_header.SYNC_CRC_ANNOT_START
-
-    def _convert(self, record: IndexRecord) -> None:
-        """Move what only one of the two versions keeps in the index from or to an annotation; count."""
-        mailbox, header = self._mailbox, self._header
-        old, version = mailbox.i.minor_version, header.minor_version
-        for word, since, value in (
-            ("thrid", 13, f"{record.cid:x}" if record.cid else ""),
-            ("savedate", 15, f"{record.savedate}" if record.savedate else ""),
-            ("createdmodseq", 16, f"{record.createdmodseq}" if record.createdmodseq else ""),
-        ):
-            if version < since <= old and value:
-                entry = Annotation(
-                    str(record.uid), ANNOTATION_PREFIX + word, "", value.encode(), mailbox.i.highestmodseq
-                )
-                mailbox.annotations.write(record.uid, entry)
-            elif old < since <= version:
-                _take_annotation(mailbox, record, word)
-        header.count(record)
-        header.sync_crc_annot ^= synccrc.virtual(record, version)
-        if not record.expunged:
-            self._living.append(record.uid)
-
-    def _count_annotations(self) -> None:
-        mailbox, header = self._mailbox, self._header
-        mailbox.annotations.commit()
-        found = mailbox.annotations.crcs_and_sizes(header.minor_version, virtual=False)
-        header.quota_annot_used = mailbox.store.annotation_size(mailbox.uniqueid)
-        for uid in self._living:
-            crc, size = found.get(uid, (0, 0))
-            header.sync_crc_annot ^= crc
-            header.quota_annot_used += size
-
 
 class _IndexWriter:
     """A new index file: records as they come, the header last."""
@@ -202,7 +158,11 @@ class _IndexWriter:
         self._parts = [bytes(header.start_offset)]
 
     def add(self, record: IndexRecord) -> None:
-        self._parts.append(index_record.pack(record, self._header.minor_version))
+        header = self._header
+        packed = index_record.pack(record, header.minor_version)
+        if header.disk_record_size:
+            packed = old_index.narrow(packed, header.disk_record_size, header.minor_version)
+        self._parts.append(packed)
         self._header.num_records += 1
         if len(self._parts) > _BATCH:
             self._flush()
@@ -269,19 +229,9 @@ def _new_header(mailbox: Mailbox, version: int) -> IndexHeader:
         minor_version=version,
         start_offset=index_header.header_size(version),
         record_size=index_record.record_size(version),
+        disk_record_size=old_index.record_size(version) or 0,
         num_records=0,
         leaked_cache_records=0,
         last_repack_time=int(time.time()),
         options=mailbox.i.options & ~(index_header.NEEDS_REPACK | index_header.NEEDS_UNLINK),
     )
-
-
-def _take_annotation(mailbox: Mailbox, record: IndexRecord, word: str) -> None:
-    for annotation in mailbox.annotations.of(record.uid):
-        if annotation.userid or annotation.entry != ANNOTATION_PREFIX + word:
-            continue
-        try:
-            number = int(annotation.value, 16 if word == "thrid" else 10)
-        except ValueError:
-            continue
-        setattr(record, "cid" if word == "thrid" else word, number & 0xFFFFFFFFFFFFFFFF)
