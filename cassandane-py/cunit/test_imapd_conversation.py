@@ -86,9 +86,9 @@ def test_a_connection_that_just_ends_is_no_event(process: Process) -> None:
 
 
 def test_what_is_not_built_is_unknown(process: Process) -> None:
-    said = converse(process, b"1 LOGIN joe x\r\n2 GETMETADATA x\r\n3 XLIST a b\r\n4 COMPRESS DEFLATE\r\n")
+    said = converse(process, b"1 LOGIN joe x\r\n2 URLFETCH x\r\n3 XLIST a b\r\n4 COMPRESS DEFLATE\r\n")
     assert said.count(b" BAD Unrecognized command\r\n") == 3
-    assert b"METADATA" not in said
+    assert b"URLFETCH" not in said
     assert b"COMPRESS" not in said
 
 
