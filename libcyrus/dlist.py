@@ -1,9 +1,9 @@
 """dlists: how databases, cyrus.header and the replication protocol write structured values.
 
-A value is an atom, a quoted string, a literal ``{n}CRLF...``, ``NIL``, a list ``(a b)`` or a map
-``%(key a key b)``. In Python these are ``bytes``, ``None``, ``list`` and ``dict`` (keys ``bytes``; a key
-that comes twice keeps its first value, as the original's look-up does). Printing also takes ``str`` and
-``int``.
+A value is an atom, a quoted string, a literal ``{n+}CRLF...`` (read also without the plus sign), ``NIL``, a
+list ``(a b)`` or a map ``%(key a key b)``. In Python these are ``bytes``, ``None``, ``list`` and ``dict``
+(keys ``bytes``; a key that comes twice keeps its first value, as the original's look-up does). Printing also
+takes ``str`` and ``int``.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def astring(value: bytes | str | None) -> bytes:
             return value
         if _QUOTED.fullmatch(value):
             return b'"%b"' % value
-    return b"{%d}\r\n%b" % (len(value), value)
+    return b"{%d+}\r\n%b" % (len(value), value)
 
 
 def _dump(value: Printable, parts: list[bytes]) -> None:

@@ -22,11 +22,11 @@ from libcyrus.dlist import DlistError
         (None, b"NIL"),
         (b"del me", b'"del me"'),
         (b"a\x1djoe", b'"a\x1djoe"'),
-        (b'a"b', b'{3}\r\na"b'),
-        (b"50%", b"{3}\r\n50%"),
-        (b"caf\xc3\xa9", b"{5}\r\ncaf\xc3\xa9"),
-        (b"a\nb", b"{3}\r\na\nb"),
-        (b"x" * 1024, b"{1024}\r\n" + b"x" * 1024),
+        (b'a"b', b'{3+}\r\na"b'),
+        (b"50%", b"{3+}\r\n50%"),
+        (b"caf\xc3\xa9", b"{5+}\r\ncaf\xc3\xa9"),
+        (b"a\nb", b"{3+}\r\na\nb"),
+        (b"x" * 1024, b"{1024+}\r\n" + b"x" * 1024),
         ([b"a", [b"b"], []], b"(a (b) ())"),
         ({b"k": b"v", b"l": [None]}, b"%(k v l (NIL))"),
     ],
@@ -37,10 +37,10 @@ def test_values_are_printed_as_the_original_does(value: Any, printed: bytes) -> 
 
 
 def test_numbers_and_text_can_be_printed() -> None:
-    assert dlist.dump({"S": [0, 1000], "N": "é"}) == b"%(S (0 1000) N {2}\r\n\xc3\xa9)"
+    assert dlist.dump({"S": [0, 1000], "N": "é"}) == b"%(S (0 1000) N {2+}\r\n\xc3\xa9)"
 
 
-@pytest.mark.parametrize("data", [b'"a\\"b"', b'"a\\\\b"', b"{3+}\r\nabc", b"a)b", b"a(b"])
+@pytest.mark.parametrize("data", [b'"a\\"b"', b'"a\\\\b"', b"{3}\r\nabc", b"a)b", b"a(b"])
 def test_forms_that_are_read_only(data: bytes) -> None:
     assert dlist.parse(data) in (b'a"b', b"a\\b", b"abc", b"a)b", b"a(b")
 
@@ -63,7 +63,7 @@ def test_nonsense_is_refused(data: bytes) -> None:
         dlist.parse(data)
 
 
-WHOLE = b'%(T e N "a b" A %(joe lrs -anyone w) H (%(N x M 1)) L {4}\r\nab"c)'
+WHOLE = b'%(T e N "a b" A %(joe lrs -anyone w) H (%(N x M 1)) L {4+}\r\nab"c)'
 
 
 @pytest.mark.parametrize("cut", range(len(WHOLE)))
