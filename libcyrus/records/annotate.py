@@ -89,6 +89,7 @@ class AnnotationDb:
 
     def __init__(self, config: Config, path: str | None = None) -> None:
         self._backend = config[opt.annotation_db]
+        self._settings = cyrusdb.Settings.from_config(config)
         self.path = path or config[opt.annotation_db_path] or f"{config.directory}/{FILENAME}"
         self._rules = NameRules.from_config(config)
         self._db: Database | None = None
@@ -152,7 +153,9 @@ class AnnotationDb:
     def _open(self, *, create: bool = False) -> Database | None:
         if self._db is None:
             try:
-                self._db = cyrusdb.open_db(self._backend, self.path, create=create)
+                self._db = cyrusdb.open_db(
+                    self._backend, self.path, create=create, convert=True, settings=self._settings
+                )
             except NotFound:
                 return None
         return self._db

@@ -55,6 +55,7 @@ class DuplicateDb:
 
     def __init__(self, config: Config, path: str | None = None) -> None:
         self._backend = config[opt.duplicate_db]
+        self._settings = cyrusdb.Settings.from_config(config)
         self._path = path or config[opt.duplicate_db_path] or f"{config.directory}/{FILENAME}"
         self._auditlog = config[opt.auditlog]
         self._db: Database | None = None
@@ -148,7 +149,9 @@ class DuplicateDb:
     def _open(self) -> Database | None:
         if self._db is None and not self._failed:
             try:
-                self._db = cyrusdb.open_db(self._backend, self._path, create=True, sync=Sync.NONE)
+                self._db = cyrusdb.open_db(
+                    self._backend, self._path, create=True, sync=Sync.NONE, settings=self._settings
+                )
             except CyrusError as error:
                 log.error("DBERROR: opening %s: %s", self._path, error)
                 if not self._set_aside(error):

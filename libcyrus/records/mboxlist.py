@@ -50,7 +50,12 @@ class Mboxlist:
         self._admins = frozenset((config[opt.admins] or "").split())
         self.sessionid = ""
         try:
-            self.db: Database = cyrusdb.open_db(config[opt.mboxlist_db], self.path, create=True)
+            self.db: Database = cyrusdb.open_db(
+                config[opt.mboxlist_db],
+                self.path,
+                create=True,
+                settings=cyrusdb.Settings.from_config(config),
+            )
         except CyrusError as error:
             xsyslog(log, logging.ERROR, "DBERROR: error opening mailboxes list", fname=self.path,
                     reason=str(error))  # fmt: skip

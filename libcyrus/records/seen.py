@@ -57,7 +57,13 @@ class SeenDb:
     def __init__(self, config: Config, state: UserState, userid: str, *, create: bool = False) -> None:
         self.userid = userid
         path = state.user_path(userid, SEEN)
-        self._db = cyrusdb.open_db(config[opt.seenstate_db], path, create=create, convert=True)
+        self._db = cyrusdb.open_db(
+            config[opt.seenstate_db],
+            path,
+            create=create,
+            convert=True,
+            settings=cyrusdb.Settings.from_config(config),
+        )
         self._txn: Transaction | None = None
 
     def read(self, uniqueid: str) -> SeenData:

@@ -54,6 +54,7 @@ class StatusCache:
     def __init__(self, config: Config, path: str | None = None) -> None:
         self.enabled = config[opt.statuscache]
         self._backend = config[opt.statuscache_db]
+        self._settings = cyrusdb.Settings.from_config(config)
         self._path = path or config[opt.statuscache_db_path] or f"{config.directory}/{FILENAME}"
         self._db: Database | None = None
 
@@ -101,7 +102,9 @@ class StatusCache:
     def _open(self) -> Database | None:
         if self._db is None and self.enabled:
             try:
-                self._db = cyrusdb.open_db(self._backend, self._path, create=True)
+                self._db = cyrusdb.open_db(
+                    self._backend, self._path, create=True, settings=self._settings
+                )
             except CyrusError as error:
                 log.error("DBERROR: opening %s: %s", self._path, error)
                 log.error("statuscache in degraded mode")

@@ -69,19 +69,18 @@ class Subscriptions:
     def open(self, userid: str, *, create: bool = False) -> Database | None:
         """The user's file, to be closed by the caller; None if there is none."""
         path = self._state.user_path(userid, SUBSCRIPTIONS)
-        backend = self._config[opt.subscription_db]
         try:
-            db = cyrusdb.open_db(backend, path)
+            db = self._open_db(path)
         except NotFound:
             if not create:
                 return None
-            db = cyrusdb.open_db(backend, path, create=True)
+            db = self._open_db(path, create=True)
             db.store(_VERSION_KEY, _VERSION)
             return db
         if db.fetch(_VERSION_KEY) is None:
             db.close()
             self._upgrade(userid, path)
-            db = cyrusdb.open_db(backend, path)
+            db = self._open_db(path)
         return db
 
     def key(self, userid: str | None, dbname: str) -> bytes:
@@ -100,21 +99,25 @@ class Subscriptions:
         return text
 
     def _upgrade(self, userid: str, path: str) -> None:
-        backend = self._config[opt.subscription_db]
         with self._upgrade_lock(userid):
-            with cyrusdb.open_db(backend, path) as old:
+            with self._open_db(path) as old:
                 if old.fetch(_VERSION_KEY) is not None:
                     return
                 log.log(NOTICE, "mboxlist_upgrade_subs(): %s", userid)
                 records = list(old.foreach())
             files.remove(path + ".NEW")
-            with cyrusdb.open_db(backend, path + ".NEW", create=True) as new, new.transaction() as txn:
+            with self._open_db(path + ".NEW", create=True) as new, new.transaction() as txn:
                 txn.store(_VERSION_KEY, _VERSION)
                 for key, data in records:
                     name = self._rules.from_internal(key.decode("utf-8", "surrogateescape"))
                     txn.store(self.key(userid, name.dbname), data)
             os.rename(path + ".NEW", path)
             files.fsync_dir(os.path.dirname(path))
+
+    def _open_db(self, path: str, *, create: bool = False) -> Database:
+        config = self._config
+        settings = cyrusdb.Settings.from_config(config)
+        return cyrusdb.open_db(config[opt.subscription_db], path, create=create, settings=settings)
 
     @contextmanager
     def _upgrade_lock(self, userid: str) -> Iterator[None]:

@@ -38,9 +38,10 @@ def upgrade(config: Config, find_id: Callable[[MboxEntry], str | None]) -> bool:
     The list comes last, so that what was interrupted is done again.
     """
     backend = config[opt.mboxlist_db]
+    settings = cyrusdb.Settings.from_config(config)
     path = config[opt.mboxlist_db_path] or f"{config.directory}/{FILENAME}"
     try:
-        with cyrusdb.open_db(backend, path) as db:
+        with cyrusdb.open_db(backend, path, settings=settings) as db:
             if not is_old(db.foreach()):
                 return False
             records = list(db.foreach())
@@ -122,15 +123,19 @@ def _upgrade_annotations(config: Config, entries: Iterable[MboxEntry]) -> None:
     ids = {entry.name: entry.uniqueid for entry in entries if not entry.deleted and entry.uniqueid}
     known = {"", *ids.values()}
     backend = config[opt.annotation_db]
+    settings = cyrusdb.Settings.from_config(config)
     path = config[opt.annotation_db_path] or f"{config.directory}/{ANNOTATIONS}"
     try:
-        with cyrusdb.open_db(backend, path) as db:
+        with cyrusdb.open_db(backend, path, settings=settings) as db:
             records = list(db.foreach())
     except NotFound:
         return
     new = path + ".NEW"
     files.remove(new)
-    with cyrusdb.open_db(backend, new, create=True) as db, db.transaction() as txn:
+    with (
+        cyrusdb.open_db(backend, new, create=True, settings=settings) as db,
+        db.transaction() as txn,
+    ):
         for key, data in records:
             parts = unpack_key(key)
             if parts is None:

@@ -55,6 +55,7 @@ class UserDeny:
 
     def __init__(self, config: Config, path: str | None = None) -> None:
         self._backend = config[opt.userdeny_db]
+        self._settings = cyrusdb.Settings.from_config(config)
         self._path = path or config[opt.userdeny_db_path] or f"{config.directory}/{FILENAME}"
         self._db: Database | None = None
 
@@ -111,7 +112,9 @@ class UserDeny:
     def _open(self, *, create: bool = False) -> Database | None:
         if self._db is None:
             try:
-                self._db = cyrusdb.open_db(self._backend, self._path, create=create)
+                self._db = cyrusdb.open_db(
+                    self._backend, self._path, create=create, settings=self._settings
+                )
             except NotFound:
                 return None
         return self._db

@@ -108,6 +108,7 @@ class ConversationsDb:
         self.counters = counters
         self.on_folder = on_folder
         self._backend: str = config[opt.conversations_db]
+        self._settings = cyrusdb.Settings.from_config(config)
         self._submissions: str = config[opt.jmapsubmissionfolder]
         self._userstate = userstate
         self._files: dict[str, Database] = {}
@@ -143,7 +144,9 @@ class ConversationsDb:
         path = path or self.path(userid)
         database = self._files.pop(path, None)
         if database is None:
-            database = cyrusdb.open_db(self._backend, path, create=True, convert=not shared)
+            database = cyrusdb.open_db(
+                self._backend, path, create=True, convert=not shared, settings=self._settings
+            )
         try:
             return Conversations(self, database, userid, shared=shared, splits=splits or NoSplits())
         except BaseException:
@@ -285,6 +288,13 @@ class Conversations:
     def set_status(self, key: str, status: FolderStatus) -> None:
         """Give a folder a state; one without threadmodseq removes the record."""
         self._status[key] = status.copy()
+
+    def raise_modseq(self, key: str, modseq: int) -> None:
+        """Let a folder's threadmodseq be at least the mailbox's highestmodseq: at each of its commits."""
+        status = self.status(key)
+        if modseq > status.threadmodseq:
+            status.threadmodseq = modseq
+            self.set_status(key, status)
 
     # conversations
 
