@@ -81,6 +81,11 @@ def try_exclusive(fd: int) -> bool:
     return _attempt(fd, _EXCLUSIVE)
 
 
+def exclusive_new(fd: int) -> None:
+    """Lock for writing a file that no other process can have locked yet, being made just now."""
+    fcntl(fd, F_OFD_SETLK, _EXCLUSIVE)
+
+
 def acquire(fd: int, *, exclusively: bool, nonblock: bool = False) -> bool:
     """Lock as asked; False only when ``nonblock`` and another process holds a conflicting lock."""
     request = _EXCLUSIVE if exclusively else _SHARED

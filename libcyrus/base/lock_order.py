@@ -73,8 +73,11 @@ def check(fd: int) -> None:
         if other == fd:
             continue
         held = lock.path_of(other)
-        if _taken[other] != held or not _is_locked(other):
+        kind = _kind(other) if _taken[other] == held else ""
+        if not kind:
             del _taken[other]
+        elif kind == "READ" and wanted == held:
+            continue  # one more handle that reads
         elif not may_follow(wanted, held) and not _is_safe(wanted, held):
             text = f"lock order violated: waiting for {wanted} while holding {held}"
             log.critical("%s", text, stack_info=True)
@@ -104,12 +107,16 @@ def _is_safe(wanted: str, held: str) -> bool:
     """Whether nobody else can have the mailbox locked: who recounts conversations has the namespace alone."""
     if rank(held) != CONVERSATIONS or rank(wanted) not in (NAME, INDEX):
         return False
-    return any(rank(_taken[fd]) == NAMESPACE and _is_locked(fd, b"WRITE") for fd in _taken)
+    return any(rank(path) == NAMESPACE and _kind(fd) == "WRITE" for fd, path in _taken.items())
 
 
-def _is_locked(fd: int, kind: bytes = b"") -> bool:
-    with open(f"/proc/self/fdinfo/{fd}", "rb") as info:
-        return any(line.startswith(b"lock:") and kind in line for line in info)
+def _kind(fd: int) -> str:
+    """READ or WRITE for a locked file, else empty."""
+    with open(f"/proc/self/fdinfo/{fd}") as info:
+        for line in info:
+            if line.startswith("lock:"):
+                return line.split()[4]
+    return ""
 
 
 def _user(path: str) -> str:
