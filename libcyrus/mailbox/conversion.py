@@ -2,8 +2,8 @@
 
 Conversation id (13), savedate (15) and createdmodseq (16) are annotations of the message in versions that
 have no place for them. Before 12 the owner's \\Seen and recent mark are in the seen database, under
-``anyone`` if the mailbox has ``sharedseen``; and records have no checksum of their cache record and perhaps
-no guid, so every message is read again on the way up.
+``anyone`` if the mailbox has ``sharedseen``; and records have no checksum of their cache record and before
+10 no guid, so every message is read again on the way up.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from libcyrus import message
 from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import CyrusError, IoError
 from libcyrus.mailbox import index_header, synccrc
-from libcyrus.mailbox.index_header import OWN_SEEN_VERSION, IndexHeader
+from libcyrus.mailbox.index_header import GUID_VERSION, OWN_SEEN_VERSION, IndexHeader
 from libcyrus.mailbox.index_record import CACHE_VERSION, SEEN, IndexRecord, complete_dates
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.synccrc import ANNOTATION_PREFIX
@@ -49,6 +49,7 @@ class Conversion:
                 if word in self._gained and word != annotation.entry and not annotation.userid:
                     self._stored.setdefault(uid, {})[word] = annotation.value
         self._gains_seen = self._old < OWN_SEEN_VERSION <= self._new
+        self._gains_derived = self._gains_seen or self._old < GUID_VERSION <= self._new
         self._loses_seen = self._new < OWN_SEEN_VERSION <= self._old
         self._seen = SeqSet(sparse=False)
         if self._gains_seen:
@@ -66,6 +67,7 @@ class Conversion:
         if self._gains_seen:
             record.system_flags &= ~SEEN
             record.system_flags |= SEEN if record.uid in self._seen else 0
+        if self._gains_derived:
             cache = self._parse(record, derived=True)
         elif record.cache_version < _OLDEST_CACHE and self._new >= 15:
             cache = self._parse(record, derived=False)

@@ -53,6 +53,8 @@ VERSIONS: Final = frozenset({6, 7, 8, 9, 10, 12, 13, 14, 15, 16, 17})
 OWN_SEEN_VERSION: Final = 12
 #: since when records have a checksum of their cache record
 CACHE_CRC_VERSION: Final = 12
+#: since when records have a guid
+GUID_VERSION: Final = 10
 #: since when records have a modseq
 MODSEQ_VERSION: Final = 8
 HEADER_SIZE: Final = 160
@@ -274,6 +276,7 @@ def _unpack_old(data: bytes | memoryview, version: int) -> IndexHeader:
     # the original looks at ``exists`` before it knows it
     header.options |= POP3_NEW_UIDL
     header.changes_epoch = int(time.time())
+    header.sync_crc_annot = 0
     return header
 
 

@@ -28,7 +28,6 @@ from libcyrus.mailbox import (
     index_header,
     leftovers,
     lifecycle,
-    old_index,
     soundness,
     synccrc,
 )
@@ -405,7 +404,7 @@ class _Reconstruction:
 
     def _without_guid(self, record: IndexRecord) -> bool:
         """The record is older than guids, and cannot be compared with the message."""
-        return self._mailbox.i.minor_version <= old_index.NEWEST and record.guid == NULL_GUID
+        return self._mailbox.i.minor_version < index_header.GUID_VERSION and record.guid == NULL_GUID
 
     def _expunge_record(self, record: IndexRecord, path: str) -> None:
         if not self._options.make_changes:
