@@ -1,0 +1,113 @@
+"""cyrdump(8): print mailboxes, each as one MIME message with their mail inside.
+
+As the original has it, the Content-ID of a message is the uid of the *next* one, and 0 with the last.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import sys
+import time
+
+import click
+
+from libcyrus import options as opt
+from libcyrus import tool
+from libcyrus.errors import CyrusError
+from libcyrus.mailbox.index_record import ANSWERED, DELETED, DRAFT, FLAGGED, IndexRecord
+from libcyrus.mailbox.mailbox import Mailbox
+from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.mboxname import Namespace
+from libcyrus.records.find import Finder, Viewer
+from libcyrus.text import mutf7
+
+_FLAGS = ((ANSWERED, "Answered"), (DELETED, "Deleted"), (DRAFT, "Draft"), (FLAGGED, "Flagged"))
+_UNSAFE = frozenset(b" \"#%&+:;<=>?@[\\]^`{|}")
+
+
+@click.command("cyrdump")
+@tool.config_option
+@click.option("-v", "verbose", count=True, help="Tell what cannot be read.")
+@click.argument("patterns", metavar="MAILBOX-PATTERN...", nargs=-1, required=True)
+def cyrdump(config_file: str | None, verbose: int, patterns: tuple[str, ...]) -> int:
+    """Print mailboxes, each as one MIME message with their mail inside."""
+    config = tool.begin(config_file, "dump", need_partitions=True)
+    store = MailStore(config)
+    space = Namespace.from_config(config, admin=True)
+    finder = Finder(store.mboxlist, Viewer(space, None, None, admin=True))
+    try:
+        for match in list(finder.find(list(patterns))):
+            if match is None or not match.exact:
+                continue
+            name = match.name.internal
+            try:
+                mailbox = store.open(name, write=False)
+            except CyrusError as error:
+                if verbose:
+                    _out(f"error opening {name}: {error}\n")
+                continue
+            with mailbox:
+                _dump(mailbox, config[opt.servername] or "", verbose=bool(verbose))
+    finally:
+        store.close()
+    return os.EX_OK
+
+
+main = tool.main(cyrdump)
+
+
+def _dump(mailbox: Mailbox, server: str, *, verbose: bool) -> None:
+    boundary = f"dump-{os.getpid()}-{int(time.time())}-{random.randrange(2**31)}"
+    records = list(mailbox.records(expunged=False))
+    nextuid = mailbox.i.last_uid + 1
+    # the files stay as long as the mailbox is open
+    mailbox.unlock_index()
+    _out(f'Content-Type: multipart/related; boundary="{boundary}"\n\n')
+    _out(f"--{boundary}\nContent-Type: text/xml\nIMAP-Dump-Version: 0\n\n")
+    _out(f'<imapdump uniqueid="{mailbox.uniqueid}">\n')
+    _out(f"  <mailbox-url>imap://{server}/{_url(mailbox.name)}</mailbox-url>\n")
+    _out(f"  <incremental-uid>0</incremental-uid>\n  <nextuid>{nextuid}</nextuid>\n\n")
+    _out(f"  <uidlist>{_uids(records)}</uidlist>\n\n  <flags>\n")
+    for bit, word in _FLAGS:
+        having = [record for record in records if record.system_flags & bit]
+        _out(f'  <flag name="\\{word}" user="*">{_uids(having)}</flag>\n')
+    _out("  </flags>\n</imapdump>\n")
+    following = [record.uid for record in records[1:]] + [0]
+    for record, content_id in zip(records, following, strict=False):
+        _out(f"\n--{boundary}\nContent-Type: message/rfc822\nContent-ID: {content_id}\n\n")
+        if not _copy(mailbox, record, verbose=verbose):
+            break
+    _out(f"\n--{boundary}--\n")
+
+
+def _copy(mailbox: Mailbox, record: IndexRecord, *, verbose: bool) -> bool:
+    """Print a message; False if it cannot be read."""
+    sys.stdout.flush()
+    try:
+        with open(mailbox.message_path(record), "rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+    except FileNotFoundError:
+        if verbose:
+            _out(f"error mapping message {record.uid}: System I/O error\n")
+        return False
+    return True
+
+
+def _uids(records: list[IndexRecord]) -> str:
+    return "".join(f"{record.uid} " for record in records)
+
+
+def _url(name: str) -> str:
+    """An internal name as the path of an IMAP URL (RFC 5092): UTF-8 in percent-encoding."""
+    raw = name.encode("utf-8", "surrogateescape")
+    try:
+        raw = mutf7.decode(raw).encode()
+    except ValueError:
+        pass
+    return "".join(chr(c) if 32 <= c <= 126 and c not in _UNSAFE else f"%{c:02X}" for c in raw)
+
+
+def _out(text: str) -> None:
+    sys.stdout.write(text)
