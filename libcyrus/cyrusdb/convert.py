@@ -64,7 +64,7 @@ def dump_text(records: Records, prefix: bytes = b"") -> Iterator[bytes]:
 def undump_text(records: Records, lines: Iterable[bytes]) -> None:
     """Store the lines of a dump; a line without TAB removes its key. Blank and ``#`` lines are skipped."""
     for line in lines:
-        text = line.rstrip(b"\n")
+        text = line.removesuffix(b"\n")
         if not text or text.startswith(b"#"):
             continue
         key, tab, data = text.partition(b"\t")

@@ -244,6 +244,13 @@ class Conversations:
             self._names[number] = self.mailboxes.name_of_uniqueid(key)
         return self._names[number]
 
+    def forget_folders(self) -> None:
+        """Number folders anew, by unique id: after their list was removed."""
+        self.folders = []
+        self.by_name = False
+        self.trash = -1
+        self._names.clear()
+
     def write_folders(self) -> None:
         key = layout.FOLDER_NAMES if self.by_name else layout.FOLDER_IDS
         self.records.store(key, layout.pack_folders(self.folders))

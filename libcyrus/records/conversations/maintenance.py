@@ -1,0 +1,129 @@
+"""What is done to a whole conversations database: zero, clean up, prune, dump and load.
+
+All of it inside a transaction, and for databases of any size: records are read and written one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from libcyrus import cyrusdb
+from libcyrus.errors import MailboxBadFormat
+from libcyrus.records.conversations import guids, layout
+from libcyrus.records.conversations.conversation import VERSION, Conversation
+from libcyrus.records.conversations.layout import FolderStatus
+from libcyrus.records.conversations.state import Conversations
+
+
+def zero_counts(state: Conversations, *, wipe: bool = False) -> None:
+    """Prepare to count everything anew; ``cleanup_zero`` must follow when that is done.
+
+    Modseqs, subjects and message ids stay; senders, threads and G records go. With ``wipe`` everything goes,
+    and folders are numbered by id from then on. A record that cannot be read is removed.
+    """
+    state.flush()
+    records = state.records
+    if wipe:
+        cyrusdb.truncate(records)
+        state.forget_folders()
+    else:
+        flags = len(state.counted_flags)
+        for key, data in records.foreach(b"B"):
+            try:
+                known = Conversation.unpack(data)
+            except MailboxBadFormat:
+                records.delete(key)
+                continue
+            bare = Conversation(
+                VERSION, known.modseq, subject=known.subject, createdmodseq=known.createdmodseq
+            )
+            records.store(key, bare.pack(flags))
+        for key, data in records.foreach(b"F"):
+            try:
+                status = FolderStatus.unpack(data)
+            except MailboxBadFormat:
+                records.delete(key)
+                continue
+            if status.threadmodseq:
+                records.store(key, FolderStatus(status.threadmodseq).pack())
+            else:
+                records.delete(key)
+        for prefix in (b"G", layout.QUOTA):
+            for key, _ in records.foreach(prefix):
+                records.delete(key)
+    state.forget_memory()
+    state.reset_counted_flags()
+
+
+def cleanup_zero(state: Conversations) -> None:
+    """Remove the conversations that have no messages any more. Raises MailboxBadFormat."""
+    state.flush()
+    for key, data in state.records.foreach(b"B"):
+        if not Conversation.unpack(data).num_records:
+            state.records.delete(key)
+    state.forget_memory()
+
+
+def prune(state: Conversations, before: int) -> tuple[int, int]:
+    """Forget message ids; returns how many there were, and how many went.
+
+    Those last recorded ``before`` a time, or with the option ``conversations_keep_existing`` those of
+    conversations that are gone, whenever.
+    """
+    state.flush()
+    records = state.records
+    existing: set[int] | None = None
+    if state.settings.keep_existing:
+        existing = {int(key[1:], 16) for key, _ in records.foreach(b"B") if _is_conversation(key)}
+    seen = deleted = 0
+    for key, data in records.foreach(b"<"):
+        seen += 1
+        if not layout.valid_msgid(key):
+            # the original stops here as well
+            break
+        try:
+            cids, stamp = layout.unpack_msgid(data)
+        except MailboxBadFormat:
+            break
+        keep = stamp >= before if existing is None else not existing.isdisjoint(cids)
+        if not keep:
+            deleted += 1
+            records.delete(key)
+    return seen, deleted
+
+
+def dump(state: Conversations) -> Iterator[bytes]:
+    """All records as ``key TAB value LF``. Values of G records are binary, line ends and all."""
+    state.flush()
+    return cyrusdb.dump_text(state.records)
+
+
+def undump(state: Conversations, lines: Iterable[bytes]) -> None:
+    """Replace all records by those of a dump. A line without TAB removes its key; blank lines and those that
+    begin with ``#`` are skipped.
+    """
+    cyrusdb.truncate(state.records)
+    cyrusdb.undump_text(state.records, _whole_values(lines))
+    state.forget_memory()
+
+
+def _whole_values(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Put the binary values of G records together again, where a line end in them cut them."""
+    held = b""
+    for line in lines:
+        held += line
+        key, tab, value = held.partition(b"\t")
+        binary = tab and key.startswith(b"G") and value[:1] >= b"\x80"
+        if binary and len(value) <= guids.SIZE:
+            continue
+        yield held
+        held = b""
+    if held:
+        yield held
+
+
+def _is_conversation(key: bytes) -> bool:
+    try:
+        return len(key) == 17 and int(key[1:], 16) >= 0
+    except ValueError:
+        return False
