@@ -105,7 +105,7 @@ def test_other_versions_are_refused(version: int) -> None:
     data = bytearray(golden(9))
     data[8:12] = struct.pack(">I", version)
     with pytest.raises(MailboxBadFormat):
-        index_header.unpack(data)
+        index_header.unpack(bytes(data))
 
 
 @pytest.mark.parametrize("version", OLD)
@@ -114,7 +114,7 @@ def test_impossible_geometry_is_refused(version: int, offset: int, value: int) -
     data = bytearray(golden(version))
     data[offset : offset + 4] = struct.pack(">I", value)
     with pytest.raises(MailboxBadFormat):
-        index_header.unpack(data)
+        index_header.unpack(bytes(data))
 
 
 def test_a_short_old_file_is_refused(tmp_path: Path) -> None:

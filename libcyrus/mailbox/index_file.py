@@ -22,7 +22,7 @@ from libcyrus.base import files, lock
 from libcyrus.errors import MailboxBadFormat
 from libcyrus.mailbox import columns, index_header, index_record, old_index
 from libcyrus.mailbox.index_header import IndexHeader
-from libcyrus.mailbox.index_record import IndexRecord
+from libcyrus.mailbox.index_record import UNLINKED, IndexRecord
 
 _ONE_WRITE = 1 << 18
 _PAGE = 4096
@@ -104,7 +104,7 @@ class IndexFile:
             self.raw = b""
             raise MailboxBadFormat
         if header is not None and self._old_version:
-            header.exists = columns.living(self.region(), self._record_size).count(1)
+            self._look_for_expunged(header)
         return header
 
     def forget(self) -> None:
@@ -208,6 +208,13 @@ class IndexFile:
     def _unchanged(self, first: int, end: int) -> bytes:
         size = self._disk_size
         return bytes(self._disk_region()[(first - 1) * size : (end - 1) * size])
+
+    def _look_for_expunged(self, header: IndexHeader) -> None:
+        """An old header counts expunged messages, and the oldest cannot say that they are to be removed."""
+        region, size = self.region(), self._record_size
+        header.exists = columns.living(region, size).count(1)
+        if any(map(UNLINKED.__and__, columns.words(region, size, index_record.OFFSET_FLAGS))):
+            header.options |= index_header.NEEDS_REPACK | index_header.NEEDS_UNLINK
 
     def _take_layout(self, header: IndexHeader) -> None:
         self._start, self._record_size = header.start_offset, header.record_size
