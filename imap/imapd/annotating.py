@@ -105,12 +105,17 @@ def _values(parser: Parser, of_message: bool) -> list[tuple[str, bytes | None]]:
     return values
 
 
-def target(session: Session, mailbox: Mailbox | None = None, *, to_store: bool = False) -> Target:
-    """The server or a mailbox, for this user. To set something a proxy's admin is nobody special."""
+def target(
+    session: Session, mailbox: Mailbox | None = None, uid: int = 0, *, to_store: bool = False
+) -> Target:
+    """The server, a mailbox or a message, for this user.
+
+    To set something the admin of a proxy is nobody special.
+    """
     process = session.process
     is_admin = session.is_admin if to_store else session.privileged
     actor = Actor(is_admin, session.user(), session.auth)
-    return Target(process.store, process.annotation_definitions, actor, mailbox)
+    return Target(process.store, process.annotation_definitions, actor, mailbox, uid)
 
 
 def matching(session: Session, pattern: str) -> list[str]:

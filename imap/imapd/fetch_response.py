@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import chain
 
-from imap.imapd.response import astring
+from imap.imapd import annotating
+from imap.imapd.response import astring, nstring
 from imap.imapd.session import Session
 from libcyrus import options as opt
+from libcyrus.annotations import attributes_named, fetch
 from libcyrus.base import times
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import CyrusError, MailboxChecksum
@@ -56,6 +58,7 @@ class FetchItems:
     uid: bool = False
     internaldate: bool = False
     size: bool = False
+    annotation: bool = False
     envelope: bool = False
     bodystructure: bool = False
     body: bool = False
@@ -67,6 +70,8 @@ class FetchItems:
     header_lines_not: list[bytes] = field(default_factory=list)
     field_sections: list[Section] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
+    entries: list[str] = field(default_factory=list)
+    attributes: list[str] = field(default_factory=list)
 
 
 def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool, mark_seen: bool) -> bool:
@@ -105,6 +110,7 @@ class _Writer:
         self._needs_file = bool(
             items.rfc822 or items.rfc822_header or items.rfc822_text or items.sections
         )
+        self._wanted = attributes_named(items.attributes)
         self._max_lines = session.process.config[opt.maxheaderlines]
         self._parts: list[_Part] = []
         # the parts as functions of the cache record; None when any of them needs more
@@ -225,6 +231,8 @@ class _Writer:
             words.append(self._internaldate(found.internaldate))
         if items.size:
             words.append(b"RFC822.SIZE %d" % found.size)
+        if items.annotation:
+            words.append(self._annotation(uid))
         record = None
         if self._needs_cache:
             try:
@@ -240,6 +248,18 @@ class _Writer:
             return b""
         return b"* %d FETCH (%b)\r\n" % (number, b" ".join(words))
 
+    def _annotation(self, uid: int) -> bytes:
+        target = annotating.target(self._session, self._view.mailbox, uid)
+        found = fetch(target, self._items.entries, self._wanted)
+        return b"ANNOTATION (%b)" % b" ".join(
+            b"%b (%b)"
+            % (
+                astring(one.entry),
+                b" ".join(b"%b %b" % (astring(name), nstring(value)) for name, value in one.attributes),
+            )
+            for one in found
+        )
+
     def _internaldate(self, when: int) -> bytes:
         known = self._dates.get(when)
         if known is None:
@@ -252,6 +272,8 @@ class _Writer:
 
     def _plan(self) -> None:
         items, add = self._items, self._add
+        if items.annotation:
+            self._cached_parts = None
         if items.envelope:
             self._add_cached(_item(b"ENVELOPE ", contents.ENVELOPE))
         if items.bodystructure:

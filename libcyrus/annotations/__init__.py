@@ -9,7 +9,7 @@ from __future__ import annotations
 from .definitions import Definitions
 from .entries import Scope
 from .fetch import Found, attributes_named, fetch
-from .store import Setting, store_mailboxes, store_server
+from .store import Setting, store_mailboxes, store_message, store_server
 from .target import Target
 
 __all__ = [
@@ -21,5 +21,6 @@ __all__ = [
     "attributes_named",
     "fetch",
     "store_mailboxes",
+    "store_message",
     "store_server",
 ]

@@ -23,6 +23,7 @@ from libcyrus.errors import (
     MailboxSpecialUse,
     PermissionDenied,
 )
+from libcyrus.mailbox.annotations import change
 from libcyrus.mboxops import raise_foldermodseq, validate_specialuse
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.annotate import NAMESPACE, SPECIALUSE
@@ -288,6 +289,34 @@ class _MailboxWork:
         if one.shared and not _SWITCH.match(one.shared):
             raise AnnotationBadEntry
         self._set(one, may)
+
+
+def store_message(target: Target, settings: Sequence[Setting]) -> None:
+    """Set annotations of a message, whose mailbox is open for writing; to commit is the caller's.
+
+    Only the first one raises the modseq. Raises what ``plan`` raises, PermissionDenied, QuotaExceeded; then
+    the caller aborts.
+    """
+    mailbox, annotations = target.opened(), target.opened().annotations
+    silent = False
+    for one in plan(target, settings):
+        may = target.actor.is_admin or all(
+            target.has_rights(acl.ANNOTATEMSG if attribute == VALUE_SHARED else acl.READ)
+            for attribute in one.values
+        )
+        for attribute in (VALUE_SHARED, VALUE_PRIVATE):
+            if attribute not in one.values:
+                continue
+            value = one.values[attribute] or b""
+            userid = "" if attribute == VALUE_SHARED else mailbox.annotation_user(target.userid)
+            old = annotations.lookup(target.uid, one.name, userid)
+            if old == value:
+                continue
+            if not may:
+                raise PermissionDenied
+            check_quota(target, len(value) - len(old))
+            change(mailbox, target.uid, one.name, userid, value, silent=silent)
+        silent = True
 
 
 def check_quota(target: Target, more: int) -> None:

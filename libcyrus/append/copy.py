@@ -10,6 +10,7 @@ from libcyrus import acl
 from libcyrus.append.append import Appender
 from libcyrus.base import xlog
 from libcyrus.errors import CyrusError
+from libcyrus.mailbox.annotations import change
 from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.index_record import (
     DELETED,
@@ -19,8 +20,12 @@ from libcyrus.mailbox.index_record import (
     IndexRecord,
 )
 from libcyrus.mailbox.mailbox import Mailbox
+from libcyrus.records.annotate import NAMESPACE
+from libcyrus.records.quota import DONT_CARE, Resource
 
 log = logging.getLogger(__name__)
+
+_SNOOZED = NAMESPACE + "snoozed"
 
 
 class Original(NamedTuple):
@@ -58,8 +63,8 @@ def copy(
     """Add copies to the transaction ``target`` and return their uids, in the same order.
 
     Dates, size and guid are kept; savedate, modseq and user flag numbers are new. ``link`` shares the file;
-    ``same_user`` keeps the conversation. ``source`` gives message annotations. Raises NoSpace, IoError; the
-    transaction is aborted then.
+    ``same_user`` keeps the conversation. ``source`` gives message annotations. Raises NoSpace, IoError,
+    QuotaExceeded for annotations; the transaction is aborted then.
     """
     mailbox = target.mailbox
     uids = []
@@ -109,11 +114,18 @@ def _set_flags(target: Appender, record: IndexRecord, original: Original) -> Non
 
 
 def _copy_annotations(source: Mailbox, uid: int, mailbox: Mailbox, new_uid: int, userid: str) -> None:
-    """Shared annotations and those of the copying user go along."""
+    """Shared annotations and those of the copying user go along, but for what only one copy may have."""
     for annotation in source.annotations.of(uid):
+        if annotation.entry == _SNOOZED:
+            continue
         if not annotation.userid:
-            mailbox.changes.annotate(new_uid, annotation, "")
+            owner = ""
         elif annotation.userid == source.annotation_user(userid):
-            mailbox.changes.annotate(new_uid, annotation, mailbox.annotation_user(userid))
-
-
+            owner = mailbox.annotation_user(userid)
+        else:
+            continue
+        if mailbox.quotaroot is not None:
+            differences = list(DONT_CARE)
+            differences[Resource.ANNOTSTORAGE] = len(annotation.value)
+            mailbox.store.quota.check(mailbox.quotaroot, differences)
+        change(mailbox, new_uid, annotation.entry, owner, annotation.value)

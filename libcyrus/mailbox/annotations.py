@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
+from libcyrus.base.dataclasses import replace
 from libcyrus.config import Config
 from libcyrus.mailbox import synccrc
 from libcyrus.records.annotate import OWNER, Annotation, AnnotationDb
+
+if TYPE_CHECKING:
+    from libcyrus.mailbox.mailbox import Mailbox
 
 
 class MessageAnnotations:
@@ -30,6 +35,15 @@ class MessageAnnotations:
         """A message's annotations, as they are in the database; ``prefix`` begins their entries."""
         if os.path.exists(self._db.path):
             yield from self._db.find(str(uid), prefix)
+
+    def lookup(self, uid: int, entry: str, userid: str) -> bytes:
+        """A value, also one that waits to be committed; ``userid`` is as in the key."""
+        for number, new in reversed(self._written):
+            if number == uid and new.entry == entry and new.userid == userid:
+                return new.value
+        if not os.path.exists(self._db.path):
+            return b""
+        return self._db.lookup(str(uid), entry, userid)
 
     def all(self) -> Iterator[tuple[int, Annotation]]:
         """Every annotation with the uid it belongs to."""
@@ -104,3 +118,25 @@ class MessageAnnotations:
 
     def close(self) -> None:
         self._db.close()
+
+
+def change(
+    mailbox: Mailbox, uid: int, entry: str, userid: str, value: bytes, *, silent: bool = False
+) -> None:
+    """Give a living message another value (empty: none), and count it. ``userid`` is as in the key.
+
+    Raises the mailbox's modseq unless ``silent``. Needs the exclusive index lock.
+    """
+    annotations, i = mailbox.annotations, mailbox.i
+    old = annotations.lookup(uid, entry, userid)
+    if silent:
+        mailbox.dirty()
+    else:
+        mailbox.bump_modseq()
+    mailbox.quota_dirty()
+    new = Annotation(str(uid), entry, userid, value, i.highestmodseq)
+    annotations.write(uid, new)
+    for one in (replace(new, value=old), new):
+        if one.value:
+            i.sync_crc_annot ^= annotations.crc(uid, one, i.minor_version)
+    i.quota_annot_used = max(0, i.quota_annot_used - len(old)) + len(value)

@@ -1,5 +1,7 @@
 """APPEND (RFC 3501 section 6.3.11), of several messages too (RFC 3502), with APPENDUID (RFC 4315).
 
+A message may bring annotations along (RFC 5257 section 4.7), whatever the rights of who appends it.
+
 Each message goes to a stage file as it comes in, all of them are appended in one transaction, and the
 answer is OK only when they are on disk. What is wrong with a message is found before anything is stored;
 a synchronizing literal is not asked for if the message can be refused before.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
+from imap.imapd import annotating
 from imap.imapd.parse import (
     DQUOTE,
     LITERAL_MINUS_TOO_LARGE,
@@ -26,10 +29,11 @@ from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
 from libcyrus import options as opt
+from libcyrus.annotations import Setting, store_message
 from libcyrus.append import Appender, Stage
 from libcyrus.append.append import check
 from libcyrus.base import times
-from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.errors import (
     CyrusError,
     Fatal,
@@ -44,6 +48,7 @@ from libcyrus.message.strict import StrictWriter, check_header
 from libcyrus.records import mbtype as mbtypes
 
 _SYSTEM_FLAGS = frozenset({b"\\seen", b"\\answered", b"\\flagged", b"\\draft", b"\\deleted"})
+_ANNOTATION = b"ANNOTATION"
 _LONGEST_DATE = 26
 _NO_LITERAL = "Missing required argument to Append command"
 
@@ -55,6 +60,7 @@ class _Incoming:
     flags: tuple[str, ...]
     internaldate: int
     stage: Stage
+    settings: list[Setting]
 
 
 def parse(parser: Parser) -> str:
@@ -94,12 +100,13 @@ def _receive(session: Session, partition: str, stages: ExitStack) -> list[_Incom
         parser.begin_arguments()
         flags = _flags(parser)
         internaldate = _internaldate(parser)
+        settings = _annotations(parser)
         literal = _literal(parser)
         _check_size(session, literal)
         message = None
         try:
             stage = stages.enter_context(Stage(session.process.store, partition, internaldate=internaldate))
-            message = _Incoming(flags, internaldate, stage)
+            message = _Incoming(flags, internaldate, stage, settings)
             messages.append(message)
         except CyrusError as error:
             failure = error
@@ -170,6 +177,22 @@ def _internaldate(parser: Parser) -> int:
     return seconds
 
 
+def _annotations(parser: Parser) -> list[Setting]:
+    settings: list[Setting] = []
+    while parser.line[parser.pos : parser.pos + len(_ANNOTATION)].upper() == _ANNOTATION:
+        start = parser.pos
+        if parser.word().upper() != _ANNOTATION:
+            parser.pos = start
+            break
+        if not parser.accept(SP):
+            raise ParseError("Missing annotation data in Append command")
+        # a second list takes the place of the first
+        settings = annotating.store_data(parser, of_message=True)
+        if not parser.accept(SP):
+            raise ParseError(_NO_LITERAL)
+    return settings
+
+
 def _literal(parser: Parser) -> MessageLiteral:
     literal = parser.message_literal()
     if literal is not None:
@@ -215,7 +238,12 @@ def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
         message.stage.finish()
     quota = None
     if not session.settings.switches.ignore_quota:
-        quota = (sum(message.stage.size for message in messages), len(messages), 0, -1)
+        quota = (
+            sum(message.stage.size for message in messages),
+            len(messages),
+            sum(_size(message.settings) for message in messages),
+            -1,
+        )
     with Appender.open(
         store, name, userid=session.user(), auth=session.auth, need=acl.INSERT, quota=quota
     ) as appender:
@@ -223,7 +251,11 @@ def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
             raise MailboxNotSupported
         uidvalidity = appender.uidvalidity
         for message in messages:
-            appender.append(message.stage, flags=message.flags, internaldate=message.internaldate)
+            record = appender.append(
+                message.stage, flags=message.flags, internaldate=message.internaldate
+            )
+            if message.settings:
+                _annotate(session, appender, record.uid, message.settings)
         appender.commit()
         uids = appender.uids
         readable = appender.rights & acl.READ
@@ -231,6 +263,15 @@ def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
         return Ok()
     span = f"{uids[0]}" if len(uids) == 1 else f"{uids[0]}:{uids[-1]}"
     return Ok(code=f"APPENDUID {uidvalidity} {span}")
+
+
+def _annotate(session: Session, appender: Appender, uid: int, settings: list[Setting]) -> None:
+    target = annotating.target(session, appender.mailbox, uid)
+    store_message(replace(target, actor=target.actor.as_admin()), settings)
+
+
+def _size(settings: list[Setting]) -> int:
+    return sum(len(value or b"") for setting in settings for _, value in setting.attributes)
 
 
 def _refusal(session: Session, name: str, error: CyrusError) -> No:

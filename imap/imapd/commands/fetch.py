@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 
+from imap.imapd import annotating
 from imap.imapd.fetch_response import FetchItems, Section, respond
 from imap.imapd.parse import LPAREN, RPAREN, SP, MissingArgument, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
@@ -41,6 +42,7 @@ _PATH = re.compile(rb"(?:[1-9][0-9]*(?:\.|(?=[\]HMT])|\Z)|0(?=\]))*")
 _PARTIAL = re.compile(rb"<([0-9]+)\.([1-9][0-9]*)>")
 _FIELD_NAME = re.compile(rb"[^\x00-\x20:\x80-\xff]+\Z")
 
+_BAD_ANNOTATION = "invalid Annotation"
 _MAX_NUMBER = 0xFFFFFFFF
 
 
@@ -100,6 +102,9 @@ def _item(parser: Parser, word: bytes, items: FetchItems, *, in_list: bool) -> N
         for attribute in names:
             setattr(items, attribute, True)
         return
+    if name == b"ANNOTATION":
+        _annotation(parser, items)
+        return
     if name in (b"RFC822.HEADER.LINES", b"RFC822.HEADER.LINES.NOT"):
         _header_lines(parser, name, items)
         return
@@ -109,6 +114,18 @@ def _item(parser: Parser, word: bytes, items: FetchItems, *, in_list: bool) -> N
     if body["peek"] is None:
         items.set_seen = True
     _section(parser, name, body["rest"], items)
+
+
+def _annotation(parser: Parser, items: FetchItems) -> None:
+    """RFC 5257 section 4.4. What several such items ask for is asked for together."""
+    if not (parser.accept(SP) and parser.accept(LPAREN)):
+        raise ParseError(_BAD_ANNOTATION)
+    entries, attributes = annotating.fetch_data(parser, of_message=True)
+    if not parser.accept(RPAREN):
+        raise ParseError(_BAD_ANNOTATION)
+    items.annotation = True
+    items.entries += entries
+    items.attributes += attributes
 
 
 def _header_lines(parser: Parser, name: bytes, items: FetchItems) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 
-from imap.imapd.parse import LPAREN, SP, ParseError, Parser
+from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser
 from imap.imapd.response import Ok
 from imap.imapd.session import Session
 from libcyrus import acl
@@ -28,19 +28,27 @@ def parse(parser: Parser) -> str:
     parser.sp()
     mailbox = parser.mailbox()
     if parser.accept(SP):
-        _refuse_modifiers(parser)
+        _modifiers(parser)
     parser.eol()
     return mailbox
 
 
-def _refuse_modifiers(parser: Parser) -> None:
-    """The modifiers of RFC 4466 have the right form but none is known."""
+def _modifiers(parser: Parser) -> None:
+    """The modifiers of RFC 4466. ANNOTATE (RFC 5257) asks for news that need not be told, and are not."""
     if not parser.accept(LPAREN):
         raise ParseError("Invalid modifier list in {command}")
     word = parser.word()
     if not word:
         raise ParseError("Invalid modifier list in {command}")
-    raise ParseError("Invalid {command} modifier " + word.upper().decode("latin-1"))
+    while True:
+        parser.check_arguments()
+        if word.upper() != b"ANNOTATE":
+            raise ParseError("Invalid {command} modifier " + word.upper().decode("latin-1"))
+        if not parser.accept(SP):
+            break
+        word = parser.word()
+    if not parser.accept(RPAREN):
+        raise ParseError("Missing close parenthesis in {command}")
 
 
 def run(session: Session, mailbox: str, *, examine: bool) -> Ok:
@@ -92,6 +100,8 @@ def _describe(session: Session, view: SelectedView) -> None:
     out.ok("Ok", code=f"UIDNEXT {view.uidnext}")
     out.ok("Ok", code=f"HIGHESTMODSEQ {view.highestmodseq}")
     out.ok("Ok", code=f"MAILBOXID ({view.uniqueid})")
+    # none is refused for being larger, but a client must be told some size (RFC 5257 section 3.2)
+    out.ok("Ok", code="ANNOTATIONS 65536")
 
 
 def _warn_about_quota(session: Session, root: str | None) -> None:

@@ -1,11 +1,16 @@
-"""STORE and UID STORE: change message flags (RFC 3501 sections 6.4.6 and 6.4.8)."""
+"""STORE and UID STORE: change flags (RFC 3501 sections 6.4.6 and 6.4.8) or annotations (RFC 5257)."""
 
 from __future__ import annotations
 
+from functools import partial
+
+from imap.imapd import annotating
 from imap.imapd.parse import LPAREN, RPAREN, SP, InvalidSequence, ParseError, Parser, is_atom
 from imap.imapd.response import Ok, Outcome
 from imap.imapd.session import Session
+from libcyrus.annotations import Setting
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.index import annotate
 from libcyrus.index.store import FlagChange, store
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import ANSWERED, DELETED, DRAFT, FLAGGED, SEEN
@@ -29,7 +34,13 @@ class StoreArgs:
     names: tuple[str, ...]
 
 
-def parse(parser: Parser) -> StoreArgs:
+@dataclass(frozen=True, slots=True)
+class AnnotateArgs:
+    sequence: str
+    settings: list[Setting]
+
+
+def parse(parser: Parser) -> StoreArgs | AnnotateArgs:
     parser.sp()
     sequence = parser.sequence_set()
     if not parser.accept(SP):
@@ -40,20 +51,32 @@ def parse(parser: Parser) -> StoreArgs:
     if not parser.accept(SP):
         raise ParseError("Missing required argument to {full}")
     operation = word.removesuffix(b".silent") if len(word) > len(b".silent") else word
+    if operation == b"annotation":
+        settings = annotating.store_data(parser, of_message=True)
+        _end(parser)
+        return AnnotateArgs(sequence, settings)
     change = _OPERATIONS.get(operation)
     if change is None:
         raise ParseError("Invalid {full} attribute")
     system, names = _flags(parser)
-    if not parser.at_eol():
-        raise ParseError("Unexpected extra arguments to {full}")
-    parser.eol()
+    _end(parser)
     return StoreArgs(sequence, change, operation != word, system, names)
 
 
-def run(session: Session, args: StoreArgs, *, by_uid: bool) -> Outcome:
+def _end(parser: Parser) -> None:
+    if not parser.at_eol():
+        raise ParseError("Unexpected extra arguments to {full}")
+    parser.eol()
+
+
+def run(session: Session, args: StoreArgs | AnnotateArgs, *, by_uid: bool) -> Outcome:
     view = session.selected()
     assert isinstance(view, IndexView)
     try:
+        if isinstance(args, AnnotateArgs):
+            target = partial(annotating.target, session, to_store=True)
+            annotate.store(view, args.sequence, args.settings, target, by_uid=by_uid)
+            return Ok()
         store(
             view, args.sequence, args.change, args.system, args.names, by_uid=by_uid, silent=args.silent
         )
