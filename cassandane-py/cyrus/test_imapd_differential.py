@@ -52,7 +52,7 @@ _MASKS = (
     (r"CAPABILITY .*", "CAPABILITY"),
     (r'INTERNALDATE "[^"]*"', "INTERNALDATE"),
 )
-_ABSENT = re.compile(r"\* OK \[(URLMECH|ANNOTATIONS) ")
+_ABSENT = re.compile(r"\* OK \[URLMECH ")
 
 
 def commands(seed: int) -> Iterator[str]:

@@ -31,7 +31,7 @@ _MASKS = (
     (r"MAILBOXID \([^)]*\)", "MAILBOXID (ID)"),
     (r'TAG "[^"]*"', "TAG"),
 )
-_ABSENT = re.compile(r"OK \[(URLMECH|ANNOTATIONS) ")
+_ABSENT = re.compile(r"OK \[URLMECH ")
 _TEXTS = {
     "german": ("Grüße aus Köln, straße  doppelt\tTab", ("utf-8", "iso-8859-1", "windows-1252")),
     "russian": ("Привет мир, как дела", ("utf-8", "koi8-r", "windows-1251")),
