@@ -38,7 +38,7 @@ _RANKS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
         (WORD, r"/\$[^/]*\.lock$|/socket/[^/]*\.lock$"),
         (NAME, r"\.lock$"),
         (INDEX, r"/cyrus\.(?:index|expunge)$"),
-        (CONVERSATIONS, r"[/.]conversations(?:\.db)?$"),
+        (CONVERSATIONS, r"[/.]conversations(?:\.audit\.\d+)?(?:\.db)?$"),
         (ANNOTATIONS, r"/(?:cyrus\.annotations|annotations\.db)$"),
         (QUOTA, r"/quotas\.db$|/quota/"),
         (COUNTERS, r"[/.]counters(?:\.db)?$"),
