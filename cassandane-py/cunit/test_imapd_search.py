@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from imap.imapd.commands.search import Return, SearchArgs, parse
+from imap.imapd.commands.search import parse
 from imap.imapd.parse import Limits, ParseError, Parser
 from imap.imapd.response import No
+from imap.imapd.search_program import Return, SearchArgs
 from libcyrus.errors import Fatal
 from libcyrus.prot import ConnectionClosed, LineTooLong
 from libcyrus.search.expr import (

@@ -42,10 +42,12 @@ from imap.imapd.commands import (
     rename,
     search,
     select,
+    sort,
     starttls,
     status,
     store,
     subscribe,
+    thread,
 )
 from imap.imapd.commands import (
     id as id_command,
@@ -160,5 +162,9 @@ COMMANDS: dict[str, Command] = {
     "UID EXPUNGE": Command(expunge.parse_uid, expunge.run, State.SELECTED, writes=True),
     "SEARCH": Command(search.parse, partial(search.run, by_uid=False), State.SELECTED),
     "UID SEARCH": Command(search.parse, partial(search.run, by_uid=True), State.SELECTED),
+    "SORT": Command(sort.parse, partial(sort.run, by_uid=False), State.SELECTED),
+    "UID SORT": Command(sort.parse, partial(sort.run, by_uid=True), State.SELECTED),
+    "THREAD": Command(thread.parse, partial(thread.run, by_uid=False), State.SELECTED),
+    "UID THREAD": Command(thread.parse, partial(thread.run, by_uid=True), State.SELECTED),
     "UID": Command(no_arguments, _uid, State.SELECTED),
 }

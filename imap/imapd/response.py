@@ -191,6 +191,14 @@ class Responses:
         """SEARCH with message numbers or UIDs."""
         self.write(b"* SEARCH%b\r\n" % "".join([f" {number}" for number in numbers]).encode("ascii"))
 
+    def sort(self, numbers: Sequence[int]) -> None:
+        """SORT with message numbers or UIDs in their order (RFC 5256 section 4)."""
+        self.write(b"* SORT%b\r\n" % "".join([f" {number}" for number in numbers]).encode("ascii"))
+
+    def thread(self, threads: bytes) -> None:
+        """THREAD with the trees as they are packed (RFC 5256 section 4)."""
+        self.write(b"* THREAD %b\r\n" % threads if threads else b"* THREAD\r\n")
+
     def esearch(self, tag: bytes, results: Iterable[tuple[str, int | str]], *, by_uid: bool) -> None:
         """ESEARCH (RFC 4466 section 2.6.2) with the names and values of what was asked to be returned."""
         values = "".join([f" {name} {value}" for name, value in results])

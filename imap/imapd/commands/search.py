@@ -2,94 +2,24 @@
 
 from __future__ import annotations
 
-import enum
-import os
-import re
 import time
 from array import array
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Sequence
 
-from imap.imapd.parse import (
-    DQUOTE,
-    LITERAL_TOO_LARGE,
-    LPAREN,
-    RPAREN,
-    SP,
-    LiteralTooLarge,
-    MissingArgument,
-    ParseError,
-    Parser,
-    is_atom,
-    is_sequence,
-)
+from imap.imapd.parse import LITERAL_TOO_LARGE, LiteralTooLarge, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
+from imap.imapd.search_program import Return, SearchArgs, SearchProgram
 from imap.imapd.session import Session
-from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.seqset import SeqSet
-from libcyrus.base.times import MONTHS
-from libcyrus.errors import UnrecognizedCharset
 from libcyrus.index.view import IndexView
 from libcyrus.search import evaluate
-from libcyrus.search.expr import (
-    MAX_DEPTH,
-    All,
-    And,
-    Between,
-    Contains,
-    Expr,
-    Flag,
-    HasFlag,
-    Header,
-    Item,
-    Keyword,
-    Not,
-    Number,
-    Or,
-    Sequence,
-    Text,
-    depth,
-)
-from libcyrus.text import charset
-
-_INVALID = "Invalid Search criteria"
-_MAX_INT32 = 0x7FFFFFFF
-_MAX_INT64 = 0x7FFFFFFFFFFFFFFF
-_MAX_KEYS = 10000
-"""Keys in one program; operators that are open at the same time are limited to as many."""
-
-_DATE = re.compile(
-    rb'(")?([0-9]{1,2})-([A-Za-z]{3})-(?:(19|[2-9][0-9])([0-9])([0-9])|([0-9]{2})(?![0-9]))(?(1)")'
-)
-_MONTHS = {name.lower().encode("ascii"): number for number, name in enumerate(MONTHS, 1)}
-
-
-class Return(enum.Flag):
-    """The options of RETURN (RFC 4731 section 3.1)."""
-
-    NONE = 0
-    MIN = enum.auto()
-    MAX = enum.auto()
-    ALL = enum.auto()
-    COUNT = enum.auto()
-
-
-_RETURNS: Final = {b"min": Return.MIN, b"max": Return.MAX, b"all": Return.ALL, b"count": Return.COUNT}
-
-
-@dataclass(frozen=True, slots=True)
-class SearchArgs:
-    """``returns`` NONE asks for an untagged SEARCH, anything else for an ESEARCH."""
-
-    program: Expr
-    returns: Return = Return.NONE
 
 
 def parse(parser: Parser) -> SearchArgs | No:
     """The arguments; a literal that is too large is refused in this command's own words."""
     parser.sp()
     try:
-        args = _Program(parser).parse()
+        args = SearchProgram(parser).parse()
     except LiteralTooLarge:
         return No(f"{LITERAL_TOO_LARGE} in Search")
     if not parser.at_eol():
@@ -113,322 +43,23 @@ def run(session: Session, args: SearchArgs | No, *, by_uid: bool) -> Outcome:
     if args.returns is Return.NONE:
         session.out.search(found)
     else:
-        session.out.esearch(session.tag, _results(found, args.returns), by_uid=by_uid)
+        everything = str(SeqSet.of(found)) if Return.ALL in args.returns else ""
+        session.out.esearch(session.tag, results(found, args.returns, everything), by_uid=by_uid)
     return Ok(f"Completed ({len(found)} msgs in {time.process_time() - used:.3f} secs)")
 
 
-def _results(found: array[int], returns: Return) -> list[tuple[str, int | str]]:
-    """Names and values for ESEARCH; of nothing there is only a count."""
-    results: list[tuple[str, int | str]] = []
+def results(found: Sequence[int], returns: Return, everything: str) -> list[tuple[str, int | str]]:
+    """Names and values for ESEARCH, ``everything`` for ALL; of nothing there is only a count."""
+    values: list[tuple[str, int | str]] = []
     if Return.COUNT in returns:
-        results.append(("COUNT", len(found)))
+        values.append(("COUNT", len(found)))
     if found:
         if Return.MIN in returns:
-            results.append(("MIN", found[0]))
+            values.append(("MIN", min(found)))
         if Return.MAX in returns:
-            results.append(("MAX", found[-1]))
+            values.append(("MAX", max(found)))
         if Return.ALL in returns:
-            results.append(("ALL", str(SeqSet.of(found))))
-    return results
-
-
-class _Kind(enum.Enum):
-    AND = enum.auto()
-    OR = enum.auto()
-    NOT = enum.auto()
-
-
-@dataclass(slots=True)
-class _Group:
-    """An operator whose operands are being read.
-
-    ``operands`` is flat: those of a group of the same kind inside are among them. ``is_list`` says that the
-    group is in parentheses; ``read`` counts what was read of it.
-    """
-
-    kind: _Kind
-    operands: list[Expr] = field(default_factory=list)
-    is_list: bool = False
-    read: int = 0
-
-    def take(self, inner: _Group) -> None:
-        """Make another group, which is complete, an operand of this one."""
-        self.read += 1
-        if inner.kind is _Kind.NOT or len(inner.operands) != 1 and inner.kind is not self.kind:
-            self.operands.append(inner.close())
-        else:
-            self.operands.extend(inner.operands)
-
-    def close(self) -> Expr:
-        operands = self.operands
-        if self.kind is _Kind.NOT:
-            child = operands[0] if len(operands) == 1 else And(tuple(operands))
-            return child.child if isinstance(child, Not) else Not(child)
-        if self.kind is _Kind.AND and not operands:
-            return All()
-        if len(operands) == 1:
-            return operands[0]
-        return And(tuple(operands)) if self.kind is _Kind.AND else Or(tuple(operands))
-
-
-class _Program:
-    """Reads a search program without recursion: clients make long chains of OR."""
-
-    def __init__(self, parser: Parser) -> None:
-        self._parser = parser
-        self._charset = charset.lookup(b"us-ascii")
-        self._charset_allowed = True
-        self._return_allowed = True
-        self._returns = Return.NONE
-        self._word = ""
-        self._keys = 0
-
-    def parse(self) -> SearchArgs:
-        parser = self._parser
-        groups = [_Group(_Kind.AND)]
-        while True:
-            group = self._criterion(groups)
-            if group is None:
-                continue
-            # what is complete goes into what it belongs to, as far as that is complete by now
-            while True:
-                top = groups[-1]
-                if top.is_list and not top.read and parser.accept(RPAREN):
-                    groups.pop()
-                    continue
-                top.take(group)
-                if top.kind is _Kind.NOT:
-                    group = groups.pop()
-                elif top.kind is _Kind.OR:
-                    if top.read == 1:
-                        if not parser.accept(SP):
-                            raise self._missing_argument()
-                        break
-                    group = groups.pop()
-                elif parser.accept(SP):
-                    break
-                elif not top.is_list:
-                    return self._result(top)
-                elif parser.accept(RPAREN):
-                    group = groups.pop()
-                else:
-                    raise ParseError("Missing required close paren in Search command")
-
-    def _result(self, group: _Group) -> SearchArgs:
-        program = group.close()
-        if depth(program) > MAX_DEPTH:
-            raise ParseError("Search criteria are nested too deeply")
-        return SearchArgs(program, self._returns)
-
-    def _criterion(self, groups: list[_Group]) -> _Group | None:
-        """Read one key; None if it opens a group, which is then the last of ``groups``, or sets a charset."""
-        parser = self._parser
-        self._keys += 1
-        if self._keys > _MAX_KEYS:
-            raise ParseError("Too many Search criteria")
-        word = parser.word().lower()
-        self._word = os.fsdecode(word)
-        if not word and parser.accept(LPAREN):
-            groups.append(_Group(_Kind.AND, is_list=True))
-            return None
-        operator = _OPERATORS.get(word)
-        if operator is not None:
-            self._space()
-            groups.append(_Group(operator))
-            return None
-        if word == b"return" and self._return_allowed:
-            self._return_allowed = False
-            self._need_no_operand(groups[-1])
-            self._returns = self._return_options()
-            return _Group(_Kind.AND)
-        if word == b"charset" and self._charset_allowed:
-            self._charset_allowed = self._return_allowed = False
-            self._need_no_operand(groups[-1])
-            self._read_charset()
-            return None
-        operand = self._key(word)
-        self._charset_allowed = self._return_allowed = False
-        return _Group(_Kind.AND, [operand])
-
-    def _need_no_operand(self, group: _Group) -> None:
-        if group.kind is not _Kind.AND:
-            raise ParseError(_INVALID)
-
-    def _key(self, word: bytes) -> Expr:
-        simple = _SIMPLE.get(word)
-        if simple is not None:
-            return simple
-        if word[:1].isdigit() or word[:1] == b"*":
-            return self._sequence(word, by_uid=False)
-        read = _WITH_ARGUMENT.get(word)
-        if read is None:
-            raise ParseError(_INVALID)
-        self._space()
-        return read(self)
-
-    # arguments
-
-    def _missing_argument(self) -> ParseError:
-        return ParseError(f"Missing required argument to Search {self._word}")
-
-    def _space(self) -> None:
-        if not self._parser.accept(SP):
-            raise self._missing_argument()
-
-    def _string(self) -> bytes:
-        try:
-            value = self._parser.astring()
-        except MissingArgument:
-            raise self._missing_argument() from None
-        self._parser.check_arguments()
-        return value
-
-    def _text(self) -> str:
-        assert self._charset is not None
-        return self._charset.decode(self._string())
-
-    def _sequence(self, word: bytes, *, by_uid: bool) -> Expr:
-        if not is_sequence(word):
-            raise ParseError(_INVALID)
-        return Sequence(word.decode("ascii"), by_uid)
-
-    def uid(self) -> Expr:
-        return self._sequence(self._parser.word(), by_uid=True)
-
-    def keyword(self) -> Expr:
-        name = self._parser.word()
-        if not is_atom(name):
-            raise ParseError(f"Invalid flag name {os.fsdecode(name)} in Search command")
-        return Keyword(os.fsdecode(name))
-
-    def header(self) -> Expr:
-        name = self._string()
-        self._space()
-        text = self._text()
-        item = _HEADER_ITEMS.get(name.lower())
-        return Header(name.lower(), text) if item is None else Contains(item, text)
-
-    def text_in(self, item: Item) -> Expr:
-        return Contains(item, self._text())
-
-    def message_text(self, *, body_only: bool) -> Expr:
-        return Text(self._text(), body_only)
-
-    def number(self) -> int:
-        value = self._parser.number(_MAX_INT32)
-        if value is None:
-            raise ParseError("Invalid number in Search command")
-        return value
-
-    def moment(self) -> int:
-        """The time that many seconds ago (RFC 5032)."""
-        seconds = self._parser.number(_MAX_INT64)
-        if seconds is None:
-            raise ParseError("Invalid interval in Search command")
-        return int(time.time()) - seconds
-
-    def day(self) -> tuple[int, int]:
-        """When a day begins and when the next one does, local time. Days run over into later months."""
-        parser = self._parser
-        found = _DATE.match(parser.line, parser.pos)
-        month = _MONTHS.get(found[3].lower()) if found is not None else None
-        if found is None or month is None:
-            raise ParseError("Invalid date in Search command")
-        parser.pos = found.end()
-        year = 1900 + int(found[7]) if found[7] is not None else int(found[4] + found[5] + found[6])
-        day = (year, month, int(found[2]))
-        return _midnight(*day, 0), _midnight(*day, 24)
-
-    def _read_charset(self) -> None:
-        parser = self._parser
-        name = b""
-        if parser.accept(SP):
-            try:
-                name = parser.astring() if parser.peek() == DQUOTE else parser.word()
-            except MissingArgument:
-                name = b""
-        if not name or not parser.accept(SP):
-            raise ParseError("Missing charset")
-        self._charset = charset.lookup(name)
-        if self._charset is None:
-            raise ParseError(str(UnrecognizedCharset()))
-
-    def _return_options(self) -> Return:
-        parser = self._parser
-        parser.pos += 1
-        if not parser.accept(LPAREN):
-            raise ParseError("Missing return options in Search")
-        returns = Return.NONE
-        while True:
-            word = parser.word().lower()
-            if not word:
-                break
-            option = _RETURNS.get(word)
-            if option is None:
-                raise ParseError(f"Invalid Search return option {os.fsdecode(word)}")
-            returns |= option
-            if not parser.accept(SP):
-                break
-        if not parser.accept(RPAREN):
-            raise ParseError("Missing close parenthesis in Search")
-        return returns or Return.ALL
-
-
-def _midnight(year: int, month: int, day: int, hour: int) -> int:
-    try:
-        return int(time.mktime((year, month, day, hour, 0, 0, 0, 0, -1)))
-    except OverflowError:
-        return -1
-
-
-_OPERATORS: Final = {b"or": _Kind.OR, b"not": _Kind.NOT}
-
-_SIMPLE: Final[dict[bytes, Expr]] = {
-    b"all": All(),
-    b"answered": HasFlag(Flag.ANSWERED),
-    b"deleted": HasFlag(Flag.DELETED),
-    b"draft": HasFlag(Flag.DRAFT),
-    b"flagged": HasFlag(Flag.FLAGGED),
-    b"recent": HasFlag(Flag.RECENT),
-    b"seen": HasFlag(Flag.SEEN),
-    b"unanswered": Not(HasFlag(Flag.ANSWERED)),
-    b"undeleted": Not(HasFlag(Flag.DELETED)),
-    b"undraft": Not(HasFlag(Flag.DRAFT)),
-    b"unflagged": Not(HasFlag(Flag.FLAGGED)),
-    b"unseen": Not(HasFlag(Flag.SEEN)),
-    b"old": Not(HasFlag(Flag.RECENT)),
-    b"new": And((HasFlag(Flag.RECENT), Not(HasFlag(Flag.SEEN)))),
-}
-
-_WITH_ARGUMENT: Final[dict[bytes, Callable[[_Program], Expr]]] = {
-    b"bcc": lambda program: program.text_in(Item.BCC),
-    b"cc": lambda program: program.text_in(Item.CC),
-    b"from": lambda program: program.text_in(Item.FROM),
-    b"subject": lambda program: program.text_in(Item.SUBJECT),
-    b"to": lambda program: program.text_in(Item.TO),
-    b"body": lambda program: program.message_text(body_only=True),
-    b"text": lambda program: program.message_text(body_only=False),
-    b"header": _Program.header,
-    b"keyword": _Program.keyword,
-    b"unkeyword": lambda program: Not(program.keyword()),
-    b"uid": _Program.uid,
-    b"before": lambda program: Between(Number.INTERNALDATE, high=program.day()[0]),
-    b"since": lambda program: Between(Number.INTERNALDATE, low=program.day()[0]),
-    b"on": lambda program: Between(Number.INTERNALDATE, *program.day()),
-    b"older": lambda program: Between(Number.INTERNALDATE, high=program.moment() + 1),
-    b"younger": lambda program: Between(Number.INTERNALDATE, low=program.moment()),
-    b"sentbefore": lambda program: Between(Number.SENTDATE, high=program.day()[0]),
-    b"sentsince": lambda program: Between(Number.SENTDATE, low=program.day()[0]),
-    b"senton": lambda program: Between(Number.SENTDATE, *program.day()),
-    b"larger": lambda program: Between(Number.SIZE, low=program.number() + 1),
-    b"smaller": lambda program: Between(Number.SIZE, high=program.number()),
-}
-
-_HEADER_ITEMS: Final = {
-    b"bcc": Item.BCC,
-    b"cc": Item.CC,
-    b"from": Item.FROM,
-    b"message-id": Item.MESSAGE_ID,
-    b"subject": Item.SUBJECT,
-    b"to": Item.TO,
-}
+            values.append(("ALL", everything))
+        if Return.RELEVANCY in returns:
+            values.append(("RELEVANCY", "(" + " ".join(["100"] * len(found)) + ")"))
+    return values
