@@ -57,6 +57,7 @@ def restore(
             mailbox.append(new, None)
             for annotation in mailbox.annotations.of(old.uid):
                 if annotation.entry not in _NOT_COPIED:
+                    mailbox.bump_modseq()
                     mailbox.changes.annotate(new.uid, annotation, annotation.userid)
             old.internal_flags |= UNLINKED | NEEDS_CLEANUP
             mailbox.rewrite(old)
