@@ -620,17 +620,6 @@ def test_coming_back_is_cheap_unless_the_index_was_replaced(world):
     mailbox.close()
 
 
-def test_listeners_hear_of_changes_and_only_of_changes(world):
-    store = world.store()
-    make(store, "user.a")
-    heard: list[str] = []
-    store.on_change(lambda mailbox: heard.append(mailbox.name))
-    store.open("user.a", write=True).close()
-    assert heard == []
-    add(store, "user.a")
-    assert heard == ["user.a"]
-
-
 def test_statuscache_is_told(world):
     store = world.store(statuscache=True)
     make(store, "user.a")
@@ -732,7 +721,7 @@ def test_a_lost_index_is_made_from_the_files(world):
     assert problems(store, "user.a") == []
 
 
-@pytest.mark.parametrize("option", [{"conversations": True}, {"annotation_callout": "/x"}])
+@pytest.mark.parametrize("option", [{"annotation_callout": "/x"}, {"object_storage_enabled": True}])
 def test_what_would_be_ignored_is_refused(world, option):
     with pytest.raises(Fatal):
         world.store(**option)

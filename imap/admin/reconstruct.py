@@ -16,7 +16,7 @@ import click
 from libcyrus import tool
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import CyrusError, Fatal, MailboxNonexistent
-from libcyrus.mailbox import index_header, reconstruct_mbentry, repack
+from libcyrus.mailbox import index_header, lifecycle, reconstruct_mbentry, repack
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.reconstruct import Options
@@ -24,7 +24,7 @@ from libcyrus.mailbox.reconstruct import reconstruct as reconstruct_mailbox
 from libcyrus.mboxname import Namespace
 from libcyrus.mboxops import checks
 from libcyrus.mboxops.checks import Actor
-from libcyrus.mboxops.create import create_one, make_uniqueid
+from libcyrus.mboxops.create import create_one
 from libcyrus.records.find import Finder, Viewer
 from libcyrus.text import charset
 
@@ -225,7 +225,7 @@ class _Run:
                 _say,
                 make_changes=make_changes,
                 prefer_mboxlist=self.prefer_mboxlist,
-                new_uniqueid=make_uniqueid if self.new_ids else None,
+                new_uniqueid=lifecycle.make_uniqueid if self.new_ids else None,
             )
         except reconstruct_mbentry.UniqueidClash:
             raise Fatal("uniqueid clash", 1) from None

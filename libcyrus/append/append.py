@@ -225,7 +225,7 @@ class Appender:
             mailbox.changes.announce("APPEND", mailbox.name)
         try:
             if self._seen:
-                _add_seen(mailbox, self.userid, self._seen)
+                _add_seen(mailbox, mailbox.seen_user(self.userid), self._seen)
         finally:
             if self._close:
                 mailbox.close()

@@ -8,7 +8,11 @@ and a power cut between any two steps loses or half-shows nothing acknowledged:
 2. ``cyrus.cache``, appended: nobody reads what no index record points at;
 3. the owner's modseq counters, if conversations are on: numbers counted for nothing are just left out;
 4. ``cyrus.index``, see ``index_file``;
-5. quota, so a crash can only leave a quota too low, which ``quota -f`` corrects.
+5. ``cyrus.annotations``, then the conversations of the owner, see ``conversing``; the original too commits
+   them after the index. A crash in between leaves messages in their mailbox that conversations do not
+   know yet (or know with flags of before): each mends itself when its flags change next, and
+   ``ctl_conversationsdb -R`` mends all. The conversation that the index names stays the message's;
+6. quota, so a crash can only leave a quota too low, which ``quota -f`` corrects.
 
 Without message or header files step 1 is left out; without cache records step 2.
 An error on the way undoes everything: files unlinked by the appender, cache and index cut
@@ -28,9 +32,6 @@ from libcyrus.base.dataclasses import dataclass, field, replace
 from libcyrus.errors import (
     InternalError,
     InvalidIdentifier,
-    IoError,
-    MailboxBadFormat,
-    MailboxChecksum,
     MailboxLocked,
     UserFlagsExhausted,
 )
@@ -144,20 +145,11 @@ class Changes:
         return i.highestmodseq
 
     def _count_modseq(self) -> int:
-        """Keep the owner's counter at the highest modseq or above; returns the counter.
-
-        Damage to the counters is logged and else ignored: they are made again from the mailboxes they count.
-        """
+        """Keep the owner's counter at the highest modseq or above; returns the counter."""
         mailbox = self._mailbox
-        modseq = mailbox.i.highestmodseq
-        counters = mailbox.store.counters
-        if not counters.enabled:
-            return modseq
-        try:
-            return counters.set_modseq(mailbox.name, modseq, mailbox.entry.mbtype)
-        except (MailboxBadFormat, MailboxChecksum, IoError) as error:
-            mailbox.complain("IOERROR: counting modseqs failed", reason=error)
-            return modseq
+        return mailbox.store.counters.set_modseq(
+            mailbox.name, mailbox.i.highestmodseq, mailbox.entry.mbtype
+        )
 
     def begin(self) -> None:
         """Everything of a new mailbox is to be written, and counted for the quota."""
@@ -222,6 +214,8 @@ class Changes:
             i.options |= index_header.NEEDS_UNLINK
         elif not record.cache_offset:
             mailbox.rebuild_cache(record)
+        if mailbox.conversing.active:
+            mailbox.conversing.update(old, record, ignore_limits=True)
         self.quota_dirty()
         counting.replace(i, old, record, mailbox.flag_crcs)
         if record.expunged:
@@ -252,11 +246,13 @@ class Changes:
         self.dirty()
         if not self._pending.records.keys().isdisjoint(packed):
             raise InternalError
+        if self._mailbox.conversing.active:
+            self._mailbox.conversing.update_packed(packed)
         self._pending.packed.update(packed)
 
     def _pack_flags(self, changes: Iterable[FlagChange]) -> list[FlagChange]:
         """Make the changes that can be made to packed records, and return the others."""
-        mailbox, store, i = self._mailbox, self._mailbox.store, self._mailbox.i
+        mailbox, i = self._mailbox, self._mailbox.i
         self.quota_dirty()
         # every record takes a modseq of its own, the first of them this one
         first = self.bump_modseq()
@@ -270,6 +266,8 @@ class Changes:
             expunged_flags=UNLINKED | index_record.NEEDS_CLEANUP if self._expunge_at_once else 0,
         )
         i.highestmodseq = max(i.highestmodseq, first)
+        if mailbox.conversing.active:
+            mailbox.conversing.update_packed(packed.records)
         self._pending.packed = packed.records
         if packed.expunged:
             counting.uncount_many_annotations(i, packed.expunged, mailbox.annotations)
@@ -280,13 +278,16 @@ class Changes:
                 i.options |= index_header.NEEDS_REPACK if self._repack_at_once else 0
         return packed.left
 
-    def append(self, record: IndexRecord, cache: bytes | memoryview | None) -> None:
+    def append(
+        self, record: IndexRecord, cache: bytes | memoryview | None, *, ignore_limits: bool = False
+    ) -> None:
         self._need_exclusive()
         mailbox, i = self._mailbox, self._mailbox.i
         if not i.last_uid < record.uid <= 0xFFFFFFFF or not record.size or record.guid == NULL_GUID:
             raise InternalError
         index_record.complete_dates(record, int(time.time()))
-        if mailbox.silent and record.modseq:
+        silent = mailbox.silent and bool(record.modseq)
+        if silent:
             self.dirty()
         else:
             record.modseq = self.bump_modseq()
@@ -296,6 +297,8 @@ class Changes:
             record.savedate = record.savedate or record.last_updated
         if cache is not None:
             self.append_cache(record, cache)
+        if mailbox.conversing.active:
+            mailbox.conversing.update(None, record, cache, silent=silent, ignore_limits=ignore_limits)
         self.quota_dirty()
         counting.replace(i, None, record, mailbox.flag_crcs)
         i.last_uid = record.uid
@@ -344,17 +347,6 @@ class Changes:
         self.dirty()
         self._mailbox.count_all()
 
-    # commit and abort
-
-    def commit(self) -> None:
-        pending, mailbox = self._pending, self._mailbox
-        if not pending:
-            return
-        self._need_exclusive()
-        try:
-            if pending.header:
-                self._write_header()
-            while pending.directories:
     @property
     def _expunge_at_once(self) -> bool:
         """Programs of old knew no expunged records."""
@@ -366,8 +358,22 @@ class Changes:
         mailbox = self._mailbox
         return mailbox.store.repack_at_once or mailbox.i.minor_version < index_header.OWN_SEEN_VERSION
 
+    # commit and abort
+
+    def commit(self) -> None:
+        pending, mailbox = self._pending, self._mailbox
+        if not pending:
+            return
+        self._need_exclusive()
+        try:
+            if pending.header:
+                self._write_header()
+            while pending.directories:
                 files.fsync_dir(pending.directories.pop())
             mailbox.cache_files.sync()
+            if pending.lasting and not mailbox.in_deleted_tree:
+                self._count_modseq()
+                mailbox.conversing.note_modseq()
             if pending.index:
                 version = mailbox.i.minor_version
                 for recno, record in pending.records.items():
@@ -379,10 +385,9 @@ class Changes:
             raise storage_error(error) from error
         self._pending = _Pending()
         self.committed = self.committed or pending.index
-            if pending.lasting and not mailbox.in_deleted_tree:
-                self._count_modseq()
-        self._count_quota(pending.usage)
         mailbox.annotations.commit()
+        mailbox.conversing.committed()
+        self._count_quota(pending.usage)
         if mailbox.store.auditlog and pending.index:
             audit.changes(mailbox, pending.records, pending.before)
             if pending.modseq:

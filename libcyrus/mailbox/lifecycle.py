@@ -12,9 +12,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from libcyrus import options as opt
 from libcyrus.base import files, xlog
 from libcyrus.base.dataclasses import replace
-from libcyrus.errors import CyrusError, IoError, MailboxLocked
+from libcyrus.errors import CyrusError, IoError, MailboxLocked, MailboxNonexistent
 from libcyrus.mailbox import audit, index_header
 from libcyrus.mailbox.header import MailboxHeader
 from libcyrus.mailbox.index_header import IndexHeader
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from libcyrus.mailbox.mailstore import MailStore
 
 log = logging.getLogger(__name__)
+
+_ID_LENGTH = 24
+_ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 def create(
@@ -53,6 +57,7 @@ def create(
     if mailbox.userid is not None and (held is None or not held.exclusive):
         raise MailboxLocked
     counters, kind = store.counters, entry.mbtype
+    placeholder = _reserve_state(store, entry)
     if uidvalidity:
         counters.set_uidvalidity(entry.name, uidvalidity)
     else:
@@ -77,17 +82,74 @@ def create(
         mailbox.begin(new_header(store, entry), index)
         for directory in made:
             files.fsync_dir(directory)
-    except OSError as error:
+    except BaseException as error:
         mailbox.drop()
+        if placeholder:
+            store.mboxlist.delete(entry.name)
+        if not isinstance(error, OSError):
+            raise
         xlog.ioerror(log, "creating mailbox failed", error, mailbox=entry.name)
         raise IoError from error
-    except BaseException:
-        mailbox.drop()
-        raise
     store.adopt(mailbox)
     if store.auditlog:
         audit.mailbox_event(mailbox, "create", f" uidvalidity=<{uidvalidity}>")
     return mailbox
+
+
+def _reserve_state(store: MailStore, entry: MboxEntry) -> bool:
+    """Let the counters and conversations of a new user be found, which go by the INBOX's unique id.
+
+    True if mailboxes.db got an entry for that, of which a crash leaves a mere place in the tree. A tombstone
+    of a former user gives way to it.
+    """
+    if not store.conversations_on or not store.rules.from_internal(entry.name).is_inbox:
+        return False
+    known = store.mboxlist.get_all(entry.name)
+    if known is not None and known.uniqueid == entry.uniqueid:
+        return False
+    store.mboxlist.update(
+        MboxEntry(name=entry.name, uniqueid=entry.uniqueid, mbtype=entry.mbtype | mbtypes.INTERMEDIATE)
+    )
+    return True
+
+
+def create_below(store: MailStore, name: str, mbtype: int) -> Mailbox:
+    """Make a mailbox with the ACL, partition and layout of the one above it, and record it.
+
+    Returned as by ``create``. Raises MailboxNonexistent if there is none above, and what ``create`` raises.
+    """
+    parent = store.mboxlist.parent(name)
+    if parent is None:
+        raise MailboxNonexistent
+    entry = MboxEntry(
+        name=name,
+        mbtype=mbtype | parent.mbtype & mbtypes.LEGACY_DIRS,
+        uniqueid=make_uniqueid(),
+        partition=parent.partition,
+        acl=parent.acl,
+    )
+    options = store.config[opt.mailbox_default_options] | index_header.POP3_NEW_UIDL
+    mailbox = create(store, entry, options=options)
+    entry = replace(
+        mailbox.entry, createdmodseq=mailbox.i.createdmodseq, foldermodseq=mailbox.i.highestmodseq
+    )
+    try:
+        store.mboxlist.update(entry)
+    except BaseException:
+        delete(mailbox)
+        raise
+    return mailbox
+
+
+def make_uniqueid() -> str:
+    """A new unique id in the original's form: 24 digits and lower-case letters."""
+    # twice the bits that are needed, so that no letter is likelier than another
+    number = int.from_bytes(os.urandom(32), "big")
+    letters = []
+    for _ in range(_ID_LENGTH):
+        number, digit = divmod(number, len(_ID_ALPHABET))
+        letters.append(_ID_ALPHABET[digit])
+    return "".join(letters)
 
 
 def new_header(store: MailStore, entry: MboxEntry) -> MailboxHeader:
@@ -101,20 +163,19 @@ def new_header(store: MailStore, entry: MboxEntry) -> MailboxHeader:
     )
 
 
-def delete(mailbox: Mailbox, *, keep_annotations: bool = False) -> None:
+def delete(mailbox: Mailbox) -> None:
     """Mark a mailbox deleted and close it, which removes its files once nobody has it open.
 
-    Needs the exclusive index lock. ``keep_annotations`` (a rename to another directory) leaves
-    its records of annotations.db. Raises IoError.
+    Needs the exclusive index lock. Raises IoError.
     """
+    mailbox.conversing.remove_all()
     mailbox.quota_dirty()
     mailbox.dirty()
     mailbox.i.options |= index_header.MAILBOX_DELETED
     mailbox.commit()
     store = mailbox.store
-    if not keep_annotations:
-        with store.annotations.transaction() as change:
-            change.delete_owner(mailbox.uniqueid)
+    with store.annotations.transaction() as change:
+        change.delete_owner(mailbox.uniqueid)
     log.log(xlog.NOTICE, "Deleted mailbox %s", mailbox.name)
     if store.auditlog:
         audit.mailbox_event(mailbox, "delete")
@@ -124,13 +185,17 @@ def delete(mailbox: Mailbox, *, keep_annotations: bool = False) -> None:
 def rename_in_place(mailbox: Mailbox, new_name: str, *, silent: bool = False) -> None:
     """Give a mailbox whose directory goes by its unique id another name: header and quota; commits.
 
-    Needs the exclusive index lock. ``silent`` (replication) keeps the modseq.
+    Needs the exclusive index lock. ``silent`` (replication) keeps the modseq. A mailbox that goes to another
+    owner, or comes back from a delayed delete, takes its messages along to the conversations of that owner,
+    which the original forgets to do.
     """
     root = mailbox.store.quota.find_root(new_name)
     if root != mailbox.quotaroot:
         _count_for(mailbox, root)
     if not silent:
         mailbox.bump_modseq()
+    if new_name != mailbox.name:
+        mailbox.conversing.rename(new_name)
     mailbox.header.name = new_name
     mailbox.header_changed()
     mailbox.commit()

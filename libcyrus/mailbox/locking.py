@@ -79,13 +79,16 @@ class Locking:
 
     def unlock(self) -> None:
         """Give up the index and the namespace, without commit."""
+        self.unlock_index()
+        self.names.release_user()
+
+    def unlock_index(self) -> None:
         if self.kind is not Lock.NONE:
             self.kind = Lock.NONE
             self._mailbox.index_file.unlock()
             held = time.monotonic() - self._since
             if held > 1.0:
                 log.log(xlog.NOTICE, "mailbox: longlock %s for %0.1f seconds", self._mailbox.name, held)
-        self.names.release_user()
 
     def drop(self) -> None:
         """Let go of everything; the files are closed already."""

@@ -23,6 +23,7 @@ from libcyrus.mailbox import counting, index_header, synccrc
 from libcyrus.mailbox.annotations import MessageAnnotations
 from libcyrus.mailbox.cache_files import CacheFiles
 from libcyrus.mailbox.changes import Changes
+from libcyrus.mailbox.conversing import Conversing
 from libcyrus.mailbox.flagchange import FlagChange
 from libcyrus.mailbox.header import MailboxHeader
 from libcyrus.mailbox.index_file import IndexFile
@@ -66,6 +67,7 @@ class Mailbox:
         self.index_file = IndexFile()
         self.cache_files = CacheFiles(self.paths)
         self.changes = Changes(self)
+        self.conversing = Conversing(self)
         self._annotations: MessageAnnotations | None = None
         self._flag_crcs: synccrc.FlagCrcs | None = None
 
@@ -135,7 +137,9 @@ class Mailbox:
                     self.changes.committed = False
                     self.store.changed(self)
         finally:
-            self._locking.unlock()
+            self._locking.unlock_index()
+            self.conversing.leave()
+            self._locking.names.release_user()
 
     def release(self) -> None:
         """Give up all locks between two commands of a session; opened files are kept for ``reacquire``."""
@@ -321,14 +325,17 @@ class Mailbox:
         """Give many records other flags, as ``rewrite`` would one by one."""
         self.changes.rewrite_flags(changes)
 
-    def append(self, record: IndexRecord, cache: bytes | memoryview | None) -> None:
+    def append(
+        self, record: IndexRecord, cache: bytes | memoryview | None, *, ignore_limits: bool = False
+    ) -> None:
         """Add a record behind all others, with its cache record.
 
         uid must be above ``i.last_uid``, size and guid set; the message file must be there already.
         ``cache`` is None for a record that has a cache_offset or is unlinked. ``record`` gets
-        its recno, modseq, dates and cache_offset. Raises NoSpace, IoError.
+        its recno, modseq, dates, cache_offset and conversation. Raises NoSpace, IoError, and
+        ConversationGuidLimit (see ``conversing``) unless ``ignore_limits``.
         """
-        self.changes.append(record, cache)
+        self.changes.append(record, cache, ignore_limits=ignore_limits)
 
     def names_changed(self, *, archived: bool = False) -> None:
         """Say that a message file was linked into the directory: the next commit syncs that."""
@@ -349,6 +356,7 @@ class Mailbox:
         """Drop all changes since the last commit and read the mailbox again from disk."""
         if self._annotations is not None:
             self._annotations.abort()
+        self.conversing.abort()
         if self.changes.abort() and self.locked is not Lock.NONE:
             self._flag_crcs = None
             self.index_file.forget()
@@ -419,6 +427,7 @@ class Mailbox:
     def drop(self) -> None:
         """Let go of everything without commit; the store calls it."""
         self.forget_files()
+        self.conversing.abort()
         self._locking.drop()
 
     def move_to(self, entry: MboxEntry) -> None:

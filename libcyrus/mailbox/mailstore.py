@@ -24,6 +24,7 @@ from libcyrus.errors import (
 )
 from libcyrus.events.sync_log import SyncLog
 from libcyrus.mailbox import expunge, index_header, lifecycle
+from libcyrus.mailbox.conversing import ConversationStates
 from libcyrus.mailbox.header import KnownHeaders
 from libcyrus.mailbox.locking import Lock
 from libcyrus.mailbox.mailbox import Mailbox
@@ -47,8 +48,6 @@ class MailStore:
 
     def __init__(self, config: Config) -> None:
         """Raises Fatal (EX_CONFIG) for a configuration whose mailboxes we would damage."""
-        if config[opt.conversations]:
-            raise Fatal("conversations: not supported yet", os.EX_CONFIG)
         if config[opt.annotation_callout]:
             raise Fatal("annotation_callout: not supported yet", os.EX_CONFIG)
         if config[opt.object_storage_enabled]:
@@ -75,6 +74,7 @@ class MailStore:
             mbtypes.CALENDAR: config[opt.mailbox_maxmessages_calendar],
             mbtypes.ADDRESSBOOK: config[opt.mailbox_maxmessages_addressbook],
         }
+        self.conversations_on: bool = config[opt.conversations]
         self._statuscache_on: bool = config[opt.statuscache]
         self._open: dict[str, Mailbox] = {}
         self._cleanup: dict[str, None] = {}
@@ -101,6 +101,10 @@ class MailStore:
     def annotations(self) -> AnnotationDb:
         """The annotations of mailboxes and of the server; those of messages are with their mailbox."""
         return AnnotationDb(self.config)
+
+    @cached_property
+    def conversations(self) -> ConversationStates:
+        return ConversationStates(self)
 
     @cached_property
     def statuscache(self) -> StatusCache:
@@ -158,6 +162,14 @@ class MailStore:
     def lookup(self, name: str) -> MboxEntry:
         """The entry of a mailbox that can be opened here. Raises as ``open``."""
         return usable(self.mboxlist.lookup_all(name))
+
+    def make_collection(self, name: str) -> None:
+        """Make a folder of a user that holds only annotations, with the ACL and partition of the one above.
+
+        The namespace lock is held exclusively. Raises MailboxNonexistent when there is none above, and what
+        ``lifecycle.create`` raises.
+        """
+        lifecycle.create_below(self, name, mbtypes.COLLECTION).close()
 
     def is_open(self, name: str) -> Mailbox | None:
         return self._open.get(name)
@@ -262,7 +274,7 @@ class MailStore:
             mailbox.opened = 1
             mailbox.close()
         self.run_cleanup()
-        for name in ("statuscache", "annotations", "quota", "mboxlist"):
+        for name in ("conversations", "statuscache", "annotations", "quota", "mboxlist"):
             database = self.__dict__.pop(name, None)
             if database is not None:
                 database.close()

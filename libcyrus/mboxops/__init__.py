@@ -11,7 +11,7 @@ from .annotation import raise_foldermodseq
 from .annotation import write as write_annotation
 from .autocreate import autocreate_inbox
 from .checks import Actor, find_specialuse, validate_specialuse
-from .create import create, make_uniqueid
+from .create import create
 from .delete import delete
 from .quotaroot import set_quotas, unset_quotas
 from .rename import rename
@@ -24,7 +24,6 @@ __all__ = [
     "create",
     "delete",
     "find_specialuse",
-    "make_uniqueid",
     "raise_foldermodseq",
     "rename",
     "set_acl",

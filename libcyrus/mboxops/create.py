@@ -7,7 +7,6 @@ between the two leaves a directory that nothing points at, and the name free.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -29,20 +28,6 @@ from . import annotation, checks, quotaroot
 from .checks import Actor
 
 log = logging.getLogger(__name__)
-
-_ID_LENGTH = 24
-_ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
-
-
-def make_uniqueid() -> str:
-    """A new unique id in the original's form: 24 digits and lower-case letters."""
-    # twice the bits that are needed, so that no letter is likelier than another
-    number = int.from_bytes(os.urandom(32), "big")
-    letters = []
-    for _ in range(_ID_LENGTH):
-        number, digit = divmod(number, len(_ID_ALPHABET))
-        letters.append(_ID_ALPHABET[digit])
-    return "".join(letters)
 
 
 def create(
@@ -125,7 +110,7 @@ def create_one(
     entry = MboxEntry(
         name=name,
         mbtype=mbtype | checks.legacy_flag(store, name),
-        uniqueid=uniqueid or make_uniqueid(),
+        uniqueid=uniqueid or lifecycle.make_uniqueid(),
         partition=checks.partition(store, Partitions(store.config), name, partition),
         acl=checks.inherited_acl(store, name) if acl is None else acl,
     )

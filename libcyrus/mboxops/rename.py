@@ -305,6 +305,7 @@ def _rename_by_copy(
     try:
         copied = relocate.open_copy(store, entry)
         try:
+            mailbox.conversing.move(copied.conversing)
             lifecycle.rename_in_place(copied, new, silent=silent)
             _record(store, mailbox.entry, _entry_of(copied, new, chosen))
         finally:

@@ -181,6 +181,14 @@ class Counters:
     def _modseq(self, name: str, last: int, names: tuple[str, ...], add: int) -> int:
         if not self.enabled:
             return last + add
+        try:
+            return self._change_modseq(name, last, names, add)
+        except (MailboxBadFormat, MailboxChecksum, IoError) as error:
+            # what is counted matters more than the counters
+            log.error("counting modseqs for %s failed: %s", name, error)
+            return last + add
+
+    def _change_modseq(self, name: str, last: int, names: tuple[str, ...], add: int) -> int:
         with self._change(name) as values:
             modseqs = values.modseqs
             for counter in ("highest", *names):
