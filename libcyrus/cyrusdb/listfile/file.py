@@ -157,7 +157,7 @@ class ListFile(ABC, Generic[R]):
 
     @abstractmethod
     def repack(self) -> None:
-        """Rewrite the file in order; the lock is gone afterwards.
+        """Rewrite the file in order, under its exclusive lock.
 
         Raises ``DatabaseCorrupt`` or OSError with the old file in place.
         """
@@ -246,21 +246,22 @@ class ListFile(ABC, Generic[R]):
         self.read_header()
 
     def adopt(self, path: str) -> None:
-        """Take over the file at ``path``, which this one was just rewritten to, and its name's lock.
+        """Take over the file at ``path``, which this one was just rewritten to.
 
-        Called with the exclusive lock on the old file, which ends here.
+        The exclusive lock passes from the old file to the new one. Whoever opens the database meanwhile finds
+        the new file, and must not commit to it before its name is lasting: a power cut would bring back the
+        old file, without that commit.
         """
         new = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
+            lock.exclusive_new(new)
             os.rename(path, self.path)
-        except OSError:
+            if self.sync is not Sync.NONE:
+                files.fsync_dir(os.path.dirname(self.path) or ".")
+            self._unmap()
+            os.dup2(new, self.fd, inheritable=False)
+        finally:
             os.close(new)
-            raise
-        self._unmap()
-        os.dup2(new, self.fd, inheritable=False)
-        os.close(new)
-        if self.sync is not Sync.NONE:
-            files.fsync_dir(os.path.dirname(self.path) or ".")
 
     def corrupt(self, error: DatabaseCorrupt) -> DatabaseCorrupt:
         """Log what is wrong with the file; returns the error to raise."""

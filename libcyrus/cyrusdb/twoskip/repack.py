@@ -85,7 +85,7 @@ def check(file: TwoskipFile) -> None:
 
 
 def repack(file: TwoskipFile) -> None:
-    """Rewrite the file; the exclusive lock is held, and gone afterwards.
+    """Rewrite the file; the exclusive lock is held before and after.
 
     Raises ``DatabaseCorrupt`` or OSError with the old file in place.
     """
