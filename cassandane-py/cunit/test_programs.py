@@ -16,7 +16,7 @@ from cassandane import reference
 TOP = Path(__file__).resolve().parents[2]
 
 NOT_YET = frozenset(
-    "arbitron arbitronsort.pl backupd calalarmd ctl_backups ctl_conversationsdb ctl_deliver "
+    "arbitron arbitronsort.pl backupd calalarmd ctl_backups ctl_deliver "
     "ctl_zoneinfo cvt_cyrusdb cvt_xlist_specialuse cyr_backup cyr_deny "
     "cyr_userseen cyr_virusscan cyradm cyrus dav_reconstruct "
     "fetchnews fud httpd httptest idled imtest installsieve lmtpproxyd lmtptest makedirs "

@@ -5,7 +5,9 @@ All of it inside a transaction, and for databases of any size: records are read 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from libcyrus import cyrusdb
 from libcyrus.errors import MailboxBadFormat
@@ -13,6 +15,9 @@ from libcyrus.records.conversations import guids, layout
 from libcyrus.records.conversations.conversation import VERSION, Conversation
 from libcyrus.records.conversations.layout import FolderStatus
 from libcyrus.records.conversations.state import Conversations
+
+# what can stand behind a G record, in the order of keys
+_RECORD_AFTER_GUID: Final = re.compile(rb"G[0-9a-f]{40}[:\t]|Q\t1 %\(|S[0-9a-f]{16}\t")
 
 
 def zero_counts(state: Conversations, *, wipe: bool = False) -> None:
@@ -108,16 +113,21 @@ def undump(state: Conversations, lines: Iterable[bytes]) -> None:
 
 
 def _whole_values(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Put the binary values of G records together again, where a line end in them cut them."""
+    """Put the binary values of G records together again, where a line end in them cut them.
+
+    In a dump that the original made such a value ends early, at its first NUL, and the next record follows.
+    """
     held = b""
     for line in lines:
+        if held and _RECORD_AFTER_GUID.match(line):
+            yield held
+            held = b""
         held += line
         key, tab, value = held.partition(b"\t")
         binary = tab and key.startswith(b"G") and value[:1] >= b"\x80"
-        if binary and len(value) <= guids.SIZE:
-            continue
-        yield held
-        held = b""
+        if not binary or len(value) > guids.SIZE:
+            yield held
+            held = b""
     if held:
         yield held
 
