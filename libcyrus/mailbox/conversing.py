@@ -12,6 +12,7 @@ until ``ctl_conversationsdb`` builds it anew.
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 from libcyrus.errors import CyrusError, InternalError, MailboxBadFormat
@@ -62,6 +63,30 @@ class ConversationStates:
         """The open transaction of a mailbox's owner."""
         held = self._held.get(self.path(name)) if self._held else None
         return held.state if held is not None else None
+
+    def message_use(self, name: str) -> tuple[int, int] | None:
+        """Bytes and number of the distinct messages of a user, who has the mailbox ``name``.
+
+        None for shared mailboxes, and, logged, when the database cannot be read.
+        """
+        userid = self._store.rules.from_internal(name).userid
+        if userid is None:
+            return None
+        current = self.current(name)
+        locks = self._store.locks
+        try:
+            if current is not None:
+                emails, storage = current.quota()
+                return storage, emails
+            with (
+                nullcontext() if locks.holds_user(userid) else locks.user(userid, exclusive=False),
+                self.db.open(userid, shared=True, path=self.path(name)) as state,
+            ):
+                emails, storage = state.quota()
+        except CyrusError as error:
+            log.error("IOERROR: reading the use of %s from conversations failed: %s", userid, error)
+            return None
+        return storage, emails
 
     def take(self, name: str, userid: str) -> _Held:
         """Join the owner's transaction, or begin one. The namespace is locked exclusively.

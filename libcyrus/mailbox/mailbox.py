@@ -136,6 +136,9 @@ class Mailbox:
                 if self.changes.committed:
                     self.changes.committed = False
                     self.store.changed(self)
+        except BaseException:
+            self.conversing.abort()
+            raise
         finally:
             self._locking.unlock_index()
             self.conversing.leave()

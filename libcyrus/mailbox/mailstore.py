@@ -95,7 +95,10 @@ class MailStore:
 
     @cached_property
     def quota(self) -> QuotaDb:
-        return QuotaDb(self.config, self.counters)
+        by_message = self.config[opt.quota_use_conversations]
+        return QuotaDb(
+            self.config, self.counters, message_use=self.conversations.message_use if by_message else None
+        )
 
     @cached_property
     def annotations(self) -> AnnotationDb:

@@ -15,8 +15,8 @@ from __future__ import annotations
 import enum
 import logging
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from libcyrus import cyrusdb, dlist
@@ -144,13 +144,28 @@ class Quota:
                 self.used[resource] += more
 
 
-class QuotaDb:
-    """The quota database. Opened when first used; Fatal (EX_TEMPFAIL) when that fails."""
+MessageUse = Callable[[str], tuple[int, int] | None]
 
-    def __init__(self, config: Config, counters: Counters, path: str | None = None) -> None:
+
+class QuotaDb:
+    """The quota database. Opened when first used; Fatal (EX_TEMPFAIL) when that fails.
+
+    ``message_use`` (option ``quota_use_conversations``) gives bytes and number of the distinct messages
+    below a root, None where they are not known.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        counters: Counters,
+        path: str | None = None,
+        *,
+        message_use: MessageUse | None = None,
+    ) -> None:
         self._config = config
         self._rules = NameRules.from_config(config)
         self._counters = counters
+        self._message_use = message_use
         self._path = path or config[opt.quota_db_path] or f"{config.directory}/{FILENAME}"
         self._db: Database | None = None
 
@@ -199,12 +214,19 @@ class QuotaDb:
         except QuotarootNonexistent:
             return None
 
+    def read_in_force(self, root: str) -> Quota:
+        """``read``, with what limits are compared with and users are told as used."""
+        quota = self.read(root)
+        counted = self._message_use(root) if self._message_use is not None else None
+        if counted is not None:
+            quota.used[Resource.STORAGE], quota.used[Resource.MESSAGE] = counted
+        return quota
+
     def check(self, root: str, differences: Sequence[int]) -> None:
         """Raise QuotaExceeded if ``root`` exists and has no room for these differences."""
         if any(more >= 0 for more in differences):
-            quota = self.get(root)
-            if quota is not None:
-                quota.check(differences)
+            with suppress(QuotarootNonexistent):
+                self.read_in_force(root).check(differences)
 
     def update_used(
         self, root: str, differences: Sequence[int], *, mailbox: str | None = None, silent: bool = False

@@ -76,7 +76,7 @@ def setquota(session: Session, args: SetquotaArgs) -> Ok:
 def getquota(session: Session, root: str) -> Ok:
     if not session.privileged:
         raise PermissionDenied
-    quota = session.process.store.quota.read(session.internal_name(root))
+    quota = session.process.store.quota.read_in_force(session.internal_name(root))
     _tell(session, root, quota)
     return Ok()
 
@@ -94,7 +94,7 @@ def getquotaroot(session: Session, mailbox: str) -> Ok:
         return Ok()
     shown = session.external_name(root)
     session.out.quotaroot(mailbox, (shown,))
-    _tell(session, shown, store.quota.read(root))
+    _tell(session, shown, store.quota.read_in_force(root))
     return Ok()
 
 

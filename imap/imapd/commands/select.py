@@ -116,7 +116,7 @@ def _warn_about_quota(session: Session, root: str | None) -> None:
     config = session.process.config
     floors = (config[opt.quotawarnkb], config[opt.quotawarnmsg], config[opt.quotawarnkb], 0)
     try:
-        quota = session.process.store.quota.read(root)
+        quota = session.process.store.quota.read_in_force(root)
     except CyrusError:
         return
     for name, unit, used, limit, floor in zip(NAMES, UNITS, quota.used, quota.limits, floors, strict=True):
