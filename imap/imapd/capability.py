@@ -44,6 +44,8 @@ def full(session: Session) -> list[str]:
     """What CAPABILITY and a successful login announce."""
     settings = session.settings
     names = _visible(session, _GREETING + _BASE) + _security(session)
+    if not session.stream.compressed:
+        names += _visible(session, ("COMPRESS=DEFLATE",))
     if settings.annotatemore:
         names += _visible(session, ("ANNOTATEMORE",))
     names += [f"X-QUOTA={name}" for name in _QUOTA_RESOURCES]

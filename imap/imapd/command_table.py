@@ -26,6 +26,7 @@ from imap.imapd.commands import (
     authenticate,
     capability,
     close,
+    compress,
     copy,
     create,
     delete,
@@ -110,6 +111,7 @@ COMMANDS: dict[str, Command] = {
     "AUTHENTICATE": Command(authenticate.parse, authenticate.run, State.ANY),
     "LOGIN": Command(login.parse, login.run, State.ANY),
     # authenticated
+    "COMPRESS": Command(compress.parse, compress.run, State.LOGGED_IN),
     "ENABLE": Command(enable.parse, enable.run, State.LOGGED_IN),
     "SELECT": Command(select.parse, partial(select.run, examine=False), State.LOGGED_IN),
     "EXAMINE": Command(select.parse, partial(select.run, examine=True), State.LOGGED_IN),

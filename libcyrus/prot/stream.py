@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from libcyrus.prot.errors import ConnectionClosed, IdleTooLong, LineTooLong, ProtError, TlsError
 
 if TYPE_CHECKING:
+    from libcyrus.prot.deflate import Deflate
     from libcyrus.prot.tls import TlsContext, TlsSession
 
 READ_SIZE = 64 * 1024
@@ -55,6 +56,7 @@ class ProtStream:
     ) -> None:
         self._sock = sock
         self._tls: TlsSession | None = None
+        self._deflate: Deflate | None = None
         self._buffer = b""
         self._position = 0
         self._pending: list[bytes] = []
@@ -167,6 +169,8 @@ class ProtStream:
         """Whether a read would return without waiting for the network."""
         if self._position < len(self._buffer):
             return True
+        if self._deflate is not None and self._deflate.pending:
+            return True
         return self._tls is not None and self._tls.pending() > 0
 
     def wait_readable(
@@ -224,6 +228,8 @@ class ProtStream:
         if self._log_fd is not None:
             self._log(b">%d>" % int(time.time()), data)
         self.bytes_out += len(data)
+        if self._deflate is not None:
+            data = self._deflate.deflate(data)
         if len(data) <= SEND_PIECE:
             self._send(data)
             return
@@ -256,6 +262,21 @@ class ProtStream:
         self._tls = context.accept(self._sock, lambda write: self._wait(write, deadline))
         return self._tls
 
+    def compress(self, deflate: Deflate) -> None:
+        """Deflate everything from now on, in both directions (RFC 4978).
+
+        Call it when the reply that announces it has been written; it is flushed here. What the client sent
+        behind its command is deflated already.
+        """
+        self.flush()
+        self._deflate = deflate
+        deflate.feed(self._buffer[self._position :])
+        self._buffer, self._position = b"", 0
+
+    @property
+    def compressed(self) -> bool:
+        return self._deflate is not None
+
     @property
     def tls(self) -> TlsSession | None:
         """The TLS session, None while the conversation is in the clear."""
@@ -285,7 +306,18 @@ class ProtStream:
         return data
 
     def _receive(self, size: int) -> bytes:
-        """A block from the network, never empty. Queued output goes out first."""
+        """A block of what the peer sends, never empty. Queued output goes out first."""
+        if self._deflate is None:
+            data = self._receive_raw(size)
+        else:
+            while not (data := self._deflate.read(size)):
+                self._deflate.feed(self._receive_raw(READ_SIZE))
+        self.bytes_in += len(data)
+        if self._log_fd is not None:
+            self._log(b"<%d<" % int(time.time()), data)
+        return data
+
+    def _receive_raw(self, size: int) -> bytes:
         deadline: float | None = None
         if self._pending:
             self.flush()
@@ -308,9 +340,6 @@ class ProtStream:
                 raise ConnectionClosed(getattr(error, "strerror", None) or str(error)) from error
         if not data:
             raise ConnectionClosed("end of file reached")
-        self.bytes_in += len(data)
-        if self._log_fd is not None:
-            self._log(b"<%d<" % int(time.time()), data)
         return data
 
     def _send(self, data: bytes | memoryview) -> None:
