@@ -1,9 +1,9 @@
 """Expiry, as cyr_expire(8) has it done: what is old goes, from every mailbox in turn.
 
-There are four kinds, each walking the mailboxes once: archiving; expiring messages and removing expunged
-ones, unused user flags and tombstones; deleted mailboxes; marks of delivered messages. A mailbox that
-cannot be opened or changed is logged and left for the next time. Between two mailboxes nothing is locked, and
-``poll`` may raise to end the work there.
+There are five kinds, each walking the mailboxes once: archiving; expiring messages and removing expunged
+ones, unused user flags and tombstones; message ids of conversations; deleted mailboxes; marks of delivered
+messages. A mailbox that cannot be opened or changed is logged and left for the next time. Between two
+mailboxes nothing is locked, and ``poll`` may raise to end the work there.
 
 Annotations of a mailbox (shared values of ``/vendor/cmu/cyrus-imapd/`` and ``expire``, ``archive`` or
 ``delete``) override the durations asked for; 0 means never. As in Cyrus 3.6, and other than its manual page
@@ -31,6 +31,7 @@ from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.annotate import NAMESPACE
+from libcyrus.records.conversations import maintenance
 from libcyrus.records.duplicate import DuplicateDb
 from libcyrus.records.mbentry import MboxEntry
 
@@ -63,7 +64,7 @@ class Plan:
     userflags: bool = False
     expunge: bool = True
     annotations: bool = True
-    conversations: bool = True
+    conversations: bool = False
     prefix: str = ""
     userid: str | None = None
 
@@ -112,6 +113,7 @@ class Expirer:
         """Do everything that the plan asks for. Raises what opening a database raises."""
         self._archive()
         self._expire()
+        self._prune_conversations()
         self._delete()
         self._prune_duplicates()
 
@@ -214,6 +216,36 @@ class Expirer:
             self._say(f"Removing stale tombstone for {entry.name}\n")
             log.log(NOTICE, "Removing stale tombstone for %s", entry.name)
             store.mboxlist.delete(entry.name)
+
+    # conversations
+
+    def _prune_conversations(self) -> None:
+        if not self._plan.conversations:
+            return
+        store = self._store
+        age = store.config[opt.conversations_expire_after]
+        self._say(f"Removing conversation entries older than {age // DAY:.2f} days\n")
+        before = int(time.time()) - age
+        done: set[str] = set()
+        seen = expired = 0
+        for entry in self._mailboxes():
+            name = store.rules.from_internal(entry.name)
+            if name.userid is None or name.deleted or name.userid in done:
+                continue
+            done.add(name.userid)
+            databases = store.conversations.db
+            self._say(f"Pruning conversations from db {databases.path(name.userid)}\n")
+            try:
+                with store.lock_users(name.userid), databases.open(name.userid) as state:
+                    counts = maintenance.prune(state, before)
+            except CyrusError as error:
+                log.warning("unable to prune conversations of %s: %s", name.userid, error)
+                continue
+            seen += counts[0]
+            expired += counts[1]
+        line = f"Expired {expired} entries of {seen} entries seen in {len(done)} conversation databases"
+        log.log(NOTICE, "%s", line)
+        self._say(f"{line}\n")
 
     # deleted mailboxes
 
