@@ -22,10 +22,13 @@ from .listfile import Sync
 from .quotalegacy import QuotaLegacyDatabase
 from .settings import Settings
 from .skiplist import SkiplistDatabase
+from .sql import SqlDatabase
+from .sql import engines as sql_engines
 from .twoskip import TwoskipDatabase
 
 __all__ = [
     "BACKENDS",
+    "BUILT",
     "Database",
     "Records",
     "Settings",
@@ -40,9 +43,10 @@ __all__ = [
 ]
 
 BACKENDS = ("flat", "skiplist", "quotalegacy", "sql", "twoskip", "zeroskip")
-"""The names that configuration may give; ``open_db`` refuses those that are not built."""
+"""The names that configuration may give."""
 
-_BUILT = frozenset(("flat", "quotalegacy", "skiplist", "twoskip"))
+BUILT = ("flat", "skiplist", "quotalegacy", "sql", "twoskip")
+"""Those that there are, in the original's order; ``open_db`` refuses zeroskip, as Debian's build does."""
 
 _MAGIC = {
     b"\xa1\x02\x8b\x0dskiplist fil": "skiplist",
@@ -80,13 +84,13 @@ def open_db(
     if backend not in BACKENDS:
         _refuse(backend)
     actual = backend
-    if backend != "quotalegacy":
+    if backend != "quotalegacy" and (backend != "sql" or sql_engines.is_own_file(settings)):
         found = detect(name)
         if found is not None and found != backend:
             actual = _other_backend(
                 name, found, backend, convert=convert, mboxsort=mboxsort, settings=settings
             )
-    if actual not in _BUILT:
+    if actual not in BUILT:
         _refuse(actual)
     if actual == "flat":
         return FlatDatabase(name, create=create)
@@ -107,6 +111,8 @@ def open_db(
             always_checkpoint=settings.skiplist_always_checkpoint,
             recovered_since=settings.recovered_since(),
         )
+    if actual == "sql":
+        return SqlDatabase(name, settings, create=create)
     return TwoskipDatabase(name, create=create, mboxsort=mboxsort, sync=sync)
 
 
@@ -128,17 +134,16 @@ def _other_backend(
             xlog.NOTICE, "cyrusdb: opening %s with backend %s (requested %s)", path, found, wanted
         )
         return found
-    for name in (found, wanted):
-        if name not in _BUILT:
-            _refuse(name)
+    if wanted not in BUILT:
+        _refuse(wanted)
     try:
         with open_db(found, path, mboxsort=mboxsort, settings=settings) as source:
-            convert_file(
-                source,
-                path,
-                lambda new: open_db(wanted, new, create=True, mboxsort=mboxsort, settings=settings),
-            )
+            if source.backend == wanted:
+                return wanted  # somebody converted it since we looked
+            convert_file(source, path, wanted, mboxsort=mboxsort, settings=settings)
     except (IoError, DatabaseCorrupt):
+        if detect(path) != found:
+            return wanted  # somebody did so while we waited for the lock
         xlog.xsyslog(
             log,
             logging.ERROR,

@@ -9,9 +9,15 @@ from itertools import islice
 from libcyrus.base import files
 from libcyrus.errors import IoError
 
+from . import flat, quotalegacy, skiplist, twoskip
 from .interface import Database, Records
+from .order import byte_order, mailbox_order
+from .settings import Settings
+from .sql import SqlDatabase
+from .sql import engines as sql_engines
 
 _BATCH = 1024
+Record = tuple[bytes, bytes]
 
 
 def copy_records(source: Records, target: Records) -> int:
@@ -24,20 +30,48 @@ def copy_records(source: Records, target: Records) -> int:
 
 
 def convert_file(
-    source: Database, target: str | os.PathLike[str], open_target: Callable[[str], Database]
+    source: Database,
+    target: str | os.PathLike[str],
+    backend: str,
+    *,
+    mboxsort: bool = False,
+    settings: Settings | None = None,
 ) -> None:
-    """Copy ``source`` into a new file that ``open_target`` makes, and give it the name ``target``.
+    """Make a database of ``backend`` at ``target`` with the records of ``source``.
 
-    The source stays locked meanwhile. ``target`` may be the source's own path.
-    Nothing is left behind after an error.
+    A file is made in one pass beside its place, and takes the name when it is
+    complete and synced; ``target`` may be the source's own path. What is no
+    file of its own, quota roots and tables of a server, is stored into in one
+    transaction. The source stays locked meanwhile. After an error the target is
+    as it was, and nothing is left behind. Raises what databases raise.
     """
     name = os.fspath(target)
+    settings = settings or Settings()
+    if backend == "quotalegacy":
+        roots = quotalegacy.QuotaLegacyDatabase(
+            name,
+            create=True,
+            mboxsort=mboxsort,
+            fulldirhash=settings.fulldirhash,
+            virtdomains=settings.virtdomains,
+        )
+        with source.transaction() as reading, roots as database, database.transaction() as writing:
+            copy_records(reading, writing)
+        return
+    if backend == "sql" and not sql_engines.is_own_file(settings):
+        with (
+            source.transaction() as reading,
+            SqlDatabase(name, settings, create=True) as table,
+            table.transaction() as filling,
+        ):
+            copy_records(reading, filling)
+        return
     new = name + ".NEW"
-    files.remove(new)
     try:
+        files.mkdirs_for(name)
+        files.remove(new)
         with source.transaction() as reading:
-            with open_target(new) as database, database.transaction() as writing:
-                copy_records(reading, writing)
+            _build(backend, new, name, reading, mboxsort=mboxsort, settings=settings)
             os.rename(new, name)
             files.fsync_dir(os.path.dirname(name) or ".")
     except OSError as error:
@@ -46,6 +80,49 @@ def convert_file(
     except BaseException:
         files.remove(new)
         raise
+
+
+def _build(
+    backend: str, new: str, name: str, source: Records, *, mboxsort: bool, settings: Settings
+) -> None:
+    if backend == "sql":
+        with (
+            SqlDatabase(new, settings, create=True, table=sql_engines.table_of(name)) as table,
+            table.transaction() as filling,
+        ):
+            filling.fill(source.foreach())
+    elif backend == "flat":
+        flat.build(new, source.foreach())
+    elif backend == "skiplist":
+        rank = mailbox_order if mboxsort else skiplist.signed_order
+        _in_order(source, rank, lambda records: skiplist.build(new, records))
+    else:
+        rank = mailbox_order if mboxsort else byte_order
+        _in_order(source, rank, lambda records: twoskip.build(new, records, generation=1))
+
+
+class _OutOfOrder(Exception):
+    pass
+
+
+def _in_order(
+    source: Records, rank: Callable[[bytes], bytes], build: Callable[[Iterable[Record]], object]
+) -> None:
+    """Build from the records as they come, if they come in order, else from all of them sorted in memory."""
+    try:
+        build(_checked(source.foreach(), rank))
+    except _OutOfOrder:
+        build(sorted(source.foreach(), key=lambda record: rank(record[0])))
+
+
+def _checked(records: Iterable[Record], rank: Callable[[bytes], bytes]) -> Iterator[Record]:
+    last: bytes | None = None
+    for record in records:
+        place = rank(record[0])
+        if last is not None and place <= last:
+            raise _OutOfOrder
+        last = place
+        yield record
 
 
 def truncate(records: Records) -> None:
@@ -64,7 +141,7 @@ def dump_text(records: Records, prefix: bytes = b"") -> Iterator[bytes]:
 def undump_text(records: Records, lines: Iterable[bytes]) -> None:
     """Store the lines of a dump; a line without TAB removes its key. Blank and ``#`` lines are skipped."""
     for line in lines:
-        text = line.removesuffix(b"\n")
+        text = line.rstrip(b"\n")
         if not text or text.startswith(b"#"):
             continue
         key, tab, data = text.partition(b"\t")

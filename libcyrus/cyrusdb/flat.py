@@ -18,7 +18,7 @@ import logging
 import os
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -71,6 +71,11 @@ def unpack(content: bytes) -> dict[bytes, bytes]:
             raise DatabaseCorrupt("flat file has a line without TAB")
         records[unescape(key)] = unescape(data)
     return records
+
+
+def build(path: str, records: Iterable[tuple[bytes, bytes]]) -> None:
+    """Write a new file at ``path``, and sync it. Raises OSError, and leaves nothing then."""
+    files.replace(path, pack(dict(records)), mode=0o644, temporary=path, sync_name=False)
 
 
 class _Content:

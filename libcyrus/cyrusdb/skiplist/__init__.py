@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 
 from ..listfile import ListDatabase, Sync
+from .checkpoint import build
 from .file import SkiplistFile
-from .layout import Record
+from .layout import Record, signed_order
 
-__all__ = ["SkiplistDatabase"]
+__all__ = ["SkiplistDatabase", "build", "signed_order"]
 
 
 class SkiplistDatabase(ListDatabase[Record]):

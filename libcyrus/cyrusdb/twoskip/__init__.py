@@ -7,8 +7,9 @@ import os
 from ..listfile import ListDatabase, Sync
 from .file import TwoskipFile
 from .layout import Record
+from .repack import build
 
-__all__ = ["TwoskipDatabase"]
+__all__ = ["TwoskipDatabase", "build"]
 
 
 class TwoskipDatabase(ListDatabase[Record]):
