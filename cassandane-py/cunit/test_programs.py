@@ -16,10 +16,10 @@ from cassandane import reference
 TOP = Path(__file__).resolve().parents[2]
 
 NOT_YET = frozenset(
-    "arbitron arbitronsort.pl backupd calalarmd ctl_backups ctl_deliver "
-    "ctl_zoneinfo cvt_cyrusdb cvt_xlist_specialuse cyr_backup cyr_deny "
-    "cyr_userseen cyr_virusscan cyradm cyrus dav_reconstruct "
-    "fetchnews fud httpd httptest idled imtest installsieve lmtpproxyd lmtptest makedirs "
+    "backupd calalarmd ctl_backups ctl_deliver "
+    "ctl_zoneinfo cvt_cyrusdb cyr_backup cyr_deny "
+    "cyr_virusscan cyradm cyrus dav_reconstruct "
+    "fetchnews fud httpd httptest imtest installsieve lmtpproxyd lmtptest makedirs "
     "masssievec mknewsgroups mupdate mupdatetest nntpd nntptest notifyd notifytest pop3d "
     "pop3proxyd pop3test promstatsd proxyd ptdump ptexpire ptloader rehash relocate_by_id restore "
     "sievec sieved sieveshell sivtest smmapd smtptest squatter sync_client sync_reset sync_server "
