@@ -1,16 +1,14 @@
-"""Conversations against the original: what it did to its database, our update does to ours."""
+"""Conversations record by record: what a server did to its database, ``update_record`` does to another."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import pytest
 
-from cassandane.clients import ImapClient
+from cassandane import threads
 from cassandane.instance import Instance
-from libcyrus import cyrusdb
 from libcyrus.config import Config
 from libcyrus.mailbox.index_record import SPLITCONVERSATION, IndexRecord
 from libcyrus.mailbox.mailbox import Mailbox
@@ -22,18 +20,6 @@ from libcyrus.records.counters import Counters
 from libcyrus.records.userstate import UserState
 
 pytestmark = [pytest.mark.reference, pytest.mark.timeout(300)]
-
-SETTINGS = {
-    "conversations": "yes",
-    "conversations_counted_flags": r"\Draft \Flagged $IsMailingList $HasAttachment",
-    "conversations_max_thread": "5",
-    "expunge_mode": "delayed",
-}
-REFERENCE = dict.fromkeys(("imap", "lmtp", "lmtpunix"), "reference")
-
-# when a message id was recorded
-STAMP = re.compile(rb"(?<=[0-9a-f] )\d+$")
-
 
 class QuietCounters(Counters):
     """The reference's own counters are not ours to change."""
@@ -54,13 +40,10 @@ class Mirror:
     def __init__(self, server: Instance, user: str) -> None:
         self.server = server
         self.user = user
-        config = server.directory / "mirror.conf"
-        # mailboxes are only read, so nothing hangs on what is left out
-        config.write_text(server.config.read_text().replace("conversations: yes\n", "conversations: no\n"))
-        self.store = MailStore(Config.load(config, "mirror"))
-        real = Config.load(server.config, "mirror")
-        userstate = UserState(real, self.store.mboxlist)
-        self.owner = ConversationsDb(real, userstate, QuietCounters(real, userstate))
+        config = Config.load(server.config, "mirror")
+        self.store = MailStore(config)
+        userstate = UserState(config, self.store.mboxlist)
+        self.owner = ConversationsDb(config, userstate, QuietCounters(config, userstate))
         self.path = str(server.directory / f"{user}.conversations")
         self.splits: dict[int, int] = {}
         self.known: dict[str, dict[int, Known]] = {}
@@ -130,20 +113,15 @@ class Mirror:
 
     def compare(self) -> None:
         self.follow()
-        theirs = records(self.owner.path(self.user))
-        ours = records(self.path)
+        theirs = threads.records(self.owner.path(self.user))
+        ours = threads.records(self.path)
         assert ours == theirs
 
 
-def records(path: str) -> dict[bytes, bytes]:
-    """All records of a database, without what depends on the time."""
-    with cyrusdb.open_db("skiplist", path) as db:
-        return {key: STAMP.sub(b"T", data) if key[:1] == b"<" else data for key, data in db.foreach()}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Instance]:
-    server = Instance(imapd_conf=SETTINGS, master="reference", programs=REFERENCE)
+@pytest.fixture(scope="module", params=["reference", "ours"])
+def server(request: pytest.FixtureRequest) -> Iterator[Instance]:
+    programs = dict.fromkeys(("imap", "lmtp", "lmtpunix"), request.param)
+    server = Instance(imapd_conf=threads.SETTINGS, master=request.param, programs=programs)
     server.start()
     server.create_user("alice", "Drafts", "Trash", "Lists")
     server.create_user("sue", "Drafts")
@@ -152,99 +130,16 @@ def server() -> Iterator[Instance]:
     server.remove()
 
 
-def mail(
-    msgid: str, subject: str, *, sender: str = "Bob <bob@example.org>", refs: str = "", reply: str = "",
-    body: str = "hello\r\n", extra: str = "", day: int = 1,
-) -> bytes:  # fmt: skip
-    lines = [f"From: {sender}", f"Message-ID: <{msgid}@example.org>", f"Subject: {subject}",
-             f"Date: {day} Jan 2024 10:00:00 +0000"]  # fmt: skip
-    if refs:
-        lines.append("References: " + " ".join(f"<{ref}@example.org>" for ref in refs.split()))
-    if reply:
-        lines.append(f"In-Reply-To: <{reply}@example.org>")
-    return ("\r\n".join(lines) + "\r\n" + extra + "\r\n" + body).encode()
-
-
 def test_every_change_is_counted_as_by_the_original(server: Instance) -> None:
     """Threads, subjects, copies, drafts, Trash, flags, expunged messages; one user's whole database."""
     with server.imap("alice") as alice:
-        change_much(server, alice, Mirror(server, "alice"))
-
-
-def change_much(server: Instance, alice: ImapClient, mirror: Mirror) -> None:
-    alice.append("INBOX", mail("a1", "Re: [list] plans"))
-    mirror.compare()
-    # by References, In-Reply-To, another subject, none of it
-    alice.append("INBOX", mail("a2", "AW: plans", refs="a0 a1", sender='"Zoe" <ZOE@example.org>', day=2))
-    alice.append("INBOX", mail("a3", "plans", reply="a2", sender="zoe@EXAMPLE.org", day=3))
-    alice.append("INBOX", mail("a4", "other", refs="a1 a2", day=3))
-    alice.append("INBOX", mail("a5", "plans", day=4))
-    mirror.compare()
-    # no sender, no subject, no message id
-    alice.append("INBOX", b"Date: 1 Jan 2024 10:00:00 +0000\r\n\r\nbare\r\n")
-    encoded = "=?utf-8?q?J=C3=B6rg?= <j@x.org>"
-    alice.append("INBOX", mail("a6", "=?utf-8?q?Gr=C3=BC=C3=9Fe?= [SEC=x]", sender=encoded))
-    mirror.compare()
-    multipart = (
-        "--b\r\nContent-Type: text/plain\r\n\r\none\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n"
-        "Subject: inner\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\ntwo\r\n--c\r\n"
-        "Content-Type: message/rfc822\r\n\r\nSubject: deep\r\n\r\nthree\r\n--c--\r\n--b\r\n\r\n\r\n--b--\r\n"
-    )
-    content_type = "Content-Type: multipart/mixed; boundary=b\r\n"
-    alice.append("Lists", mail("p1", "parts", extra=content_type, body=multipart))
-    mirror.compare()
-    alice.append("Drafts", mail("d1", "draft", refs="p1"), flags=r"(\Draft $HasAttachment)")
-    alice.append("Drafts", mail("d2", "parts", refs="p1"), flags=r"(\Draft \Seen)")
-    mirror.compare()
-    with server.lmtp() as lmtp:
-        text = mail("l1", "plans", refs="a3", extra="X-ME-Message-ID: <a4@example.org>\r\n")
-        assert lmtp.deliver(text, "alice")[0].startswith("250")
-    mirror.compare()
-    alice.ok("SELECT INBOX")
-    for command in (
-        r"STORE 1:3 +FLAGS (\Seen)",
-        r"STORE 2 +FLAGS (\Flagged $IsMailingList)",
-        "COPY 1:4 Lists",
-        "COPY 2:3 Trash",
-        r"STORE 2 -FLAGS (\Seen)",
-        r"STORE 3 +FLAGS (\Deleted)",
-        r"STORE 1 -FLAGS (\Seen)",
-        "MOVE 4 Trash",
-        "EXPUNGE",
-        r"STORE 1 +FLAGS (\Flagged)",
-    ):
-        alice.ok(command)
-        mirror.compare()
-    alice.ok("SELECT Trash")
-    for command in (
-        r"STORE 1:* +FLAGS (\Seen)",
-        r"STORE 2 -FLAGS (\Seen)",
-        r"STORE 1:* +FLAGS (\Deleted)",
-        "EXPUNGE",
-    ):
-        alice.ok(command)
-        mirror.compare()
-    alice.ok("SELECT Drafts")
-    for command in (r"STORE 1 -FLAGS (\Draft)", r"STORE 2 -FLAGS (\Draft)"):
-        alice.ok(command)
-        mirror.compare()
-    alice.ok("UNSELECT")
-    for command in ("RENAME Lists Listen", "CREATE New", "DELETE Listen", "CREATE Again"):
-        alice.ok(command)
-        mirror.compare()
+        threads.change_much(server, alice, Mirror(server, "alice").compare)
 
 
 def test_a_conversation_that_grew_too_long_goes_on_in_another(server: Instance) -> None:
     mirror = Mirror(server, "sue")
     with server.imap("sue") as sue:
-        for number in range(14):
-            refs = " ".join(f"s{n}" for n in range(number))
-            text = mail(f"s{number}", "split", refs=refs, body=f"{number}\r\n")
-            sue.append("INBOX", text)
-            mirror.compare()
-            if number in (5, 10):
-                sue.append("Drafts", text)
-                mirror.compare()
+        threads.grow(sue, mirror.compare)
     assert len(mirror.splits) == 2
     folder = mirror.store.lookup("user.sue.#splitconversations")
     for cid, continued in mirror.splits.items():

@@ -1,8 +1,8 @@
 """ctl_conversationsdb(8): dump, load, zero, build, recount and audit the conversations of users.
 
-Differences from the original: a dump with line ends in binary values can be loaded again; an audit finds also
-what the copy alone has at the end; ``-r`` goes on after a user who fails, and leaves users alone of whom only
-delayed deletes are left.
+Differences from the original: a dump has values whole and can be loaded again (there, binary ones end at
+their first NUL); an audit finds what is wrong in skiplist files too, and what the copy alone has at the end;
+``-r`` goes on after a user who fails, and leaves users alone of whom only delayed deletes are left.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from libcyrus.records.conversations.conversation import VERSION, Conversation
 from libcyrus.records.conversations.layout import FolderStatus
 from libcyrus.records.conversations.state import Conversations
 
+_LITERAL: Final = re.compile(rb"\{([0-9]{1,10})\+?\}\r\n")
 # what can stand behind a G record, in the order of keys
 _RECORD_AFTER_GUID: Final = re.compile(rb"G[0-9a-f]{40}[:\t]|Q\t1 %\(|S[0-9a-f]{16}\t")
 
@@ -113,23 +114,34 @@ def undump(state: Conversations, lines: Iterable[bytes]) -> None:
 
 
 def _whole_values(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Put the binary values of G records together again, where a line end in them cut them.
+    """Put values together again that line ends in them cut: literals of dlists, the binary ones of G records.
 
-    In a dump that the original made such a value ends early, at its first NUL, and the next record follows.
+    In a dump that the original made a binary value ends early, at its first NUL, and the next record follows.
     """
     held = b""
     for line in lines:
-        if held and _RECORD_AFTER_GUID.match(line):
+        if held.startswith(b"G") and _RECORD_AFTER_GUID.match(line):
             yield held
             held = b""
         held += line
-        key, tab, value = held.partition(b"\t")
-        binary = tab and key.startswith(b"G") and value[:1] >= b"\x80"
-        if not binary or len(value) > guids.SIZE:
+        if not _is_cut(held):
             yield held
             held = b""
     if held:
         yield held
+
+
+def _is_cut(line: bytes) -> bool:
+    key, tab, value = line.partition(b"\t")
+    if not tab:
+        return False
+    if key.startswith(b"G"):
+        return value[:1] >= b"\x80" and len(value) <= guids.SIZE
+    at = 0
+    while literal := _LITERAL.search(value, at):
+        at = literal.end() + int(literal[1])
+    # the line end that ends the record comes after the last literal
+    return at >= len(value)
 
 
 def _is_conversation(key: bytes) -> bool:
