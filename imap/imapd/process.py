@@ -20,6 +20,7 @@ from libcyrus.annotations import Definitions
 from libcyrus.auth import AuthState
 from libcyrus.base.signals import Signals
 from libcyrus.errors import CyrusError, MailboxNonexistent
+from libcyrus.events.idle import ChangeTeller, Idler
 from libcyrus.events.watch import Watcher
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace
@@ -70,6 +71,8 @@ class Process:
         """The mailboxes, opened by the worker at first use: databases and locks do not survive a fork."""
         if self._store is None:
             self._store = MailStore(self.config)
+            if self.settings.idle_poll:
+                self._store.notifier = ChangeTeller(self.config).tell
         return self._store
 
     @cached_property
@@ -79,6 +82,15 @@ class Process:
     @cached_property
     def watcher(self) -> Watcher:
         return Watcher()
+
+    @cached_property
+    def idler(self) -> Idler | None:
+        """Where idled wakes this worker; None if it cannot, which watching and polling make up for."""
+        try:
+            return Idler(self.config)
+        except OSError as error:
+            log.debug("IDLE: no socket to hear from idled: %s", error.strerror)
+            return None
 
     @cached_property
     def userdeny(self) -> UserDeny:
@@ -109,6 +121,9 @@ class Process:
         """End of the worker."""
         if self._store is not None:
             self._store.close()
+        idler = self.__dict__.pop("idler", None)
+        if idler is not None:
+            idler.close()
 
     def motd(self) -> str | None:
         """The first line of the message of the day, without what would make it a response code."""

@@ -13,6 +13,7 @@ from libcyrus.auth import ANONYMOUS, new_state
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
 from libcyrus.errors import MailboxExists
+from libcyrus.events.idle import ChangeTeller
 from libcyrus.events.notify import Notifier
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, Namespace, sieve_path
@@ -126,6 +127,8 @@ class Lmtpd:
     def open(self) -> None:
         """Open the databases, in each worker for itself. Raises Fatal."""
         self._store = MailStore(self.config)
+        if self.config[opt.imapidlepoll] > 0:
+            self._store.notifier = ChangeTeller(self.config).tell
         self._userdeny = UserDeny(self.config)
         # opened now, so that a configuration they cannot work with ends this worker before it has a client
         _ = self._store.mboxlist

@@ -46,6 +46,8 @@ def begin(path: str | None, ident: str, *, need_partitions: bool = False) -> Con
     systemlog.open_log(ident)
     _attach()
     config = Config.load(path, ident, need_partitions=need_partitions)
+    # what that loads, the Cyrus user may not be able to read
+    _watch_locks(config)
     if os.geteuid() == 0:
         try:
             privileges.become_cyrus(config[opt.cyrus_user], config[opt.cyrus_group])
@@ -54,7 +56,6 @@ def begin(path: str | None, ident: str, *, need_partitions: bool = False) -> Con
             raise Fatal("must run as the Cyrus user", os.EX_USAGE) from None
     _reopen_log(config)
     os.umask(umask(config))
-    _watch_locks(config)
     return config
 
 

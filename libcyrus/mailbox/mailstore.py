@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 
@@ -76,6 +76,8 @@ class MailStore:
         }
         self.conversations_on: bool = config[opt.conversations]
         self._statuscache_on: bool = config[opt.statuscache]
+        # told the name of each mailbox that changed, by those daemons of which idlers expect it
+        self.notifier: Callable[[str], None] | None = None
         self._open: dict[str, Mailbox] = {}
         self._cleanup: dict[str, None] = {}
 
@@ -226,6 +228,8 @@ class MailStore:
         """Called by a mailbox when it is unlocked after a change."""
         if self.sync_log.enabled:
             self.sync_log.record(*mailbox.changes.take_announcements(), ("MAILBOX", mailbox.name))
+        if self.notifier is not None:
+            self.notifier(mailbox.name)
         if self._statuscache_on:
             i = mailbox.i
             status = IndexStatus(

@@ -1,7 +1,8 @@
 """IDLE (RFC 2177): tell changes of the selected mailbox as they happen, until the client says DONE.
 
-A watch on the mailbox's index wakes us at once; every ``imapidlepoll`` seconds we look anyway, also for the
-administrator's shutdown notice. A client that idles longer than ``imapidletimeout`` is disconnected.
+A watch on the mailbox's index wakes us at once, and idled, if it runs, when something changed or the
+administrator ends service; every ``imapidlepoll`` seconds we look anyway. A client that idles longer than
+``imapidletimeout`` is disconnected.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import time
 
 from imap.imapd.response import Bad, Ok, Outcome, Silent
 from imap.imapd.session import Session
+from libcyrus.events.idle import NO_MAILBOX, Idler
 from libcyrus.events.watch import Watch
 
 log = logging.getLogger(__name__)
@@ -22,14 +24,20 @@ def available(session: Session) -> bool:
 
 def run(session: Session, _args: None) -> Outcome:
     session.out.continuation(b"idling")
-    watch = None
+    watch, mboxname = None, NO_MAILBOX
     if session.index is not None:
         watch = session.process.watcher.watch(session.index.watch_path)
+        mboxname = session.index.mboxname
+    idler = session.process.idler
+    if idler is not None and not idler.start(mboxname):
+        idler = None
     try:
-        interrupted = _wait(session, watch)
+        interrupted = _wait(session, watch, idler)
     finally:
         if watch is not None:
             watch.close()
+        if idler is not None:
+            idler.stop(mboxname)
     if not interrupted:
         session.closing = True
         return Silent()
@@ -41,12 +49,13 @@ def run(session: Session, _args: None) -> Outcome:
     return Bad("Invalid Idle continuation")
 
 
-def _wait(session: Session, watch: Watch | None) -> bool:
+def _wait(session: Session, watch: Watch | None, idler: Idler | None) -> bool:
     """Tell news until the client writes something; False if the session has to end."""
     settings = session.settings
     deadline = time.monotonic() + settings.idle_timeout if settings.idle_timeout > 0 else None
     own = session.stream.fileno()
-    extra = () if watch is None else (watch.fileno(),)
+    sources = [source for source in (watch, idler) if source is not None]
+    extra = [source.fileno() for source in sources]
     while True:
         session.tell(expunges=True)
         if session.index is not None:
@@ -60,8 +69,9 @@ def _wait(session: Session, watch: Watch | None) -> bool:
         if deadline is not None and time.monotonic() >= deadline:
             log.debug("timeout for user '%s' while idling", session.userid)
             return False
-        if watch is not None and ready:
-            watch.drain()
+        if ready:
+            for source in sources:
+                source.drain()
         session.process.check_shutdown(session)
         if session.closing:
             return False
