@@ -31,6 +31,8 @@ DEFINITIONS = """\
 
 _MASKS = (
     (r"\(\d+\.\d+ sec\)", "(T sec)"),
+    (r"in \d+\.\d+ secs", "in T secs"),
+    (r'TAG "[^"]*"', "TAG"),
     (r"(UIDVALIDITY|APPENDUID|COPYUID) \d+", r"\1 N"),
     (r"MAILBOXID \([^)]*\)", "MAILBOXID (ID)"),
     (r"[0-9a-f]{8}-[0-9a-f-]{27}|\b[0-9a-z]{24}\b", "ID"),
@@ -138,9 +140,9 @@ VALUES = (
     '"99999999999999999999"', '"quote\\"d 50% \\\\"',
 )  # fmt: skip
 PLACES = [
-    (user, place)
-    for user in ("bob", "admin", "eve")
-    for place in (("INBOX", "a", '""') if user == "bob" else ("user/bob", "user/bob/a", '""'))
+    *(("bob", place) for place in ("INBOX", "a", '""')),
+    *(("admin", place) for place in ("user/bob", "user/bob/a", '""')),
+    *(("eve", place) for place in ('"Other Users/bob/a"', '"Other Users/bob/b"', '""')),
 ]
 
 
@@ -252,8 +254,31 @@ def test_messages_carry_annotations(bob: Pair) -> None:
 
 
 def test_rights_decide_about_annotations_of_messages(eve: Pair) -> None:
-    for mailbox in ("user/bob/a", "user/bob/b"):
-        eve.command(f"SELECT {mailbox}")
+    for mailbox in ("a", "b"):
+        assert eve.command(f'SELECT "Other Users/bob/{mailbox}"')[-1].startswith("OK ")
         for kind in ("priv", "shared"):
             eve.command(f'STORE 1 ANNOTATION (/comment (value.{kind} "hers"))')
         eve.command("FETCH 1:* (ANNOTATION (* (value size)))")
+
+
+def test_searches_find_annotations(bob: Pair) -> None:
+    bob.command("CREATE searched")
+    for _ in range(5):
+        bob.command("APPEND searched {9+}\r\nA: b\r\n\r\nc")
+    bob.command("SELECT searched")
+    bob.command('STORE 1,2 ANNOTATION (/comment (value.priv "one two"))')
+    bob.command('STORE 2,3 ANNOTATION (/comment (value.shared "two three") /altsubject (value.shared "two"))')
+    for entry in ("/comment", "/altsubject", "*", "%", "/unknown", '"/com*"', "{8+}\r\n/comment"):
+        for attribute in ("value", "value.shared", "value.priv", '"value"'):
+            for value in ('"two"', '"one"', "NIL", '""', '"TWO"', "{3+}\r\ntwo"):
+                bob.command(f"SEARCH ANNOTATION {entry} {attribute} {value}")
+    for keys in (
+        'NOT ANNOTATION /comment value "two"', 'OR ANNOTATION /comment value "one" 5', "ANNOTATION",
+        'ANNOTATION /comment', "ANNOTATION /comment value", "ANNOTATION /comment size NIL",
+        "ANNOTATION /comment value two", 'ANNOTATION "" value "x"', 'ANNOTATION /comment value NIL SEEN',
+        'ANNOTATION /comment value (', 'FROM x ANNOTATION /comment value "two"',
+    ):  # fmt: skip
+        bob.command(f"SEARCH {keys}")
+        bob.command(f"UID SEARCH RETURN (COUNT ALL) {keys}")
+    bob.command("UNSELECT")
+    bob.command("DELETE searched")

@@ -10,6 +10,7 @@ from imap.imapd.session import Session
 _GREETING = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE")
 _BASE = (
     "ACL",
+    "ANNOTATE-EXPERIMENT-1",
     "CHILDREN",
     "CREATE-SPECIAL-USE",
     "ESEARCH",
@@ -22,16 +23,16 @@ _BASE = (
     "RIGHTS=kxten",
     "SORT",
     "SORT=DISPLAY",
-    "SORT=MODSEQ",
-    "SORT=UID",
     "STATUS=SIZE",
     "THREAD=ORDEREDSUBJECT",
     "THREAD=REFERENCES",
-    "THREAD=REFS",
     "UIDPLUS",
     "UNSELECT",
     "WITHIN",
 )
+# of drafts, or Cyrus's own
+_ANNOTATEMORE = ("ANNOTATEMORE",)
+_OWN = ("SORT=MODSEQ", "SORT=UID", "THREAD=REFS")
 _QUOTA_RESOURCES = ("STORAGE", "MESSAGE", "X-ANNOTATION-STORAGE", "X-NUM-FOLDERS")
 
 
@@ -43,11 +44,10 @@ def greeting(session: Session) -> list[str]:
 def full(session: Session) -> list[str]:
     """What CAPABILITY and a successful login announce."""
     settings = session.settings
-    names = _visible(session, _GREETING + _BASE) + _security(session)
+    legacy = _ANNOTATEMORE if settings.annotatemore else ()
+    names = _visible(session, _GREETING + _BASE + legacy + _OWN) + _security(session)
     if not session.stream.compressed:
         names += _visible(session, ("COMPRESS=DEFLATE",))
-    if settings.annotatemore:
-        names += _visible(session, ("ANNOTATEMORE",))
     names += [f"X-QUOTA={name}" for name in _QUOTA_RESOURCES]
     if settings.idle_poll:
         names.append("IDLE")

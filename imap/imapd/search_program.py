@@ -27,6 +27,7 @@ from libcyrus.search.expr import (
     MAX_DEPTH,
     All,
     And,
+    Annotated,
     Between,
     Contains,
     Expr,
@@ -240,6 +241,8 @@ class SearchProgram:
             return simple
         if word[:1].isdigit() or word[:1] == b"*":
             return self._sequence(word, by_uid=False)
+        if word == b"annotation":
+            return self._annotation()
         read = _WITH_ARGUMENT.get(word)
         if read is None:
             raise ParseError(_INVALID)
@@ -280,6 +283,25 @@ class SearchProgram:
         if not is_atom(name):
             raise ParseError(f"Invalid flag name {os.fsdecode(name)} in Search command")
         return Keyword(os.fsdecode(name))
+
+    def _annotation(self) -> Expr:
+        """RFC 5257 section 4.5."""
+        parser = self._parser
+        try:
+            names = []
+            for _ in range(2):
+                parser.sp()
+                names.append(os.fsdecode(parser.astring()))
+            parser.sp()
+            entry, attribute = names
+            if not entry or attribute not in ("value", "value.shared", "value.priv"):
+                raise ParseError(_INVALID)
+            value = parser.binary_nstring()
+        except MissingArgument:
+            raise ParseError(_INVALID) from None
+        parser.check_arguments()
+        # the empty string means the same as NIL
+        return Annotated(entry, attribute, value or None)
 
     def header(self) -> Expr:
         name = self._string()

@@ -17,6 +17,8 @@ from itertools import compress
 from typing import Final
 
 from libcyrus import options as opt
+from libcyrus.annotations import Target, attributes_named, fetch
+from libcyrus.base.dataclasses import replace
 from libcyrus.base.seqset import MAXIMUM, SeqSet
 from libcyrus.config import Config
 from libcyrus.errors import SearchSlow
@@ -42,6 +44,7 @@ from libcyrus.search.candidate import Candidate
 from libcyrus.search.expr import (
     All,
     And,
+    Annotated,
     Between,
     Contains,
     Expr,
@@ -120,20 +123,31 @@ class Rules:
         )
 
 
-def find(view: IndexView, expr: Expr, rules: Rules, *, started: float | None = None) -> array[int]:
+def find(
+    view: IndexView,
+    expr: Expr,
+    rules: Rules,
+    *,
+    started: float | None = None,
+    annotations: Target | None = None,
+) -> array[int]:
     """The numbers of the messages that match, rising; those expunged but not told of yet do not match.
 
     A message that cannot be read matches nothing that depends on it. ``started`` is when the command began,
-    on the monotonic clock. Raises SearchSlow.
+    on the monotonic clock, ``annotations`` the mailbox as seen by who asks; without it none are found.
+    Raises SearchSlow.
     """
     if not len(view.picture):
         return array("I")
-    return _Search(view, rules, time.monotonic() if started is None else started).run(expr)
+    return _Search(view, rules, time.monotonic() if started is None else started, annotations).run(expr)
 
 
 class _Search:
-    def __init__(self, view: IndexView, rules: Rules, started: float) -> None:
+    def __init__(
+        self, view: IndexView, rules: Rules, started: float, annotations: Target | None
+    ) -> None:
         self._view = view
+        self._annotations = annotations
         self._rules = rules
         self._deadline = started + rules.max_seconds if rules.max_seconds else None
         picture = view.picture
@@ -211,7 +225,34 @@ class _Search:
                 rules = self._rules
                 test = records.header_test(name, self._pattern(text), rules.flags, rules.max_header_lines)
                 return self._in_cache(test, candidates)
+            case Annotated():
+                return self._annotated(expr, candidates)
         return candidates & self._from_index(expr)
+
+    def _annotated(self, expr: Annotated, candidates: Members) -> Members:
+        """Those with such an annotation. All that have none at all are alike."""
+        target = self._annotations
+        if target is None:
+            return 0
+        wanted = attributes_named([expr.attribute])
+
+        def matches(uid: int) -> bool:
+            found = fetch(replace(target, uid=uid), [expr.entry], wanted)
+            return any(_holds(value, expr.value) for one in found for _, value in one.attributes)
+
+        annotated = self._rows.with_uids(
+            (uid, uid) for uid in sorted({uid for uid, _ in self._view.mailbox.annotations.all()})
+        )
+        uids = self._view.picture.uids
+        rest = candidates & ~annotated
+        if rest and (expr.value is not None or not matches(uids[next(iter(self._rows.numbers(rest))) - 1])):
+            rest = 0
+        members = bytearray(self._rows.count)
+        for place, number in enumerate(self._rows.numbers(candidates & annotated)):
+            if not place % _CHECK_INTERVAL:
+                self._look_at_clock()
+            members[number - 1] = matches(uids[number - 1])
+        return rest | int.from_bytes(members, "little")
 
     def _items_test(self, exprs: list[Expr]) -> RecordTest:
         wanted = [(expr.item, self._pattern(expr.text)) for expr in exprs if isinstance(expr, Contains)]
@@ -312,7 +353,7 @@ class _Search:
                 return max(map(self._cost, children))
             case Not(child):
                 return self._cost(child)
-            case Contains():
+            case Contains() | Annotated():
                 return _CACHE
             case Header(name):
                 return _CACHE if min_version(name) <= self._cache_version else _HEADER
@@ -328,6 +369,13 @@ class _Search:
 
 def _in_an_item(expr: Expr) -> bool:
     return isinstance(expr, Contains) and expr.item is not Item.MESSAGE_ID
+
+
+def _holds(value: bytes | None, wanted: bytes | None) -> bool:
+    """Nothing is what a value that is not there holds (RFC 5257 leaves that open)."""
+    if wanted is None or value is None:
+        return wanted is value
+    return wanted in value
 
 
 def _seconds(text: str) -> float:

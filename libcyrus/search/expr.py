@@ -118,7 +118,19 @@ class Text:
     body_only: bool
 
 
-Expr = All | And | Or | Not | Sequence | HasFlag | Keyword | Between | Contains | Header | Text
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """An annotation's attribute (RFC 5257 section 4.5) holds the value; None matches one that is not there.
+
+    ``entry`` may have wildcards, ``attribute`` is ``value``, ``value.shared`` or ``value.priv``.
+    """
+
+    entry: str
+    attribute: str
+    value: bytes | None
+
+
+Expr = All | And | Or | Not | Sequence | HasFlag | Keyword | Between | Contains | Header | Text | Annotated
 
 
 def depth(expr: Expr) -> int:

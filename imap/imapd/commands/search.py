@@ -6,6 +6,7 @@ import time
 from array import array
 from collections.abc import Sequence
 
+from imap.imapd import annotating
 from imap.imapd.parse import LITERAL_TOO_LARGE, LiteralTooLarge, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.search_program import Return, SearchArgs, SearchProgram
@@ -36,7 +37,13 @@ def run(session: Session, args: SearchArgs | No, *, by_uid: bool) -> Outcome:
     session.tell(expunges=False)
     view = session.selected()
     assert isinstance(view, IndexView)
-    found = evaluate.find(view, args.program, session.settings.search, started=started)
+    found = evaluate.find(
+        view,
+        args.program,
+        session.settings.search,
+        started=started,
+        annotations=annotating.target(session, view.mailbox),
+    )
     if by_uid:
         uids = view.picture.uids
         found = array("I", [uids[number - 1] for number in found])

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 
+from imap.imapd import annotating
 from imap.imapd.commands.search import results
 from imap.imapd.parse import LPAREN, RPAREN, SP, LiteralTooLarge, MissingArgument, ParseError, Parser
 from imap.imapd.response import Ok, Outcome
@@ -55,7 +56,8 @@ def run(session: Session, args: SortArgs, *, by_uid: bool) -> Outcome:
     view = session.selected()
     assert isinstance(view, IndexView)
     rules = session.settings.search
-    found = evaluate.find(view, args.search.program, rules, started=started)
+    annotations = annotating.target(session, view.mailbox)
+    found = evaluate.find(view, args.search.program, rules, started=started, annotations=annotations)
     numbers = sort(view, found, args.criteria, utf8=bool(rules.flags & MIME_UTF8))
     if by_uid:
         uids = view.picture.uids

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 
+from imap.imapd import annotating
 from imap.imapd.parse import LITERAL_TOO_LARGE, SP, LiteralTooLarge, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.search_program import SearchArgs, SearchProgram
@@ -49,7 +50,8 @@ def run(session: Session, args: ThreadArgs | No, *, by_uid: bool) -> Outcome:
     view = session.selected()
     assert isinstance(view, IndexView)
     rules = session.settings.search
-    numbers = evaluate.find(view, args.search.program, rules, started=started)
+    annotations = annotating.target(session, view.mailbox)
+    numbers = evaluate.find(view, args.search.program, rules, started=started, annotations=annotations)
     found = thread(view, args.algorithm, numbers, utf8=bool(rules.flags & MIME_UTF8))
     uids = view.picture.uids
     shown = [uids[number - 1] for number in numbers] if by_uid else numbers
