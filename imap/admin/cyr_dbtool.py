@@ -69,7 +69,7 @@ def cyr_dbtool(
     batch            carry out commands from standard input
     damage           break off in the middle of a commit, for tests
 
-    BACKEND is flat, quotalegacy or twoskip. Without a KEY (or VALUE), get, set
+    BACKEND is flat, skiplist, quotalegacy, sql or twoskip. Without a KEY (or VALUE), get, set
     and delete read lines from standard input: KEY, or KEY TAB VALUE.
     """
     if not path.startswith("/"):

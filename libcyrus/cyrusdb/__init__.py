@@ -15,7 +15,7 @@ from typing import NoReturn
 from libcyrus.base import xlog
 from libcyrus.errors import DatabaseCorrupt, Fatal, IoError
 
-from .convert import convert_file, dump_text, truncate, undump_text
+from .convert import BUILT, convert_file, dump_text, truncate, undump_text
 from .flat import FlatDatabase
 from .interface import Database, Records, Transaction
 from .listfile import Sync
@@ -43,10 +43,7 @@ __all__ = [
 ]
 
 BACKENDS = ("flat", "skiplist", "quotalegacy", "sql", "twoskip", "zeroskip")
-"""The names that configuration may give."""
-
-BUILT = ("flat", "skiplist", "quotalegacy", "sql", "twoskip")
-"""Those that there are, in the original's order; ``open_db`` refuses zeroskip, as Debian's build does."""
+"""The names that configuration may give; ``open_db`` refuses those that are not in ``BUILT``."""
 
 _MAGIC = {
     b"\xa1\x02\x8b\x0dskiplist fil": "skiplist",
@@ -134,8 +131,6 @@ def _other_backend(
             xlog.NOTICE, "cyrusdb: opening %s with backend %s (requested %s)", path, found, wanted
         )
         return found
-    if wanted not in BUILT:
-        _refuse(wanted)
     try:
         with open_db(found, path, mboxsort=mboxsort, settings=settings) as source:
             if source.backend == wanted:

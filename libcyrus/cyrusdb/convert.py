@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 from libcyrus.base import files
-from libcyrus.errors import IoError
+from libcyrus.errors import Fatal, IoError
 
 from . import flat, quotalegacy, skiplist, twoskip
 from .interface import Database, Records
@@ -15,6 +15,9 @@ from .order import byte_order, mailbox_order
 from .settings import Settings
 from .sql import SqlDatabase
 from .sql import engines as sql_engines
+
+BUILT = ("flat", "skiplist", "quotalegacy", "sql", "twoskip")
+"""The backends that there are, in the original's order. Zeroskip is not in Debian's build either."""
 
 _BATCH = 1024
 Record = tuple[bytes, bytes]
@@ -39,14 +42,17 @@ def convert_file(
 ) -> None:
     """Make a database of ``backend`` at ``target`` with the records of ``source``.
 
-    A file is made in one pass beside its place, and takes the name when it is
+    A file (its directory too) is made in one pass beside its place, and takes the name when it is
     complete and synced; ``target`` may be the source's own path. What is no
     file of its own, quota roots and tables of a server, is stored into in one
     transaction. The source stays locked meanwhile. After an error the target is
-    as it was, and nothing is left behind. Raises what databases raise.
+    as it was, and nothing is left behind. Raises what
+    databases raise, and ``Fatal`` (EX_CONFIG) for a backend that is unknown or not built.
     """
     name = os.fspath(target)
     settings = settings or Settings()
+    if backend not in BUILT:
+        raise Fatal(f"cyrusdb backend {backend} not supported", os.EX_CONFIG)
     if backend == "quotalegacy":
         roots = quotalegacy.QuotaLegacyDatabase(
             name,

@@ -66,6 +66,11 @@ class DuplicateDb:
             self._db.close()
             self._db = None
 
+    @property
+    def usable(self) -> bool:
+        """Whether the file could be opened."""
+        return self._open() is not None
+
     def check(self, key: DuplicateKey) -> int:
         """When this was delivered (seconds); 0 if it was not."""
         db = self._open()
@@ -112,11 +117,15 @@ class DuplicateDb:
                 yield key, when, uid
 
     def all(self, prefix: bytes = b"") -> Iterator[tuple[DuplicateKey, int, int]]:
+        for key, when, uid in self.entries(prefix):
+            if key is not None:
+                yield key, when, uid
+
+    def entries(self, prefix: bytes = b"") -> Iterator[tuple[DuplicateKey | None, int, int]]:
+        """Every record, also those whose key nobody can read."""
         db = self._open()
         for raw, data in db.foreach(prefix) if db is not None else ():
-            key = DuplicateKey.unpack(raw)
-            if key is not None:
-                yield key, *_unpack(data)
+            yield DuplicateKey.unpack(raw), *_unpack(data)
 
     def prune(self, seconds: int, expire_at: Mapping[bytes, int] | None = None) -> tuple[int, int]:
         """Forget what is older than ``seconds``, or than ``expire_at[to]`` (a time) for a mailbox with its

@@ -69,6 +69,11 @@ class UserDeny:
             self._db.close()
             self._db = None
 
+    def open(self, *, create: bool = False) -> None:
+        """Open the file now, to learn whether it can be. Raises ``NotFound``, and what databases raise."""
+        if self._open(create=create) is None:
+            raise NotFound
+
     def message(self, userid: str, service: str) -> str | None:
         """What to tell a user who may not use ``service``; None for one who may."""
         try:

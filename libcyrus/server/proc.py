@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
@@ -28,6 +29,8 @@ except ImportError:
     _title = None
 
 log = logging.getLogger(__name__)
+
+_PATIENCE = (0.1, 0.2, 0.5, 1, 2, 4, 8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,29 @@ def foreach(path: str) -> Iterator[ProcEntry]:
         entry = _read(os.path.join(path, name), int(name))
         if entry is not None:
             yield entry
+
+
+def end_user(path: str, user: str) -> None:
+    """Have every process that serves ``user`` finish: by SIGTERM, after some 15 seconds by SIGKILL."""
+    pids = {entry.pid for entry in foreach(path) if entry.user == user}
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        pids = {pid for pid in pids if _signal(pid, number)}
+        for delay in _PATIENCE:
+            if not pids:
+                return
+            time.sleep(delay)
+            pids = {pid for pid in pids if _signal(pid, 0)}
+    if pids:
+        log.critical("cannot kill some processes even with SIGKILL")
+
+
+def _signal(pid: int, number: int) -> bool:
+    """Whether the process is there, and ours to signal."""
+    try:
+        os.kill(pid, number)
+    except OSError:
+        return False
+    return True
 
 
 def _read(path: str, pid: int) -> ProcEntry | None:
