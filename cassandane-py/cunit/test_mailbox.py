@@ -271,7 +271,9 @@ def test_quota_follows_the_messages(world):
         expunge.expunge(mailbox, lambda record: record.uid == 2)
     assert store.quota.read("user.a").used == [2 * size, 2, 0, 1]
     with store.locks.user("a"), store.open("user.a", write=True) as mailbox:
-        lifecycle.change_quotaroot(mailbox, None)
+        moves = lifecycle.UsageMoves()
+        moves.change_root(mailbox, None)
+        moves.apply(store)
         mailbox.commit()
     assert store.quota.read("user.a").used == [0, 0, 0, 0]
 

@@ -100,7 +100,7 @@ def expunge_and_repack(store: MailStore) -> None:
 
 def rename_mailbox(store: MailStore) -> None:
     with store.locks.user("a"), store.open("user.a", write=True) as mailbox:
-        lifecycle.rename_in_place(mailbox, "user.a")
+        lifecycle.rename_in_place(mailbox, "user.a", lifecycle.UsageMoves())
 
 
 def state(store: MailStore) -> list[tuple[int, int]]:

@@ -29,10 +29,14 @@ VARIABLE = "CYRUS_CHECK_LOCKS"
     SYNC_LOG,
 ) = range(11)  # fmt: skip
 
+# a note of an operation under way: its lock is only tried, never waited for
+NOTE = -1
+
 # first match wins; what matches nothing is a database or file like any other
 _RANKS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     (rank, re.compile(pattern))
     for rank, pattern in (
+        (NOTE, r"/unfinished/[^/]*$"),
         (QUOTA_CHANGE, r"/\$QUOTACHANGE\.lock$"),
         (NAMESPACE, r"/\*U\*[^/]*\.lock$"),
         (WORD, r"/\$[^/]*\.lock$|/socket/[^/]*\.lock$"),

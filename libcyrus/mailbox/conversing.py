@@ -233,15 +233,17 @@ class Conversing:
                 )
         state.rename_folder(state.folder_key(folder.name, folder.uniqueid), None)
 
-    def rename(self, new_name: str) -> None:
-        """The mailbox is about to get another name, perhaps with another owner, or to be deleted by that."""
+    def rename(self, new_name: str, *, with_user: bool = False) -> None:
+        """The mailbox is about to get another name, perhaps with another owner, or to be deleted by that.
+
+        ``with_user``: its owner is renamed, with all mailboxes.
+        """
         store = self._mailbox.store
-        new = store.rules.from_internal(new_name)
         stays_active = self._applies_to(new_name)
         if not self.active and not stays_active:
             return
         # a user who is renamed keeps the database, which goes by the INBOX's unique id
-        same = (store.rules.from_internal(self._name).is_inbox and new.is_inbox) or (
+        same = with_user or (
             store.conversations.path(self._name) == store.conversations.path(new_name)
         )
         if self.active and stays_active and same:

@@ -91,13 +91,14 @@ def _was_staged_by_the_dead(directory: str, wanted: os.stat_result) -> bool:
             for entry in entries:
                 if entry.inode() == wanted.st_ino and entry.stat().st_dev == wanted.st_dev:
                     pid = entry.name.partition("-")[0]
-                    return pid.isdigit() and not _is_alive(int(pid))
+                    return pid.isdigit() and not is_alive(int(pid))
     except OSError:
         pass
     return False
 
 
-def _is_alive(pid: int) -> bool:
+def is_alive(pid: int) -> bool:
+    """Whether there is a process of that number, as far as can be told."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

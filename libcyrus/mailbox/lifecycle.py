@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -182,43 +183,91 @@ def delete(mailbox: Mailbox) -> None:
     mailbox.close()
 
 
-def rename_in_place(mailbox: Mailbox, new_name: str, *, silent: bool = False) -> None:
-    """Give a mailbox whose directory goes by its unique id another name: header and quota; commits.
+def rename_in_place(
+    mailbox: Mailbox,
+    new_name: str,
+    moves: UsageMoves,
+    *,
+    acl: str | None = None,
+    silent: bool = False,
+    with_user: bool = False,
+) -> int:
+    """Give a mailbox whose directory goes by its unique id another name, and ``acl``: the header; commits.
 
-    Needs the exclusive index lock. ``silent`` (replication) keeps the modseq. A mailbox that goes to another
-    owner, or comes back from a delayed delete, takes its messages along to the conversations of that owner,
-    which the original forgets to do.
+    Returns the modseq of the renaming, behind which a new ACL has its own.
+
+    Needs the exclusive index lock. What it counts for goes into ``moves``. ``silent`` (replication) keeps the
+    modseq. A mailbox that goes to another owner, or comes back from a delayed delete, takes its messages
+    along to the conversations of that owner, which the original forgets to do; not so if the owner is renamed
+    (``with_user``), who keeps them.
     """
-    root = mailbox.store.quota.find_root(new_name)
-    if root != mailbox.quotaroot:
-        _count_for(mailbox, root)
-    if not silent:
-        mailbox.bump_modseq()
+    moves.count_for(mailbox, mailbox.store.quota.find_root(new_name))
+    modseq = mailbox.i.highestmodseq if silent else mailbox.bump_modseq()
     if new_name != mailbox.name:
-        mailbox.conversing.rename(new_name)
+        mailbox.conversing.rename(new_name, with_user=with_user)
     mailbox.header.name = new_name
     mailbox.header_changed()
+    if acl is not None and acl != mailbox.header.acl:
+        # as often as two changes of the ACL would
+        mailbox.bump_modseq()
+        mailbox.bump_modseq()
+        mailbox.set_acl(acl)
+    mailbox.commit()
+    return modseq
+
+
+def agree(mailbox: Mailbox) -> None:
+    """Let ``cyrus.header`` say what mailboxes.db and the quota roots say: name, ACL, root. Commits.
+
+    An operation that was interrupted may have left it otherwise. Usage is not moved: the root that the
+    mailbox counts for must be counted anew.
+    """
+    entry, header = mailbox.entry, mailbox.header
+    if header.name != entry.name:
+        header.name = entry.name
+        mailbox.header_changed()
+    mailbox.set_acl(mailbox.acl)
+    mailbox.set_quotaroot(mailbox.store.quota.find_root(entry.name))
+    if mailbox.i.highestmodseq < entry.foldermodseq and not mailbox.store.counters.enabled:
+        mailbox.i.highestmodseq = entry.foldermodseq
+        mailbox.dirty()
     mailbox.commit()
 
 
-def change_quotaroot(mailbox: Mailbox, root: str | None) -> None:
-    """Count the mailbox for another quota root (None: for none) from now on.
+class UsageMoves:
+    """What mailboxes count for other quota roots than before, told to the database at once for each root."""
 
-    One that counts for a root of its own, below the new one, goes on doing so.
-    """
-    old = mailbox.quotaroot
-    if old is None or root is None or not is_prefix(old, root):
-        _count_for(mailbox, root)
+    def __init__(self) -> None:
+        self._moves: dict[str, list[tuple[str, Sequence[int]]]] = {}
 
+    @property
+    def roots(self) -> list[str]:
+        return list(self._moves)
 
-def _count_for(mailbox: Mailbox, root: str | None) -> None:
-    old = mailbox.quotaroot
-    usage = mailbox.usage()
-    if old is not None:
-        mailbox.store.use_quota(old, [-used for used in usage], mailbox)
-    mailbox.set_quotaroot(root)
-    if root is not None:
-        mailbox.store.use_quota(root, usage, mailbox)
+    def count_for(self, mailbox: Mailbox, root: str | None) -> None:
+        """Count a mailbox, whose index is locked exclusively, for ``root`` (None: for none) from now on."""
+        old = mailbox.quotaroot
+        if old == root:
+            return
+        usage = mailbox.usage()
+        if old is not None:
+            self._moves.setdefault(old, []).append((mailbox.name, [-used for used in usage]))
+        mailbox.set_quotaroot(root)
+        if root is not None:
+            self._moves.setdefault(root, []).append((mailbox.name, usage))
+
+    def change_root(self, mailbox: Mailbox, root: str | None) -> None:
+        """count_for(), but a mailbox that counts for a root of its own, below the new one, stays there."""
+        old = mailbox.quotaroot
+        if old is None or root is None or not is_prefix(old, root):
+            self.count_for(mailbox, root)
+
+    def apply(self, store: MailStore, *, silent: bool = False) -> None:
+        """Change the sums. A failure is in the log only, for the mailboxes count for other roots already."""
+        moves, self._moves = self._moves, {}
+        for root, differences in moves.items():
+            with suppress(CyrusError):
+                store.quota.update_each(root, differences, silent=silent)
 
 
 def remove_deleted(mailbox: Mailbox) -> None:
@@ -232,12 +281,16 @@ def remove_deleted(mailbox: Mailbox) -> None:
         remove_files(mailbox.store, mailbox.entry)
 
 
-def remove_files(store: MailStore, entry: MboxEntry) -> None:
+def remove_files(store: MailStore, entry: MboxEntry, *, keep: Collection[str] = ()) -> None:
     """Remove everything below a mailbox's directories, and the directories that are empty then.
 
-    Needs the name lock exclusively. What cannot be removed is logged.
+    All but the directories ``keep``. Needs the name lock exclusively. What cannot be removed is logged.
     """
-    directories = MailboxPaths(store.config, store.rules, entry).directories()
+    directories = [
+        directory
+        for directory in MailboxPaths(store.config, store.rules, entry).directories()
+        if directory not in keep
+    ]
     for directory in directories:
         _remove_content(directory)
     if entry.path_id is not None:

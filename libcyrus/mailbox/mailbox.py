@@ -311,7 +311,7 @@ class Mailbox:
             self.changes.header_dirty()
 
     def set_quotaroot(self, root: str | None) -> None:
-        """Name another quota root in ``cyrus.header``; ``lifecycle.change_quotaroot`` does the accounting."""
+        """Name another quota root in ``cyrus.header``; ``lifecycle.UsageMoves`` does the accounting."""
         if self.header.quotaroot != (root or None):
             self.header.quotaroot = root or None
             self.changes.header_dirty()

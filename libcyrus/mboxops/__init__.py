@@ -17,6 +17,7 @@ from .quotaroot import set_quotas, unset_quotas
 from .rename import rename
 from .setacl import set_acl
 from .subscribe import subscribe
+from .unfinished import repair_all
 
 __all__ = [
     "Actor",
@@ -26,6 +27,7 @@ __all__ = [
     "find_specialuse",
     "raise_foldermodseq",
     "rename",
+    "repair_all",
     "set_acl",
     "set_quotas",
     "subscribe",

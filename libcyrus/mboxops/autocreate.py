@@ -6,7 +6,7 @@ The options ``autocreate_*`` say for whom, which folders, which subscriptions an
 from __future__ import annotations
 
 import logging
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 
 from libcyrus import acl as acls
 from libcyrus import options as opt
@@ -20,9 +20,9 @@ from libcyrus.records.find import Finder, Viewer
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.records.quota import UNLIMITED, Resource
 
-from . import annotation, checks, quotaroot, setacl
+from . import annotation, checks, quotaroot, setacl, unfinished
 from .checks import Actor
-from .create import create_one
+from .make import create_one
 from .subscribe import subscribe
 
 log = logging.getLogger(__name__)
@@ -50,11 +50,8 @@ def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = Non
     inbox = store.rules.inbox(userid)
     admin = Actor(True, userid, auth)
     limits = _limits(store)
-    with ExitStack() as locks:
-        if limits is not None:
-            # it comes before the namespace
-            locks.enter_context(store.locks.quota_change())
-        locks.enter_context(store.locks.user(userid))
+    # the lock for the limits comes before the namespace
+    with unfinished.exclusive(store, userid, quota_change=limits is not None):
         existing = store.mboxlist.get(inbox)
         if existing is not None:
             return existing

@@ -1,8 +1,10 @@
 """Removing mailboxes, at once or (``delete_mode: delayed``) by renaming them out of sight until cyr_expire.
 
 A removed mailbox leaves a tombstone in mailboxes.db, so that replication and a mailbox that comes to have its
-name know of it. A crash in between leaves the mailbox whole, or marked deleted with its files yet to go; the
-next process that opens it removes them.
+name know of it. All mailboxes of a user go in one transaction there; before that nothing has happened, and
+afterwards the files, then the data of the user are removed. See ``unfinished`` for what a crash leaves.
+
+A session that has a removed mailbox open keeps its files until it lets go of it.
 """
 
 from __future__ import annotations
@@ -20,10 +22,12 @@ from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
 
-from . import checks, userdata
+from . import checks, unfinished, userdata
 from .checks import Actor
-from .create import fill_in_ancestors
-from .rename import rename_one
+from .make import fill_in_ancestors
+from .moving import Moving
+from .notes import Operation
+from .unfinished import exclusive
 
 log = logging.getLogger(__name__)
 
@@ -47,21 +51,18 @@ def delete(
     """
     actor = Actor(is_admin, userid, auth)
     parsed = store.rules.from_internal(name)
-    with store.locks.user(parsed.userid):
+    with exclusive(store, parsed.userid):
         entry = store.mboxlist.lookup(name)
         if parsed.deleted:
             delete_at_once(store, name, actor)
-            return
-        if not parsed.is_inbox and store.mboxlist.has_children(name):
+        elif parsed.is_inbox and not local_only:
+            _delete_user(store, entry, actor, on_failure, check_acl=not force)
+        elif not parsed.is_inbox and store.mboxlist.has_children(name):
             raise MailboxHasChildren
-        if local_only or not is_delayed(store):
+        elif local_only or not is_delayed(store):
             delete_at_once(store, name, actor, check_acl=not force)
         else:
             delete_delayed(store, name, actor, check_acl=not force)
-        if parsed.is_inbox and not local_only:
-            assert parsed.userid is not None
-            _delete_tree(store, parsed.userid, actor, on_failure)
-            userdata.remove(store, entry, parsed.userid)
 
 
 def is_delayed(store: MailStore) -> bool:
@@ -80,42 +81,83 @@ def delete_at_once(
     """Remove one mailbox with its files. The owner's namespace lock is held exclusively."""
     entry = store.mboxlist.lookup_all(name)
     checks.deletion(store, entry, actor, check_acl=check_acl)
-    gone = bool(store.rules.from_internal(name).deleted)
-    if entry.intermediate:
-        if gone:
-            store.mboxlist.delete(name)
-            return
-        modseq = entry.foldermodseq
-        if not silent:
-            modseq = store.counters.next_modseq(name, modseq, entry.mbtype, folder=True, delete=True)
-        store.mboxlist.update(replace(entry, mbtype=entry.mbtype | mbtypes.DELETED, foldermodseq=modseq))
-        return
-    mailbox = store.open(entry, write=True)
-    try:
-        mailbox.silent = silent
-        if gone:
-            store.mboxlist.delete(name)
+    parsed = store.rules.from_internal(name)
+    roots = (root,) if (root := store.quota.find_root(name)) is not None else ()
+    places = () if entry.intermediate else (entry,)
+    with unfinished.noted(store, Operation("delete", (parsed.userid,), places=places, roots=roots)):
+        removal = _Removal(store, silent=silent)
+        removal.prepare(entry, forget=bool(parsed.deleted))
+        removal.commit()
+        removal.finish()
+        if fill_in and not entry.intermediate and not parsed.deleted:
+            fill_in_ancestors(store, name, entry.mbtype)
+
+
+class _Removal:
+    """Mailboxes that go in one transaction: ``prepare`` each, ``commit``, ``finish``."""
+
+    def __init__(self, store: MailStore, *, silent: bool = False) -> None:
+        self._store = store
+        self._silent = silent
+        self._forgotten: list[str] = []
+        self._tombstones: list[MboxEntry] = []
+        self._entries: list[MboxEntry] = []
+
+    def prepare(self, entry: MboxEntry, *, forget: bool = False) -> None:
+        """Decide what becomes of the records of a mailbox; to ``forget`` it leaves no tombstone."""
+        store = self._store
+        if not entry.intermediate:
+            self._entries.append(entry)
+        if forget:
+            self._forgotten.append(entry.name)
+        elif entry.intermediate:
+            self._tombstones.append(self._mark_deleted(entry))
         else:
-            state = mbtypes.INTERMEDIATE if store.mboxlist.has_children(name) else mbtypes.DELETED
-            tombstone = MboxEntry(
-                name=name,
-                mbtype=entry.mbtype | state,
-                uniqueid=mailbox.uniqueid,
-                uidvalidity=mailbox.i.uidvalidity,
-                createdmodseq=mailbox.i.createdmodseq,
-                foldermodseq=mailbox.bump_modseq(),
+            with store.open(entry.name, write=True) as mailbox:
+                mailbox.silent = self._silent
+                state = mbtypes.INTERMEDIATE if store.mboxlist.has_children(entry.name) else mbtypes.DELETED
+                tombstone = MboxEntry(
+                    name=entry.name,
+                    mbtype=entry.mbtype | state,
+                    uniqueid=mailbox.uniqueid,
+                    uidvalidity=mailbox.i.uidvalidity,
+                    createdmodseq=mailbox.i.createdmodseq,
+                    foldermodseq=mailbox.bump_modseq(),
+                )
+                # nothing of it need be written to files that go
+                mailbox.abort()
+            store.counters.set_modseq(entry.name, tombstone.foldermodseq, entry.mbtype, folder=True)
+            store.counters.set_modseq(entry.name, tombstone.foldermodseq, entry.mbtype, delete=True)
+            if state == mbtypes.INTERMEDIATE and store.rules.from_internal(entry.name).is_inbox:
+                tombstone = self._mark_deleted(replace(tombstone, acl=""))
+            self._tombstones.append(tombstone)
+
+    def commit(self) -> None:
+        store = self._store
+        with store.mboxlist.transaction() as change:
+            for name in self._forgotten:
+                change.delete(name)
+            for tombstone in self._tombstones:
+                change.update(tombstone)
+
+    def finish(self) -> None:
+        """Remove the files. What cannot be removed is logged."""
+        for entry in self._entries:
+            try:
+                mailbox = self._store.open(entry, write=True)
+                mailbox.silent = self._silent
+                mailbox.changes.announce("UNMAILBOX", entry.name)
+                lifecycle.delete(mailbox)
+            except CyrusError as error:
+                log.error("could not remove the files of %s: %s", entry.name, error)
+
+    def _mark_deleted(self, entry: MboxEntry) -> MboxEntry:
+        modseq = entry.foldermodseq
+        if not self._silent:
+            modseq = self._store.counters.next_modseq(
+                entry.name, modseq, entry.mbtype, folder=True, delete=True
             )
-            store.mboxlist.update(tombstone)
-            store.counters.set_modseq(name, tombstone.foldermodseq, entry.mbtype, folder=True)
-            if fill_in:
-                fill_in_ancestors(store, name, entry.mbtype)
-            store.counters.set_modseq(name, tombstone.foldermodseq, entry.mbtype, delete=True)
-    except BaseException:
-        mailbox.abort()
-        mailbox.close()
-        raise
-    mailbox.changes.announce("UNMAILBOX", name)
-    lifecycle.delete(mailbox)
+        return replace(entry, mbtype=entry.mbtype | mbtypes.DELETED, foldermodseq=modseq)
 
 
 def delete_delayed(
@@ -124,13 +166,18 @@ def delete_delayed(
     """Rename one mailbox into the tree of deleted ones. The owner's namespace lock is held exclusively."""
     entry = store.mboxlist.lookup_all(name)
     checks.deletion(store, entry, actor, check_acl=check_acl)
-    new = _free_name(store, name)
-    rename_one(
-        store, entry, new, actor.as_admin(), partition=entry.partition, force_user=True, fill_in=fill_in
-    )
-    moved = store.mboxlist.get_all(new)
-    if moved is not None:
-        store.counters.set_modseq(new, moved.foldermodseq, moved.mbtype, delete=True)
+    owner = store.rules.from_internal(name).userid
+    removal = Moving(store)
+    _put_aside(store, removal, entry, actor)
+    with unfinished.noted(store, removal.operation("delete", (owner,), names=(name,), mbtype=entry.mbtype)):
+        removal.carry_out()
+        if fill_in:
+            fill_in_ancestors(store, name, entry.mbtype)
+
+
+def _put_aside(store: MailStore, removal: Moving, entry: MboxEntry, actor: Actor) -> None:
+    new = _free_name(store, entry.name)
+    removal.plan(entry, new, actor.as_admin(), partition=entry.partition, force_user=True)
 
 
 def _free_name(store: MailStore, name: str) -> str:
@@ -143,16 +190,50 @@ def _free_name(store: MailStore, name: str) -> str:
         when += 1
 
 
-def _delete_tree(
-    store: MailStore, userid: str, actor: Actor, on_failure: Callable[[str, CyrusError], None] | None
+def _delete_user(
+    store: MailStore,
+    inbox: MboxEntry,
+    actor: Actor,
+    on_failure: Callable[[str, CyrusError], None] | None,
+    *,
+    check_acl: bool,
 ) -> None:
-    for entry in list(store.mboxlist.user_tree(userid, intermediates=True)):
+    """Everything a user has, as far as it can be removed."""
+    userid = store.rules.from_internal(inbox.name).userid
+    assert userid is not None
+    checks.deletion(store, inbox, actor, check_acl=check_acl)
+    delayed = is_delayed(store)
+    moving, removal = Moving(store), _Removal(store)
+    entries: list[MboxEntry] = []
+    for entry in store.mboxlist.user_tree(userid, intermediates=True):
         try:
-            if is_delayed(store):
-                delete_delayed(store, entry.name, actor, fill_in=False)
-            else:
-                delete_at_once(store, entry.name, actor, fill_in=False)
+            checks.deletion(store, entry, actor, check_acl=False)
+            if delayed:
+                _put_aside(store, moving, entry, actor)
         except CyrusError as error:
-            log.error("could not delete %s: %s", entry.name, error)
-            if on_failure is not None:
-                on_failure(entry.name, error)
+            if entry.name == inbox.name:
+                raise
+            _complain(entry.name, error, on_failure)
+            continue
+        entries.append(entry)
+    roots = {quota.root for quota in store.quota.all(inbox.name)}
+    places = tuple(entry for entry in entries if not entry.intermediate and not delayed)
+    operation = moving.operation("delete", (userid,), places=places, inbox=inbox, roots=tuple(roots))
+    with unfinished.noted(store, operation):
+        if delayed:
+            moving.carry_out(lambda name, new, error: _complain(name, error, on_failure))
+        else:
+            for entry in entries:
+                removal.prepare(entry)
+            removal.commit()
+            removal.finish()
+        userdata.remove(store, inbox, userid)
+
+
+def _complain(
+    name: str, error: CyrusError | None, on_failure: Callable[[str, CyrusError], None] | None
+) -> None:
+    if error is not None:
+        log.error("could not delete %s: %s", name, error)
+        if on_failure is not None:
+            on_failure(name, error)

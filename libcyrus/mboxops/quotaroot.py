@@ -1,4 +1,8 @@
-"""Setting and removing quota roots, and making the mailboxes below count for them."""
+"""Setting and removing quota roots, and making the mailboxes below count for them.
+
+A crash in between leaves some mailboxes counting for the new root and others for the one above. A note tells
+of it: the next change of the owner's mailboxes lets all of them count for the root, and counts it anew.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +17,13 @@ from libcyrus.errors import (
     MailboxNotSupported,
     QuotarootNonexistent,
 )
-from libcyrus.mailbox import lifecycle
+from libcyrus.mailbox.lifecycle import UsageMoves
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.quota import NAMES, Quota
+
+from . import unfinished
+from .notes import Operation, noted
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +58,11 @@ def set_quotas(store: MailStore, root: str, limits: Sequence[int], *, force: boo
 def unset_quotas(store: MailStore, root: str) -> None:
     """Remove a root; its mailboxes count for none until ``quota -f`` finds one above. Harmless if gone."""
     _check_root(root)
-    quota = store.quota.get(root)
-    if quota is None:
-        return
-    with store.locks.quota_change():
+    owner = store.rules.from_internal(root).userid
+    with unfinished.exclusive(store, owner, quota_change=True):
+        quota = store.quota.get(root)
+        if quota is None:
+            return
         for entry in list(store.mboxlist.tree(root)):
             try:
                 with store.open(entry.name, write=True) as mailbox:
@@ -69,34 +77,28 @@ def unset_quotas(store: MailStore, root: str) -> None:
     store.sync_log.quota(root)
 
 
-def delete_user_roots(store: MailStore, userid: str) -> None:
-    """Remove the quota roots of a user's INBOX and everything below it."""
-    inbox = store.rules.inbox(userid)
-    for quota in list(store.quota.all(inbox)):
-        if quota.root == inbox or quota.root.startswith(inbox + "."):
-            store.quota.delete(quota.root)
-
-
-def copy_root(store: MailStore, old: str, new: str) -> None:
-    """Give root ``new`` the limits of root ``old``, if there is one."""
-    quota = store.quota.get(old)
-    if quota is not None:
-        set_quotas(store, new, quota.limits)
-
-
 def _create(store: MailStore, root: str, limits: Sequence[int]) -> None:
-    with store.locks.quota_change():
+    owner = store.rules.from_internal(root).userid
+    above = store.quota.find_root(root)
+    operation = Operation("set quota", (owner,), roots=(root, above) if above is not None else (root,))
+    with noted(store, operation):
         with store.quota.transaction() as change:
             change.write(Quota(root, limits=list(limits)))
         if store.auditlog:
             text = (f" new{name}=<{limit}>" for name, limit in zip(NAMES, limits, strict=True))
             log.log(NOTICE, "auditlog: newquota root=<%s>%s", root, "".join(text))
+        moves = UsageMoves()
         for entry in list(store.mboxlist.tree(root)):
             try:
                 with store.open(entry.name, write=True) as mailbox:
-                    lifecycle.change_quotaroot(mailbox, root)
+                    moves.change_root(mailbox, root)
+                    if owner is None:
+                        # others may deliver to it once it is closed
+                        moves.apply(store)
             except CyrusError as error:
                 log.error("LOSTQUOTA: unable to change quota root for %s to %s: %s", entry.name, root, error)
+        moves.apply(store)
+    store.sync_log.quota(root)
 
 
 def _check_root(root: str) -> None:

@@ -30,19 +30,23 @@ def copy(store: MailStore, mailbox: Mailbox, new: MboxEntry) -> None:
             files.mkdirs(directory)
         for kind in META_FILES:
             source, target = old_paths.meta(kind), new_paths.meta(kind)
-            with suppress(FileNotFoundError):
-                _copy_file(source, target)
+            # partitions may share the directory of some kinds of files
+            if source != target:
+                with suppress(FileNotFoundError):
+                    _copy_file(source, target)
         for record in mailbox.records(unlinked=False):
+            source = mailbox.message_path(record)
             target = new_paths.message(record.uid, archived=record.archived)
-            with suppress(FileNotFoundError):
-                os.unlink(target)
-            files.link_or_copy(mailbox.message_path(record), target)
+            if source != target:
+                with suppress(FileNotFoundError):
+                    os.unlink(target)
+                files.link_or_copy(source, target)
         for directory in new_paths.directories():
             files.fsync_dir(directory)
             files.fsync_dir(os.path.dirname(directory))
     except OSError as error:
         xlog.ioerror(log, "copying mailbox failed", error, mailbox=mailbox.name, target=new.name)
-        lifecycle.remove_files(store, new)
+        lifecycle.remove_files(store, new, keep=old_paths.directories())
         raise IoError from error
 
 
@@ -55,11 +59,6 @@ def open_copy(store: MailStore, entry: MboxEntry) -> Mailbox:
         mailbox.drop()
         raise
     return mailbox
-
-
-def abandon(store: MailStore, mailbox: Mailbox) -> None:
-    """Remove the old files of a mailbox that lives elsewhere now. It stays to be closed by the caller."""
-    lifecycle.remove_files(store, mailbox.entry)
 
 
 def _copy_file(source: str, target: str) -> None:

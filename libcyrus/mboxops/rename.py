@@ -1,44 +1,29 @@
-"""Renaming and moving mailboxes.
+"""RENAME: mailboxes, trees and users get other names, or move to another partition.
 
-A mailbox whose directory goes by its unique id only changes its name, in cyrus.header and then (with the
-tombstone of the old name) in one transaction of mailboxes.db. One in the old layout, and one that moves to
-another partition, is copied first: until the transaction is committed the old files are the mailbox,
-afterwards the new ones.
+What is below a mailbox goes along, in one transaction of mailboxes.db (see ``moving``), and so do the quota
+roots, rights and state of a user. See ``unfinished`` for what a crash leaves.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Iterable
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
-from libcyrus.base.dataclasses import replace
-from libcyrus.base.xlog import NOTICE
-from libcyrus.errors import (
-    CyrusError,
-    MailboxBadName,
-    MailboxExists,
-    MailboxNonexistent,
-    PermissionDenied,
-)
-from libcyrus.mailbox import lifecycle
-from libcyrus.mailbox.mailbox import Mailbox
+from libcyrus.errors import CyrusError, MailboxBadName, MailboxNonexistent
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MAX_MAILBOX_NAME, MboxName, is_prefix
-from libcyrus.partitions import Partitions
 from libcyrus.records import mbtype as mbtypes
-from libcyrus.records.annotate import NAMESPACE
 from libcyrus.records.mbentry import MboxEntry
+from libcyrus.records.quota import Quota
 
-from . import checks, quotaroot, relocate, setacl, subscribe, userdata
+from . import checks, setacl, subscribe, unfinished, userdata
 from .checks import Actor
-from .create import fill_in_ancestors, locked
+from .make import fill_in_ancestors
+from .moving import Moving, Progress
 
 log = logging.getLogger(__name__)
-
-Progress = Callable[[str, str, CyrusError | None], None]
 
 
 def rename(
@@ -65,17 +50,11 @@ def rename(
         raise MailboxNonexistent
     source, target = rules.from_internal(old), rules.from_internal(new)
     user_move = bool(
-        is_admin
-        and store.config[opt.allowusermoves]
-        and source.is_inbox
-        and target.is_inbox
-        and old != new
+        is_admin and store.config[opt.allowusermoves] and source.is_inbox and target.is_inbox and old != new
     )
-    with ExitStack() as locks:
-        if user_move:
-            # quota roots go along, and their lock comes before the namespaces
-            locks.enter_context(store.locks.quota_change())
-        locks.enter_context(locked(store, old, new))
+    owners = (source.userid, target.userid)
+    # quota roots of a user go along
+    with unfinished.exclusive(store, *owners, quota_change=user_move):
         entry = _lookup(store, old, actor)
         if not new:
             raise MailboxBadName
@@ -85,67 +64,98 @@ def rename(
         for child in below:
             if not child.intermediate and old != new:
                 _check_child(store, new + child.name[len(old) :], actor)
-        moved_base = _rename_base(
-            store, entry, target, actor, partition, ignore_missing=bool(below), user_move=user_move
-        )
-        if moved_base and user_move:
-            _take_user_along(store, entry, source, target)
-        if moved_base and not alone and progress is not None:
-            progress(old, new, None)
+        failed: list[tuple[str, str, CyrusError]] = []
+        moving = Moving(store, with_user=user_move)
+        planned = _plan_base(
+            store, moving, entry, source, target, actor, partition,
+            ignore_missing=bool(below), user_move=user_move,
+        )  # fmt: skip
+        if partition is None and entry.mbtype & mbtypes.LEGACY_DIRS:
+            # those below go where their parent is
+            partition = entry.partition
         for child in below:
-            _rename_child(store, child, source, target, actor, partition, progress, user_move=user_move)
-        if user_move:
-            assert source.userid is not None
-            quotaroot.delete_user_roots(store, source.userid)
-            store.sync_log.unuser(source.userid)
-            assert target.userid is not None
-            store.sync_log.user(target.userid)
-        fill_in_ancestors(store, old, entry.mbtype)
-        fill_in_ancestors(store, new, entry.mbtype)
+            name = new + child.name[len(old) :]
+            try:
+                moving.plan(
+                    child, name, actor.as_admin(), partition=partition, force_user=True,
+                    acl=_acl(store, child, source, target, user_move=user_move),
+                )  # fmt: skip
+            except CyrusError as reason:
+                failed.append((child.name, name, reason))
+        roots = _new_roots(store, source, target) if user_move else []
+        operation = moving.operation(
+            "rename",
+            owners,
+            names=(old, new),
+            mbtype=entry.mbtype,
+            made_roots=tuple(quota.root for quota in roots if store.quota.get(quota.root) is None),
+            inbox=entry if user_move else None,
+            heir=target.userid if user_move else None,
+        )
+        renamed: list[str] = []
+
+        def report(name: str, new_name: str, error: CyrusError | None) -> None:
+            if error is None:
+                renamed.append(name)
+            elif name == old:
+                raise error
+            else:
+                failed.append((name, new_name, error))
+
+        with unfinished.noted(store, operation):
+            _set_limits(store, roots)
+            moving.carry_out(report)
+            if user_move and planned:
+                assert source.userid is not None and target.userid is not None
+                userdata.hand_over(store, entry, source.userid, target.userid)
+            fill_in_ancestors(store, old, entry.mbtype)
+            fill_in_ancestors(store, new, entry.mbtype)
+        _unsubscribe(store, renamed, actor)
+    for name, new_name, error in failed:
+        log.error("rename of %s to %s failed: %s", name, new_name, error)
+    if progress is not None and not alone:
+        for name in renamed:
+            progress(name, new + name[len(old) :], None)
+        for name, new_name, error in failed:
+            progress(name, new_name, error)
 
 
-def rename_one(
+def _plan_base(
     store: MailStore,
+    moving: Moving,
     entry: MboxEntry,
-    new: str,
+    source: MboxName,
+    target: MboxName,
     actor: Actor,
+    partition: str | None,
     *,
-    partition: str | None = None,
-    force_user: bool = False,
-    fill_in: bool = True,
-    silent: bool = False,
-) -> None:
-    """Rename one mailbox, or move it to ``partition`` when ``new`` is its name. Namespace locks are held."""
-    target = store.rules.from_internal(new)
-    if entry.intermediate:
-        checks.creation(store, new, actor, force_user=force_user)
-        modseq = entry.foldermodseq
-        if not silent:
-            modseq = store.counters.next_modseq(
-                new, modseq, entry.mbtype, folder=True, delete=bool(target.deleted)
-            )
-        _record(store, entry, replace(entry, name=new, foldermodseq=modseq))
-        _fill_in(store, entry, new, fill_in=fill_in)
-        return
-    checks.may_be_moved(store, entry, actor)
-    with store.open(entry.name, write=True) as mailbox:
-        mailbox.silent = silent
-        if entry.name == new:
-            _move(store, mailbox, actor, partition)
-            return
-        checks.renaming(store, entry, target, actor)
-        checks.creation(store, new, actor, force_user=force_user)
-        if mailbox.entry.mbtype & mbtypes.LEGACY_DIRS:
-            _rename_by_copy(store, mailbox, new, partition, silent=silent)
-        else:
-            lifecycle.rename_in_place(mailbox, new, silent=silent)
-            _record(store, entry, _entry_of(mailbox, new, mailbox.partition))
-        # before the mailbox is closed, so that a replica never removes it as one that is gone
-        store.sync_log.rename(entry.name, new)
-    store.statuscache.invalidate(entry.name)
-    _forget_displayname(store, entry)
-    log.info("Rename: %s -> %s", entry.name, new)
-    _fill_in(store, entry, new, fill_in=fill_in)
+    ignore_missing: bool,
+    user_move: bool,
+) -> bool:
+    """Plan for the mailbox itself; False if it is only a place in one's own tree, whose children move all the
+    same.
+    """
+    try:
+        moving.plan(
+            entry, target.internal, actor, partition=partition or entry.partition,
+            acl=_acl(store, entry, source, target, user_move=user_move),
+        )  # fmt: skip
+    except MailboxNonexistent:
+        if not (ignore_missing and not user_move and actor.owns(source) and actor.owns(target)):
+            raise
+        return False
+    return True
+
+
+def _acl(
+    store: MailStore, entry: MboxEntry, source: MboxName, target: MboxName, *, user_move: bool
+) -> str | None:
+    """The ACL under the new name, where it changes with it: what the old user may do, the new one may."""
+    if not user_move or entry.intermediate:
+        return None
+    assert source.userid is not None and target.userid is not None
+    acl = setacl.renamed(store, entry.acl or "", target, source.userid, target.userid)
+    return None if acl == (entry.acl or "") else acl
 
 
 def _lookup(store: MailStore, name: str, actor: Actor) -> MboxEntry:
@@ -165,165 +175,27 @@ def _check_child(store: MailStore, name: str, actor: Actor) -> None:
     checks.creation(store, name, actor.as_admin(), force_user=True)
 
 
-def _rename_base(
-    store: MailStore,
-    entry: MboxEntry,
-    target: MboxName,
-    actor: Actor,
-    partition: str | None,
-    *,
-    ignore_missing: bool,
-    user_move: bool,
-) -> bool:
-    """Rename the mailbox itself; False if it is only a place in one's own tree, whose children move all the
-    same.
-    """
-    try:
-        rename_one(
-            store, entry, target.internal, actor, partition=partition or entry.partition, fill_in=False
-        )
-    except MailboxNonexistent:
-        source = store.rules.from_internal(entry.name)
-        if not (ignore_missing and not user_move and actor.owns(source) and actor.owns(target)):
-            raise
-        return False
-    _unsubscribe(store, entry.name, actor)
-    return True
+def _new_roots(store: MailStore, source: MboxName, target: MboxName) -> list[Quota]:
+    """The quota roots of a user under the names that the new user's have."""
+    old, new = source.internal, target.internal
+    return [
+        Quota(new + quota.root[len(old) :], limits=list(quota.limits))
+        for quota in store.quota.all(old)
+        if is_prefix(quota.root, old)
+    ]
 
 
-def _rename_child(
-    store: MailStore,
-    child: MboxEntry,
-    source: MboxName,
-    target: MboxName,
-    actor: Actor,
-    partition: str | None,
-    progress: Progress | None,
-    *,
-    user_move: bool,
-) -> None:
-    new = target.internal + child.name[len(source.internal) :]
-    try:
-        rename_one(store, child, new, actor.as_admin(), partition=partition, fill_in=False)
-        _unsubscribe(store, child.name, actor)
-        if user_move:
-            assert source.userid is not None and target.userid is not None
-            quotaroot.copy_root(store, child.name, new)
-            if not child.intermediate:
-                setacl.rename_identifier(store, new, source.userid, target.userid)
-    except CyrusError as error:
-        log.error("rename of %s to %s failed: %s", child.name, new, error)
-        if progress is not None:
-            progress(child.name, new, error)
-        return
-    if progress is not None:
-        progress(child.name, new, None)
+def _set_limits(store: MailStore, roots: Iterable[Quota]) -> None:
+    """Make these roots, empty; those that exist get the limits only."""
+    for root in roots:
+        known = store.quota.get(root.root)
+        with store.quota.transaction() as change:
+            if known is not None:
+                known.limits = root.limits
+            change.write(known or root)
 
 
-def _take_user_along(store: MailStore, entry: MboxEntry, source: MboxName, target: MboxName) -> None:
-    assert source.userid is not None and target.userid is not None
-    quotaroot.copy_root(store, entry.name, target.internal)
-    setacl.rename_identifier(store, target.internal, source.userid, target.userid)
-    if entry.mbtype & mbtypes.LEGACY_DIRS:
-        userdata.rename_legacy(store, source.userid, target.userid)
-
-
-def _unsubscribe(store: MailStore, name: str, actor: Actor) -> None:
+def _unsubscribe(store: MailStore, names: list[str], actor: Actor) -> None:
     if store.config[opt.delete_unsubscribe] and actor.userid is not None:
-        subscribe.subscribe(store, name, actor.userid, actor.auth, add=False)
-
-
-def _record(store: MailStore, old: MboxEntry, new: MboxEntry) -> None:
-    """Both names in one transaction: a tombstone for the old one, the new one with the same id."""
-    tombstone = MboxEntry(
-        name=old.name,
-        mbtype=old.mbtype | mbtypes.DELETED,
-        uniqueid=old.uniqueid,
-        uidvalidity=old.uidvalidity,
-        createdmodseq=old.createdmodseq,
-        foldermodseq=new.foldermodseq,
-    )
-    with store.mboxlist.transaction() as change:
-        change.update(tombstone)
-        change.update(new)
-
-
-def _entry_of(mailbox: Mailbox, name: str, partition: str) -> MboxEntry:
-    return MboxEntry(
-        name=name,
-        mbtype=mailbox.entry.mbtype,
-        uniqueid=mailbox.uniqueid,
-        partition=partition,
-        uidvalidity=mailbox.i.uidvalidity,
-        createdmodseq=mailbox.i.createdmodseq,
-        foldermodseq=mailbox.i.highestmodseq,
-        acl=mailbox.acl,
-    )
-
-
-def _fill_in(store: MailStore, entry: MboxEntry, new: str, *, fill_in: bool) -> None:
-    if fill_in:
-        fill_in_ancestors(store, entry.name, entry.mbtype)
-        fill_in_ancestors(store, new, entry.mbtype)
-
-
-def _move(store: MailStore, mailbox: Mailbox, actor: Actor, partition: str | None) -> None:
-    """To another partition under the same name."""
-    if not actor.is_admin:
-        raise PermissionDenied
-    if partition is None or partition == mailbox.partition:
-        raise MailboxExists
-    partitions = Partitions(store.config)
-    root = partitions.root(partition)
-    if mailbox.paths.data.startswith(root + "/"):
-        raise MailboxExists
-    old = mailbox.entry
-    new = replace(old, partition=partition)
-    relocate.copy(store, mailbox, new)
-    try:
-        modseq = store.counters.next_modseq(old.name, old.foldermodseq, old.mbtype, folder=True)
-        store.mboxlist.update(replace(_entry_of(mailbox, old.name, partition), foldermodseq=modseq))
-    except BaseException:
-        lifecycle.remove_files(store, new)
-        raise
-    if store.auditlog:
-        log.log(
-            NOTICE,
-            "auditlog: partitionmove sessionid=<%s> mailbox=<%s> uniqueid=<%s> oldpart=<%s> newpart=<%s>",
-            store.session_id, old.name, old.uniqueid, old.partition, partition,
-        )  # fmt: skip
-    relocate.abandon(store, mailbox)
-
-
-def _rename_by_copy(
-    store: MailStore, mailbox: Mailbox, new: str, partition: str | None, *, silent: bool
-) -> None:
-    """The old layout: directories follow the name."""
-    chosen = checks.partition(store, Partitions(store.config), new, partition)
-    entry = replace(mailbox.entry, name=new, partition=chosen)
-    relocate.copy(store, mailbox, entry)
-    try:
-        copied = relocate.open_copy(store, entry)
-        try:
-            mailbox.conversing.move(copied.conversing)
-            lifecycle.rename_in_place(copied, new, silent=silent)
-            _record(store, mailbox.entry, _entry_of(copied, new, chosen))
-        finally:
-            copied.drop()
-    except BaseException:
-        lifecycle.remove_files(store, entry)
-        raise
-    store.sync_log.append(new)
-    relocate.abandon(store, mailbox)
-
-
-def _forget_displayname(store: MailStore, entry: MboxEntry) -> None:
-    """The display name that JMAP keeps for a mailbox is wrong once it is renamed."""
-    if not entry.uniqueid:
-        return
-    key = NAMESPACE + "displayname"
-    stale = [one for one in store.annotations.find(entry.uniqueid, key) if one.entry == key]
-    if stale:
-        with store.annotations.transaction() as change:
-            for one in stale:
-                change.write(one.owner, one.entry, one.userid, b"")
+        for name in names:
+            subscribe.subscribe(store, name, actor.userid, actor.auth, add=False)

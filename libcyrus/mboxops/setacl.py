@@ -1,4 +1,8 @@
-"""Changing who may do what in a mailbox: the copy in cyrus.header first, then mailboxes.db."""
+"""Changing who may do what in a mailbox: the copy in cyrus.header first, then mailboxes.db.
+
+A crash in between leaves the new ACL in the header only, where nobody asks for it; the next change of the
+owner's mailboxes puts it right.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,8 @@ from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
 
 from .checks import Actor
+from .notes import Operation, noted
+from .unfinished import exclusive
 
 log = logging.getLogger(__name__)
 
@@ -47,28 +53,31 @@ def set_acl(
     canonical = store.rules.from_userid(identifier).userid
     if canonical is None:
         raise InvalidIdentifier
-    with store.locks.user(parsed.userid):
+    with exclusive(store, parsed.userid):
         entry = store.mboxlist.lookup_all(name)
         if entry.mbtype & (mbtypes.MOVING | mbtypes.RESERVE | mbtypes.DELETED):
             raise MailboxNotSupported
         _check_permission(store, entry, actor, canonical)
-        new = _changed(store, entry, parsed, actor, canonical, rights)
-        modseq = 0
-        if not entry.remote:
-            with store.open(name, write=True) as mailbox:
-                modseq = mailbox.bump_modseq()
-                mailbox.set_acl(new)
-                mailbox.commit()
-        store.mboxlist.update(replace(entry, acl=new, foldermodseq=max(entry.foldermodseq, modseq)))
+        new = _changed(store.mboxlist.acl, entry.acl or "", parsed, actor, canonical, rights)
+        with noted(store, Operation("set ACL", (parsed.userid,), names=(name,)), lasting=False):
+            modseq = 0
+            if not entry.remote:
+                with store.open(name, write=True) as mailbox:
+                    modseq = mailbox.bump_modseq()
+                    mailbox.set_acl(new)
+                    mailbox.commit()
+            store.mboxlist.update(replace(entry, acl=new, foldermodseq=max(entry.foldermodseq, modseq)))
 
 
-def rename_identifier(store: MailStore, name: str, old: str, new: str) -> None:
-    """Give what ``old`` may do in a mailbox to ``new`` instead."""
-    entry = store.mboxlist.lookup(name)
-    for identifier, rights in acls.entries(entry.acl or ""):
+def renamed(store: MailStore, acl: str, name: MboxName, old: str, new: str) -> str:
+    """The ACL of mailbox ``name``, already that of ``new``, where ``new`` may do what ``old`` might."""
+    rules = store.mboxlist.acl
+    actor = Actor(True, new, None)
+    for identifier, rights in acls.entries(acl):
         if identifier == old:
-            set_acl(store, name, new, rights, is_admin=True, userid=new, auth=None)
-            set_acl(store, name, old, None, is_admin=True, userid=new, auth=None)
+            acl = _changed(rules, acl, name, actor, new, rights)
+            acl = _changed(rules, acl, name, actor, old, None)
+    return acl
 
 
 def _check_permission(store: MailStore, entry: MboxEntry, actor: Actor, identifier: str) -> None:
@@ -82,9 +91,8 @@ def _check_permission(store: MailStore, entry: MboxEntry, actor: Actor, identifi
 
 
 def _changed(
-    store: MailStore, entry: MboxEntry, name: MboxName, actor: Actor, identifier: str, rights: str | None
+    rules: acls.AclRules, acl: str, name: MboxName, actor: Actor, identifier: str, rights: str | None
 ) -> str:
-    rules = store.mboxlist.acl
     of_owner = name.userid == identifier
     canon = None
     if actor.owns(name) or of_owner:
@@ -98,18 +106,18 @@ def _changed(
         mask = rules.parse(letters)
         takes_admin = bool(mask & acls.ADMIN) if mode is acls.Mode.REMOVE else not mask & acls.ADMIN
         if not actor.is_admin and of_owner and mode is not acls.Mode.ADD and takes_admin:
-            _deny(entry, identifier, actor)
+            _deny(name.internal, identifier, actor)
         if any(letter not in acls.RIGHTS for letter in letters):
             raise InvalidRights
     elif not actor.is_admin and of_owner:
-        _deny(entry, identifier, actor)
-    return rules.change(entry.acl or "", identifier, mode, mask, canon)
+        _deny(name.internal, identifier, actor)
+    return rules.change(acl, identifier, mode, mask, canon)
 
 
-def _deny(entry: MboxEntry, owner: str, actor: Actor) -> None:
+def _deny(name: str, owner: str, actor: Actor) -> None:
     log.error(
         'Denied removal of admin rights on folder "%s" (owner: %s) by user "%s"',
-        entry.name,
+        name,
         owner,
         actor.userid,
     )

@@ -9,12 +9,10 @@ from contextlib import suppress
 from libcyrus import options as opt
 from libcyrus.base import files, xlog
 from libcyrus.mailbox.mailstore import MailStore
-from libcyrus.mboxname import legacy_state_path, sieve_path, state_path
+from libcyrus.mboxname import is_prefix, legacy_state_path, sieve_path, state_path
 from libcyrus.records import userstate
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.records.subscriptions import Subscriptions
-
-from . import quotaroot
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +31,7 @@ def remove(store: MailStore, inbox: MboxEntry, userid: str) -> None:
     name = store.rules.from_userid(userid)
     if not store.config[opt.sieveusehomedir]:
         _remove_directory(sieve_path(store.config[opt.sievedir] or "", name, inbox.path_id))
-    quotaroot.delete_user_roots(store, userid)
+    _delete_quota_roots(store, userid)
     store.sync_log.unuser(userid)
     if inbox.path_id is not None:
         directory = state_path(store.config.directory, inbox.path_id, None)
@@ -47,7 +45,28 @@ def remove(store: MailStore, inbox: MboxEntry, userid: str) -> None:
         _remove(legacy_state_path(store.config.directory, name, suffix))
 
 
-def rename_legacy(store: MailStore, old: str, new: str) -> None:
+def hand_over(store: MailStore, inbox: MboxEntry, old: str, new: str) -> None:
+    """Give what the user ``old`` had to ``new``, who has the mailboxes now; may be repeated.
+
+    ``inbox`` is the entry that the INBOX had: what goes by its id stays where it is. Quota roots are there
+    already under their new names.
+    """
+    if inbox.path_id is None:
+        _rename_files(store, old, new)
+    _delete_quota_roots(store, old)
+    store.sync_log.unuser(old)
+    store.sync_log.user(new)
+
+
+def _delete_quota_roots(store: MailStore, userid: str) -> None:
+    """Remove the quota roots of a user's INBOX and everything below it."""
+    inbox = store.rules.inbox(userid)
+    for quota in list(store.quota.all(inbox)):
+        if is_prefix(quota.root, inbox):
+            store.quota.delete(quota.root)
+
+
+def _rename_files(store: MailStore, old: str, new: str) -> None:
     """Give the state files of a user in the old layout the names for the user ``new``."""
     source, target = store.rules.from_userid(old), store.rules.from_userid(new)
     directory = store.config.directory
@@ -57,10 +76,13 @@ def rename_legacy(store: MailStore, old: str, new: str) -> None:
     )
     subscriptions = Subscriptions(store.config, store.userstate)
     old_inbox, new_inbox = source.internal, target.internal
-    for name in subscriptions.list(old):
-        if name == old_inbox or name.startswith(old_inbox + "."):
-            name = new_inbox + name[len(old_inbox) :]
-        subscriptions.add(new, name)
+    subscriptions.add(
+        new,
+        *(
+            new_inbox + name[len(old_inbox) :] if is_prefix(name, old_inbox) else name
+            for name in subscriptions.list(old)
+        ),
+    )
     if not store.config[opt.sieveusehomedir]:
         sievedir = store.config[opt.sievedir] or ""
         _rename(sieve_path(sievedir, source, None), sieve_path(sievedir, target, None))

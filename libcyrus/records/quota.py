@@ -15,7 +15,7 @@ from __future__ import annotations
 import enum
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -236,24 +236,33 @@ class QuotaDb:
         ``mailbox`` is where they come from: one that a running ``quota -f`` has counted already changes its
         new sums too. ``silent`` keeps the modseq. Raises QuotarootNonexistent.
         """
+        return self.update_each(root, [(mailbox, differences)], silent=silent)
+
+    def update_each(
+        self, root: str, differences: Iterable[tuple[str | None, Sequence[int]]], *, silent: bool = False
+    ) -> Quota:
+        """update_used() for several mailboxes in one change."""
+        total = [0] * len(Resource)
         try:
             with self.transaction() as change:
                 quota = change.read(root)
-                quota.use(differences)
-                if (
-                    mailbox is not None
-                    and quota.scan_mailbox is not None
-                    and _key(mailbox) <= _key(quota.scan_mailbox)
-                ):
-                    quota.scan_used = [
-                        used + more for used, more in zip(quota.scan_used, differences, strict=True)
-                    ]
+                for mailbox, more in differences:
+                    quota.use(more)
+                    total = [one + other for one, other in zip(total, more, strict=True)]
+                    if (
+                        mailbox is not None
+                        and quota.scan_mailbox is not None
+                        and _key(mailbox) <= _key(quota.scan_mailbox)
+                    ):
+                        quota.scan_used = [
+                            used + new for used, new in zip(quota.scan_used, more, strict=True)
+                        ]
                 change.write(quota, silent=silent)
                 return quota
         except CyrusError as error:
             log.error(
                 "LOSTQUOTA: unable to record change of %d bytes and %d messages in quota %s: %s",
-                differences[Resource.STORAGE], differences[Resource.MESSAGE], root, error,
+                total[Resource.STORAGE], total[Resource.MESSAGE], root, error,
             )  # fmt: skip
             raise
 

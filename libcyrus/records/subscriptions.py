@@ -52,19 +52,23 @@ class Subscriptions:
         with db:
             return db.fetch(self.key(userid, self._rules.from_internal(name).dbname)) is not None
 
-    def add(self, userid: str, name: str) -> None:
-        """Subscribe, whether or not the mailbox exists or may be seen: that is the caller's to check."""
+    def add(self, userid: str, *names: str) -> None:
+        """Subscribe, whether or not the mailboxes exist or may be seen: that is the caller's to check."""
+        if not names:
+            return
         db = self.open(userid, create=True)
         assert db is not None
-        with db:
-            db.store(self.key(userid, self._rules.from_internal(name).dbname), b"")
+        with db, db.transaction() as change:
+            for name in names:
+                change.store(self.key(userid, self._rules.from_internal(name).dbname), b"")
 
-    def remove(self, userid: str, name: str) -> None:
+    def remove(self, userid: str, *names: str) -> None:
         """Unsubscribe; harmless when not subscribed."""
-        db = self.open(userid)
+        db = self.open(userid) if names else None
         if db is not None:
-            with db:
-                db.delete(self.key(userid, self._rules.from_internal(name).dbname))
+            with db, db.transaction() as change:
+                for name in names:
+                    change.delete(self.key(userid, self._rules.from_internal(name).dbname))
 
     def open(self, userid: str, *, create: bool = False) -> Database | None:
         """The user's file, to be closed by the caller; None if there is none."""
