@@ -16,7 +16,7 @@ import click
 from libcyrus import cyrusdb, tool
 from libcyrus.base.getopt import number
 from libcyrus.cyrusdb import Database, Records, batch
-from libcyrus.cyrusdb.twoskip import TwoskipDatabase
+from libcyrus.cyrusdb.listfile import ListDatabase
 from libcyrus.errors import CyrusError, DatabaseCorrupt, Fatal
 
 _LONGEST_LINE = 63999
@@ -182,7 +182,7 @@ def is_consistent(database: Database) -> bool:
 
 def damage(database: Database) -> None:
     """Die in the middle of a commit, where the backend has a middle."""
-    if isinstance(database, TwoskipDatabase):
+    if isinstance(database, ListDatabase):
         transaction = database.transaction()
         transaction.store(b"INVALID", b"CRASHME")
         transaction.break_off()
