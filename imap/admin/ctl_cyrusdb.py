@@ -26,7 +26,7 @@ from libcyrus.base.xlog import NOTICE, xsyslog
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError, Fatal
 from libcyrus.mailbox import header
-from libcyrus.mailbox.paths import MailboxPaths
+from libcyrus.mailbox.paths import UNFINISHED, MailboxPaths
 from libcyrus.mboxname import NameRules
 from libcyrus.options.declare import Option
 from libcyrus.records import mbtype as mbtypes
@@ -116,6 +116,17 @@ def recover(config: Config, *, cleanup: bool) -> None:
             mailboxes.set_racl(config[opt.reverseacls])
         finally:
             mailboxes.close()
+        finish_operations(config)
+
+
+def finish_operations(config: Config) -> None:
+    """Put right what processes that died left of creating, renaming and removing mailboxes."""
+    directory = f"{config.directory}/{UNFINISHED}"
+    if os.path.isdir(directory) and os.listdir(directory):
+        from libcyrus.mboxops import repair_all
+
+        with mailstore(config) as store:
+            repair_all(store)
 
 
 def stamp_skiplists(config: Config) -> None:

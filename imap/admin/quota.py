@@ -18,6 +18,7 @@ from libcyrus import tool
 from libcyrus.errors import QuotarootNonexistent
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace
+from libcyrus.mboxops import repair_all
 from libcyrus.mboxops.quotafix import QuotaFixer, Selection
 from libcyrus.records.quota import NAMES, UNITS, Quota
 
@@ -59,6 +60,8 @@ def quota(
         waiter.done if waiter is not None else None,
     )
     try:
+        if fix and not report_only:
+            repair_all(store)
         with store.locks.quota_change():
             selection = _selection(space, domain, specs, users=users)
             fixer.find_roots(selection)

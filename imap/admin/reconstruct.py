@@ -22,9 +22,9 @@ from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.reconstruct import Options
 from libcyrus.mailbox.reconstruct import reconstruct as reconstruct_mailbox
 from libcyrus.mboxname import Namespace
-from libcyrus.mboxops import checks
+from libcyrus.mboxops import checks, repair_all
 from libcyrus.mboxops.checks import Actor
-from libcyrus.mboxops.create import create_one
+from libcyrus.mboxops.make import create_one
 from libcyrus.records.find import Finder, Viewer
 from libcyrus.text import charset
 
@@ -112,6 +112,8 @@ def reconstruct(
         no_import=no_import,
     )
     try:
+        if not dry_run:
+            repair_all(store)
         if partition is not None:
             run.make(names, partition)
         if not names and (recurse or by_userid):

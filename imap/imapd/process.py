@@ -169,7 +169,12 @@ class Process:
             return False
 
     def autocreate_inbox(self, session: Session) -> None:
-        """Make the INBOX of a user who has none yet, if the configuration says so."""
+        """Make the INBOX of a user who has none yet, if the configuration says so.
+
+        What a process that died left of an operation on the user's mailboxes is put right first.
+        """
+        if session.userid is not None:
+            mboxops.repair_all(self.store, session.userid)
         if session.privileged or session.userid is None or self.config[opt.autocreate_quota] < 0:
             return
         try:

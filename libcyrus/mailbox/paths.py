@@ -16,6 +16,9 @@ from libcyrus.records.mbentry import MboxEntry
 STAGE_DIRECTORY = "stage."
 """Where messages on their way into the mailboxes of a partition lie, below its root."""
 
+UNFINISHED = "unfinished"
+"""The folder of the configuration directory where ``mboxops`` notes operations that are under way."""
+
 #: metadata kind (as ``metapartition_files`` calls it) and file name
 META_FILES = {
     "header": "cyrus.header",

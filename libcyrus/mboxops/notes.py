@@ -19,11 +19,11 @@ from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import IoError
 from libcyrus.mailbox import leftovers
 from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.mailbox.paths import UNFINISHED
 from libcyrus.records.mbentry import MboxEntry
 
 log = logging.getLogger(__name__)
 
-_DIRECTORY = "unfinished"
 _NEW = "."
 """What begins the name of a note that is being written."""
 _VERSION = 1
@@ -113,7 +113,7 @@ class Note:
     @classmethod
     def write(cls, store: MailStore, operation: Operation, *, lasting: bool) -> Note:
         """``lasting``: it survives a power cut. Raises IoError."""
-        directory = f"{store.config.directory}/{_DIRECTORY}"
+        directory = f"{store.config.directory}/{UNFINISHED}"
         name = f"{os.getpid()}-{next(_numbers)}"
         path, new = f"{directory}/{name}", f"{directory}/{_NEW}{name}"
         try:
@@ -146,7 +146,7 @@ class Note:
 
 def left_of(store: MailStore, userids: set[str | None] | None) -> list[str]:
     """The notes of dead processes that concern these users (None: anybody); usually there are none."""
-    directory = f"{store.config.directory}/{_DIRECTORY}"
+    directory = f"{store.config.directory}/{UNFINISHED}"
     try:
         names = os.listdir(directory)
     except OSError:
