@@ -268,3 +268,25 @@ def test_both_write_one_file_at_once(tools: Tools, backend: str) -> None:
     assert {key: value for key, value in found.items() if key not in (b"start", b"both")} == expected
     database.close()
     assert tools.theirs(["@a", backend, "consistent"]) == (0, b"Yes, consistent\n", b"")
+
+
+@pytest.mark.parametrize("checkpoint", ["yes", "no"])
+def test_a_skiplist_that_lost_its_end_is_recovered_alike(tools: Tools, checkpoint: str) -> None:
+    """Without a checkpoint even to the byte, but for the time of recovery."""
+    tools.configure(skiplist_always_checkpoint=checkpoint)
+    stamp(tools)
+    whole = (TOP / "cassandane-py/formats/cyrusdb/skiplist.db").read_bytes()
+    for missing in (0, 1, 4, 7, 12, 40, 60, 100):
+        image = bytearray(whole[: len(whole) - missing])
+        image[44:48] = bytes(4)  # recovered long ago
+        for place in ("ours", "theirs"):
+            (tools.directory / place / "a").write_bytes(image)
+        ours, theirs = tools.ours(["@a", "skiplist", "show"]), tools.theirs(["@a", "skiplist", "show"])
+        assert ours == theirs
+        assert tools.theirs(["@a", "skiplist", "consistent"]) == (0, b"Yes, consistent\n", b"")
+        if checkpoint == "no":
+            left, right = (
+                bytearray((tools.directory / place / "a").read_bytes()) for place in ("ours", "theirs")
+            )
+            left[44:48] = right[44:48] = bytes(4)
+            assert left == right

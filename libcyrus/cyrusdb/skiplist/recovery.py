@@ -121,6 +121,8 @@ class Replay:
     def __init__(self, file: SkiplistFile) -> None:
         self._file = file
         self.live: dict[bytes, int] = {}
+        self._seen: set[int] = set()
+        self._last: bytes | None = None
         self.end = self.logstart = file.header.first
         self.odd = False
 
@@ -163,7 +165,10 @@ class Replay:
                 self._judge(offset, error)
                 break
             if in_order:
-                self._put(record)
+                rank = self._put(record)
+                if self._last is not None and rank <= self._last:
+                    raise DatabaseCorrupt(f"out of order at offset {offset:04X}")
+                self._last = rank
                 self.logstart = self.end = record.end
             else:
                 pending.append(offset)
@@ -215,11 +220,10 @@ class Replay:
                 self._put(read_record(base, offset, size))
                 continue
             (place,) = WORD.unpack_from(base, offset + 4)
-            try:
-                rank = self._file.rank(read_record(base, place, offset).key)
-            except DatabaseCorrupt:
-                rank = None
-            if rank is None or self.live.pop(rank, None) is None:
+            if place not in self._seen:
+                raise DatabaseCorrupt(f"DELETE at {offset:04X} of {place:04X}, where no record is")
+            rank = self._file.rank(read_record(base, place, size).key)
+            if self.live.pop(rank, None) is None:
                 log.error(
                     "DBERROR: skiplist recovery %s: DELETE at %04X doesn't exist, skipping",
                     self._file.path,
@@ -227,7 +231,7 @@ class Replay:
                 )
                 self.odd = True
 
-    def _put(self, record: Record) -> None:
+    def _put(self, record: Record) -> bytes:
         rank = self._file.rank(record.key)
         if rank in self.live:
             log.error(
@@ -235,3 +239,5 @@ class Replay:
             )
             self.odd = True
         self.live[rank] = record.offset
+        self._seen.add(record.offset)
+        return rank

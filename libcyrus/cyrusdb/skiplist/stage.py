@@ -130,8 +130,14 @@ class Stage:
             raise
         self._rewrite_pointers()
         file.flush()
-        files.pwrite_all(file.fd, COMMIT_RECORD, self.end)
-        file.flush()
+        try:
+            files.pwrite_all(file.fd, COMMIT_RECORD, self.end)
+            file.flush()
+        except OSError:
+            # what is reported as failed must not count
+            with contextlib.suppress(OSError):
+                os.ftruncate(file.fd, self.end)
+            raise
 
     def break_off(self) -> None:
         files.pwrite_all(self.file.fd, self.tail, self.start)
