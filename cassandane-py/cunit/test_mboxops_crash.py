@@ -15,13 +15,15 @@ import pytest
 
 from cassandane import crash
 from cassandane.crash import DIED, die_at, in_child, restore, snapshot
+from imap.admin import relocate_by_id
 from imap.admin.ctl_mboxlist import verify_directories
 from libcyrus import mboxops
 from libcyrus.append import Appender, Stage
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.mailbox.mailstore import MailStore
-from libcyrus.mboxname import sieve_path
+from libcyrus.mboxname import Namespace, sieve_path
+from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.quota import Resource
 from libcyrus.records.subscriptions import Subscriptions
 
@@ -282,3 +284,41 @@ def test_what_fails_is_undone_at_once(spool: Path, monkeypatch: pytest.MonkeyPat
             assert_consistent(store)
 
     with_store(spool, work)
+
+
+@pytest.mark.parametrize("spool", ["yes"], indirect=True, ids=["by name"])
+def test_a_relocation_by_id_is_finished(spool: Path) -> None:
+    saved = snapshot(spool)
+    before: list[State] = []
+    with_store(spool, lambda store: before.append(state(store)))
+
+    def relocate(store: MailStore) -> None:
+        space = Namespace.from_config(store.config, admin=True)
+        relocate_by_id.Run(store, space, False, lambda line: None).tree("a", users=True)
+
+    for step in range(0, 1000, 3):
+        restore(spool, saved)
+
+        def work(step: int = step) -> None:
+            die_at(step)
+            with_store(spool, relocate)
+
+        code = in_child(work)
+        assert code in (0, DIED)
+
+        def check(store: MailStore) -> None:
+            mboxops.repair_all(store)
+            assert_whole(store)
+            assert_consistent(store)
+            relocate(store)
+            assert not any(entry.mbtype & mbtypes.LEGACY_DIRS for entry in store.mboxlist.all())
+            found = state(store)
+            assert (found.mailboxes, found.usage) == (before[0].mailboxes, before[0].usage)
+            assert found.subscriptions == before[0].subscriptions
+            assert_consistent(store)
+
+        with_store(spool, check)
+        if code == 0:
+            break
+    scripts = [path.relative_to(spool / "conf") for path in (spool / "conf").rglob("script")]
+    assert [path.parts[:2] for path in scripts] == [("sieve", "uuid")]

@@ -40,7 +40,8 @@ class Operation:
     directories it makes or gives up, as entries of mailboxes.db; ``names`` the mailboxes whose headers it
     changes, under their old and new names, and ``mbtype`` the kind of mailboxes to be made above these.
     ``roots`` are the quota roots whose usage changes, ``made_roots`` those it makes. ``inbox`` is the INBOX
-    of a user whose data goes, or is given to the user ``heir``.
+    of a user whose data goes, or is given to the user ``heir``. ``layout`` is a mailbox that goes from the
+    old layout to the new one by ``renames``, old and new paths.
     """
 
     kind: str
@@ -52,6 +53,8 @@ class Operation:
     made_roots: tuple[str, ...] = ()
     inbox: MboxEntry | None = None
     heir: str | None = None
+    layout: MboxEntry | None = None
+    renames: tuple[tuple[str, str], ...] = ()
 
     def pack(self) -> bytes:
         fields = {
@@ -65,6 +68,8 @@ class Operation:
             "made": self.made_roots,
             "inbox": _pack_entry(self.inbox) if self.inbox is not None else None,
             "heir": self.heir,
+            "layout": _pack_entry(self.layout) if self.layout is not None else None,
+            "renames": self.renames,
         }
         return json.dumps(fields).encode("ascii")
 
@@ -75,7 +80,7 @@ class Operation:
             fields = json.loads(data)
             if fields["version"] != _VERSION:
                 raise ValueError("unknown version")
-            inbox = fields["inbox"]
+            inbox, layout = fields["inbox"], fields["layout"]
             return cls(
                 kind=str(fields["operation"]),
                 owners=tuple(fields["owners"]),
@@ -86,6 +91,8 @@ class Operation:
                 made_roots=tuple(fields["made"]),
                 inbox=_unpack_entry(inbox) if inbox is not None else None,
                 heir=fields["heir"],
+                layout=_unpack_entry(layout) if layout is not None else None,
+                renames=tuple((old, new) for old, new in fields["renames"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError("not a note of an operation") from error

@@ -15,6 +15,8 @@ partition move     no record names
 set quota          mailboxes that count for the        (has none)
                    root above, and usage
 set ACL            an ACL in cyrus.header only         nothing is missing
+relocate by id     directories that mailboxes.db does  the mark of the layout in cyrus.header
+                   not expect there: it is finished
 =================  ==================================  =================================================
 
 Whoever next takes the namespace locks of the owners to change something (``exclusive``) first does what is
@@ -39,7 +41,7 @@ from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.paths import MailboxPaths
 from libcyrus.records.mbentry import MboxEntry
 
-from . import recount, userdata
+from . import byid, recount, userdata
 from .make import fill_in_ancestors
 from .notes import Note, Operation, left_of, opened
 
@@ -123,6 +125,8 @@ def _repair(store: MailStore, path: str) -> bool:
 
 def _put_right(store: MailStore, operation: Operation) -> None:
     """All but the usage of quota roots. The namespaces are locked. Raises what stands in the way."""
+    if operation.layout is not None:
+        byid.go_on(store, operation.layout, operation.renames)
     for place in operation.places:
         _clear(store, place)
     for name in operation.names:
