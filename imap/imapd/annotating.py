@@ -1,7 +1,7 @@
 """What commands about annotations share: their grammar, and the mailboxes that a pattern means.
 
-The grammar is that of the ANNOTATEMORE drafts; RFC 5257 took it over for messages, where names may be atoms
-and everything set stands in parentheses.
+The grammar is that of the ANNOTATEMORE drafts, with names in quotes; RFC 5257 took it over for messages, where
+names may be atoms or literals and everything set stands in parentheses.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PLACE = "annotation entry"
 
 
 def fetch_data(parser: Parser, *, of_message: bool) -> tuple[list[str], list[str]]:
-    """Entries and attributes to fetch, each a string or a list of strings."""
+    """Entries and attributes to fetch, each one or a list."""
     entries = _names(
         parser, of_message, _ENTRY, _ENTRY, "Missing close paren in annotation entry list "
     )
@@ -58,7 +58,7 @@ def _names(parser: Parser, of_message: bool, missing: str, missing_in_list: str,
 
 
 def _name(parser: Parser, of_message: bool, missing: str) -> str:
-    return os.fsdecode(string(parser.astring if of_message else parser.string, missing, _PLACE))
+    return os.fsdecode(string(parser.astring if of_message else parser.quoted, missing, _PLACE))
 
 
 def string(read: Callable[[], T], missing: str, place: str) -> T:

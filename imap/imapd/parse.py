@@ -237,6 +237,12 @@ class Parser:
             raise MissingArgument
         return word
 
+    def quoted(self) -> bytes:
+        """A quoted string. Raises MissingArgument."""
+        if self.peek() != DQUOTE:
+            raise MissingArgument
+        return self._quoted()
+
     def string(self) -> bytes:
         """A quoted string or literal. Raises MissingArgument."""
         octet = self.peek()

@@ -26,7 +26,7 @@ _BAD_PREFIX = "entry must begin with /shared or /private"
 _ENTRY = "Missing metadata entry"
 _PLACE = "metadata entry"
 _MAX_ENTRY = 489
-_NUMBER = re.compile(r"[ \t\v\f\r\n]*\+?([0-9]{1,19})\Z")
+_NUMBER = re.compile(r"[ \t\v\f\r\n]*([+-]?[0-9]{1,19})\Z")
 _DEPTHS = {"0": "", "1": "/%", "infinity": "/*"}
 
 
@@ -90,6 +90,16 @@ def parse_get(parser: Parser) -> GetArgs:
     return GetArgs(lists[0].words, lists[0].is_pattern, entries, attributes, options)
 
 
+def parse_options(parser: Parser) -> Options:
+    """GETMETADATA's options behind LIST's selection option METADATA; what makes no sense is none."""
+    return _options(_string_or_list(parser).words) or Options()
+
+
+def parse_entries(parser: Parser) -> list[str]:
+    """Entries with their prefixes, as LIST's return option METADATA has them."""
+    return _string_or_list(parser).words
+
+
 def _string_or_list(parser: Parser) -> _Words:
     """A string, or strings in parentheses; the end of the line stands for none."""
     if parser.peek() in (CR, LF):
@@ -122,7 +132,8 @@ def _options(words: list[str]) -> Options | None:
             number = _NUMBER.match(value)
             if number is None:
                 return None
-            maxsize = int(number[1])
+            # -1 has always meant no limit
+            maxsize = None if int(number[1]) == -1 else int(number[1]) % 2**64
         elif name.upper() == "DEPTH":
             depth = _DEPTHS.get(value.lower())
             if depth is None:
@@ -154,8 +165,13 @@ def _split(name: str) -> tuple[str, str]:
     raise ParseError(_BAD_PREFIX)
 
 
+def split_entries(names: Iterable[str], options: Options) -> tuple[list[str], frozenset[str]]:
+    """Entries and attributes to fetch. Raises ParseError for a name outside of both trees."""
+    return _entries(names, options.below)
+
+
 def get(session: Session, args: GetArgs) -> Ok:
-    output = _Output(session, args.options.maxsize)
+    output = Output(session, args.options.maxsize)
     if not args.mailboxes or args.mailboxes == [""]:
         output.tell("", fetch(annotating.target(session), args.entries, args.attributes))
         return output.completed()
@@ -172,7 +188,7 @@ def get(session: Session, args: GetArgs) -> Ok:
     return output.completed()
 
 
-class _Output:
+class Output:
     """Tells values, except those over ``maxsize`` octets."""
 
     def __init__(self, session: Session, maxsize: int | None) -> None:
