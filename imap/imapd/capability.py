@@ -15,12 +15,17 @@ _BASE = (
     "CREATE-SPECIAL-USE",
     "ESEARCH",
     "ESORT",
+    "LIST-EXTENDED",
+    "LIST-METADATA",
+    "LIST-MYRIGHTS",
+    "LIST-STATUS",
     "METADATA",
     "MOVE",
     "MULTIAPPEND",
     "NAMESPACE",
     "QUOTA",
     "RIGHTS=kxten",
+    "SPECIAL-USE",
     "SORT",
     "SORT=DISPLAY",
     "STATUS=SIZE",
@@ -29,6 +34,7 @@ _BASE = (
     "UIDPLUS",
     "UNSELECT",
     "WITHIN",
+    "XLIST",
 )
 # of drafts, or Cyrus's own
 _ANNOTATEMORE = ("ANNOTATEMORE",)

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from imap.imapd import list_options
 from imap.imapd.commands import (
     acl,
     annotation,
@@ -124,7 +125,8 @@ COMMANDS: dict[str, Command] = {
     "UNSUBSCRIBE": Command(
         subscribe.parse, partial(subscribe.run, add=False), State.LOGGED_IN, Tell.AFTER, writes=True
     ),
-    "LIST": Command(list_command.parse_list, list_command.run_list, State.LOGGED_IN, Tell.NOTHING),
+    "LIST": Command(partial(list_options.parse, kind=b"LIST"), list_command.run_list, State.LOGGED_IN),
+    "XLIST": Command(partial(list_options.parse, kind=b"XLIST"), list_command.run_list, State.LOGGED_IN),
     "LSUB": Command(list_command.parse_lsub, list_command.run_lsub, State.LOGGED_IN, Tell.NOTHING),
     "NAMESPACE": Command(no_arguments, namespace.run, State.LOGGED_IN, Tell.AFTER),
     "STATUS": Command(status.parse, status.run, State.LOGGED_IN),

@@ -1,4 +1,4 @@
-"""From names found to LIST and LSUB responses: attributes, and which names are not worth a line.
+"""From names found to responses: which names are worth one, and what is known of each when its turn comes.
 
 Names come in an order in which children follow their parents, so that a name's response is written when the
 next name has shown whether the first has children (RFC 3348).
@@ -6,133 +6,70 @@ next name has shown whether the first has children (RFC 3348).
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from imap.imapd.listed import Listed
-from imap.imapd.response import list_line
+from imap.imapd.list_options import ListArgs, Return, Select
+from imap.imapd.list_response import (
+    CHILD_SUBSCRIBED,
+    HASCHILDREN,
+    HASNOCHILDREN,
+    NOINFERIORS,
+    NONEXISTENT,
+    SUBSCRIBED,
+    NameResponse,
+)
 from imap.imapd.session import Session
-from libcyrus import options as opt
-from libcyrus.base import files
-from libcyrus.config import Config
 from libcyrus.mboxname import Category
-from libcyrus.records import mbtype as mbtypes
-from libcyrus.records.annotate import SPECIALUSE, AnnotationDb
 from libcyrus.records.find import Found
 from libcyrus.records.mbentry import MboxEntry
-
-# attributes of a name; those with a word are shown, in the order of _WORDS
-NOINFERIORS = 1
-NOSELECT = 2
-HASCHILDREN = 4
-HASNOCHILDREN = 8
-SUBSCRIBED = 16
-CHILD_SUBSCRIBED = 32
-NONEXISTENT = 64
-
-_WORDS = (
-    (NOINFERIORS, "\\Noinferiors"),
-    (NOSELECT, "\\Noselect"),
-    (HASCHILDREN, "\\HasChildren"),
-    (HASNOCHILDREN, "\\HasNoChildren"),
-)
-_MAX_KNOWN = 20000
-
-
-class Hidden:
-    """Which mailboxes are no mail folders, by their kind or by the top level of their path."""
-
-    def __init__(self, config: Config) -> None:
-        self._tops = frozenset(
-            config[option]
-            for option in (
-                opt.calendarprefix,
-                opt.addressbookprefix,
-                opt.davdriveprefix,
-                opt.davnotificationsprefix,
-                opt.jmapuploadfolder,
-                opt.jmapsubmissionfolder,
-                opt.jmappushsubscriptionfolder,
-                opt.sieve_folder,
-            )
-        )
-
-    def hides(self, found: Found, entry: MboxEntry | None) -> bool:
-        if entry is not None and (mbtypes.kind(entry.mbtype) != mbtypes.EMAIL or entry.intermediate):
-            return True
-        boxes = found.name.boxes
-        return bool(boxes) and boxes[0] in self._tops
-
-
-class SpecialUses:
-    """What special uses users gave to their mailboxes, remembered while the annotations stay as they are."""
-
-    def __init__(self) -> None:
-        self._state: tuple[int, int, int] | None = None
-        self._known: dict[tuple[str, str], str] = {}
-        self._exists = False
-
-    def refresh(self, annotations: AnnotationDb) -> None:
-        """Forget what may have changed. To be called before the lookups of a command."""
-        try:
-            state = files.settled_state(annotations.path)
-        except OSError:
-            self._exists = False
-            return
-        if state is None or state != self._state or len(self._known) > _MAX_KNOWN:
-            self._known = {}
-        self._state = state
-        self._exists = True
-
-    def lookup(self, annotations: AnnotationDb, entry: MboxEntry, userid: str) -> str:
-        """The attributes, separated by spaces."""
-        if not self._exists or not entry.uniqueid:
-            return ""
-        key = (entry.uniqueid, userid)
-        value = self._known.get(key)
-        if value is None:
-            value = os.fsdecode(annotations.lookup_mailbox(entry.uniqueid, entry.name, SPECIALUSE, userid))
-            self._known[key] = value
-        return value
 
 
 class Listing:
     """Makes the responses of one command."""
 
-    def __init__(self, session: Session, kind: bytes) -> None:
+    def __init__(self, session: Session, args: ListArgs, write: Callable[[bytes], object]) -> None:
         self._session = session
-        self._lines: list[bytes] = []
-        self._kind = kind
-        self._is_lsub = kind == b"LSUB"
+        self._args = args
+        self._is_lsub = args.kind == b"LSUB"
         self._separator = session.namespace.separator
-        self._special_uses = session.process.config[opt.specialusealways]
-        self._user = session.user()
-        self._below_inbox = session.namespace.rules.inbox(self._user) + "."
-        self._annotations = session.process.store.annotations
-        session.process.special_uses.refresh(self._annotations)
+        self._response = NameResponse(session, args, write)
+        self._subscriptions: list[str] | None = None
+        if Return.SUBSCRIBED in args.returns and Select.SUBSCRIBED not in args.select:
+            self._subscriptions = session.process.subscriptions.list(session.user())
         self._name: str | None = None
         self._entry: MboxEntry | None = None
         self._attributes = 0
         self._calls = 0
 
+    @property
+    def calls(self) -> int:
+        """How many names were looked at."""
+        return self._calls + self._response.lookups
+
+    @property
+    def biggest_metadata(self) -> str | None:
+        """The response code for values that were too large to be told."""
+        return self._response.metadata_output.completed().code if self._args.metadata_entries else None
+
     def list(self, names: Iterable[Found | None]) -> None:
-        """The names that exist, for LIST."""
-        admin = self._session.is_admin
-        hidden = self._session.process.hidden
+        """The names that exist."""
+        admin, select = self._session.is_admin, self._args.select
+        show_deleted = admin or (Select.DELETED in select and self._session.settings.allowdeleted)
+        show_missing = Select.NONEXISTENT in select
         for found in names:
             if found is None:
                 if not self._attributes & HASCHILDREN:
                     self._attributes |= HASNOCHILDREN
                 self._flush()
                 continue
-            if found.name.deleted and not admin:
+            if found.name.deleted and not show_deleted:
                 continue
             self._calls += 1
             if self._is_below(found.extname) or (not found.exact and found.extname == self._name):
                 self._attributes |= HASCHILDREN
             elif not self._attributes & HASCHILDREN:
                 self._attributes |= HASNOCHILDREN
-            if not admin and hidden.hides(found, found.entry):
+            if not admin and self._skips(found, found.entry, show_missing=show_missing):
                 continue
             if not self._next(found.extname, found.entry):
                 continue
@@ -142,7 +79,7 @@ class Listing:
                 self._attributes |= NOINFERIORS
 
     def list_subscribed(self, names: Iterable[Found | None]) -> None:
-        """Subscribed names, for LSUB."""
+        """Subscribed names."""
         admin = self._session.is_admin
         process = self._session.process
         for found in names:
@@ -155,7 +92,7 @@ class Listing:
             if not found.exact and not self._is_lsub:
                 continue
             entry = process.store.mboxlist.get(found.name.internal) if found.exact else None
-            if not admin and process.hidden.hides(found, entry):
+            if not admin and self._skips(found, entry, show_missing=Select.NONEXISTENT in self._args.select):
                 continue
             self._next(found.extname, entry)
             if not found.exact:
@@ -167,8 +104,36 @@ class Listing:
             if found.category is Category.ALTINBOX:
                 self._attributes |= NOINFERIORS
 
-    def result(self) -> Listed:
-        return Listed(b"".join(self._lines), self._calls)
+    def list_recursively(self, names: Iterable[Found | None]) -> None:
+        """Subscribed names, and names that the pattern covers below which something is subscribed."""
+        admin = self._session.is_admin or Select.DAV in self._args.select
+        process = self._session.process
+        known: dict[str, tuple[int, MboxEntry | None]] = {}
+        for found in names:
+            if found is None:
+                continue
+            self._calls += 1
+            if not admin and process.hidden.hides(found, None):
+                continue
+            attributes, entry = known.get(found.extname, (NONEXISTENT, None))
+            if found.exact:
+                attributes |= SUBSCRIBED
+                entry = process.store.mboxlist.get(found.name.internal)
+                if entry is not None:
+                    attributes &= ~NONEXISTENT
+            else:
+                attributes |= CHILD_SUBSCRIBED | HASCHILDREN
+            known[found.extname] = attributes, entry
+        separator = self._separator
+        for extname in sorted(known, key=lambda name: name.split(separator)):
+            attributes, entry = known[extname]
+            self._response.tell(extname, entry, attributes)
+
+    def _skips(self, found: Found, entry: MboxEntry | None, *, show_missing: bool) -> bool:
+        """Whether users are not shown this."""
+        if entry is not None and entry.intermediate and not show_missing:
+            return True
+        return Select.DAV not in self._args.select and self._session.process.hidden.hides(found, entry)
 
     def _is_below(self, extname: str) -> bool:
         """Whether the name is below the one whose response is due."""
@@ -192,30 +157,20 @@ class Listing:
 
     def _flush(self) -> None:
         if self._name is not None:
-            self._respond(self._name, self._entry, self._attributes)
+            attributes = self._attributes
+            if self._subscriptions is not None and self._entry is not None:
+                attributes |= self._subscribed(self._entry.name, attributes)
+            if Select.SUBSCRIBED not in self._args.select or attributes & (SUBSCRIBED | CHILD_SUBSCRIBED):
+                self._response.tell(self._name, self._entry, attributes)
         self._name, self._entry, self._attributes = None, None, 0
 
-    def _respond(self, extname: str, entry: MboxEntry | None, attributes: int) -> None:
-        if attributes & NONEXISTENT or (entry is not None and entry.intermediate):
-            attributes |= NOSELECT
-        child_subscribed = attributes & CHILD_SUBSCRIBED
-        if attributes & NOSELECT and not (child_subscribed if self._is_lsub else attributes & HASCHILDREN):
-            return
-        if self._is_lsub and child_subscribed and not attributes & SUBSCRIBED:
-            # for LSUB, \Noselect says that only something below is subscribed
-            attributes |= NOSELECT | HASCHILDREN
-        if attributes & NOINFERIORS:
-            attributes &= ~HASCHILDREN
-        if attributes & HASCHILDREN:
-            attributes &= ~HASNOCHILDREN
-        words = [word for attribute, word in _WORDS if attributes & attribute]
-        special_use = self._special_use(entry)
-        if special_use:
-            words.append(special_use)
-        self._lines.append(list_line(self._kind, " ".join(words), self._separator, extname))
-
-    def _special_use(self, entry: MboxEntry | None) -> str:
-        """The special uses that the user gave to one of their own mailboxes."""
-        if not self._special_uses or entry is None or not entry.name.startswith(self._below_inbox):
-            return ""
-        return self._session.process.special_uses.lookup(self._annotations, entry, self._user)
+    def _subscribed(self, name: str, attributes: int) -> int:
+        """What the user's subscriptions say of a mailbox."""
+        found = 0
+        assert self._subscriptions is not None
+        for other in self._subscriptions:
+            if other == name:
+                found |= CHILD_SUBSCRIBED if attributes & NONEXISTENT else SUBSCRIBED
+            elif other.startswith(name + "."):
+                found |= CHILD_SUBSCRIBED
+        return found

@@ -12,7 +12,7 @@ import os
 from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
-from imap.imapd.listing import Hidden, SpecialUses
+from imap.imapd.folders import Hidden, SpecialUses
 from imap.imapd.settings import Settings
 from libcyrus import acl, mboxops, sasl
 from libcyrus import options as opt

@@ -117,16 +117,25 @@ def listrights(session: Session, args: AclArgs) -> Ok:
 
 def myrights(session: Session, mailbox: str) -> Ok:
     entry = session.process.store.mboxlist.lookup(session.internal_name(mailbox))
+    rights = rights_of(session, entry)
+    if rights is None:
+        raise MailboxNonexistent
+    session.out.myrights(mailbox, rights)
+    return Ok()
+
+
+def rights_of(session: Session, entry: MboxEntry) -> str | None:
+    """The user's rights in letters, with those that owners and administrators always have.
+
+    None when they are too few to see the mailbox.
+    """
     rights = session.rights(entry.acl)
     rules = session.process.store.mboxlist.acl
     if session.is_admin:
         rights |= acl.LOOKUP | acl.ADMIN
     elif session.owns(entry.name):
         rights |= rules.implicit_owner_rights
-    if not rights & _VISIBLE:
-        raise MailboxNonexistent
-    session.out.myrights(mailbox, rules.format(rights))
-    return Ok()
+    return rules.format(rights) if rights & _VISIBLE else None
 
 
 def _check_may_look(session: Session, entry: MboxEntry) -> None:

@@ -1,4 +1,4 @@
-"""LIST and LSUB (RFC 3501 sections 6.3.8 and 6.3.9), with CHILDREN (RFC 3348).
+"""LIST, XLIST and LSUB (RFC 3501 sections 6.3.8 and 6.3.9, RFC 5258), with CHILDREN (RFC 3348).
 
 The tagged text tells the CPU time spent and how many names were looked at.
 """
@@ -7,46 +7,16 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
+from imap.imapd.list_options import ListArgs, Return, Select
 from imap.imapd.listed import Listed, state_of
 from imap.imapd.listing import Listing
-from imap.imapd.parse import LPAREN, SP, ExtraArguments, MissingArgument, ParseError, Parser
-from imap.imapd.response import Ok
+from imap.imapd.parse import ExtraArguments, MissingArgument, Parser
+from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import options as opt
-from libcyrus.base.dataclasses import dataclass
 from libcyrus.records.find import Finder, Viewer
-
-
-@dataclass(frozen=True, slots=True)
-class ListArgs:
-    reference: str
-    pattern: str
-
-
-def parse_list(parser: Parser) -> ListArgs:
-    """LIST; the extended form of RFC 5258 is not understood."""
-    parser.sp()
-    if parser.accept(LPAREN):
-        raise ParseError(_refusal("Invalid List selection option", parser))
-    try:
-        reference = os.fsdecode(parser.astring())
-    except MissingArgument:
-        raise ParseError("Missing required argument to List: reference name") from None
-    try:
-        parser.sp()
-        pattern = os.fsdecode(parser.astring())
-    except MissingArgument:
-        raise ParseError("Missing required argument to List: mailbox pattern") from None
-    if parser.accept(SP):
-        raise ParseError(_refusal("Unexpected extra argument to List:", parser))
-    parser.eol()
-    return ListArgs(reference, pattern)
-
-
-def _refusal(reason: str, parser: Parser) -> str:
-    word = parser.word().lower().decode("latin-1")
-    return f'{reason} "{word}"' if word else "Invalid syntax in List command"
 
 
 def parse_lsub(parser: Parser) -> ListArgs:
@@ -58,75 +28,89 @@ def parse_lsub(parser: Parser) -> ListArgs:
     except MissingArgument:
         raise ExtraArguments from None
     parser.eol()
-    return ListArgs(reference, pattern)
+    return ListArgs(b"LSUB", Return.NONE, reference, [pattern], select=Select.SUBSCRIBED)
 
 
-def run_list(session: Session, args: ListArgs) -> Ok:
+def run_list(session: Session, args: ListArgs | No) -> Outcome:
+    if isinstance(args, No):
+        return args
     started = time.process_time()
     session.process.autocreate_inbox(session)
-    if not args.pattern:
-        session.out.list(b"LIST", "\\Noselect", session.namespace.separator, "")
+    if not args.patterns:
         return _completed(session, started, 0)
-    pattern = _pattern(session, args)
+    if not args.patterns[0] and not args.extended:
+        session.out.list(args.kind, "\\Noselect", session.namespace.separator, "")
+        return _completed(session, started, 0)
     if session.magicplus == "+":
-        listed = _subscribed(session, b"LIST", pattern)
-    else:
-        state = state_of(session.process.store)
-        known = session.listed.get(state, pattern)
-        listed = known or _existing(session, pattern)
-        if known is None:
-            session.listed.put(state, pattern, listed)
+        args.select |= Select.SUBSCRIBED
+    elif (session.magicplus or "").lower() == "+dav":
+        args.select |= Select.DAV
+    patterns = _patterns(session, args)
+    if args.extended or args.select or args.kind != b"LIST":
+        listing = _list(session, args, patterns, session.out.write)
+        return _completed(session, started, listing.calls, listing.biggest_metadata)
+    pattern = patterns[0]
+    state = state_of(session.process.store)
+    listed = session.listed.get(state, pattern)
+    if listed is None:
+        lines: list[bytes] = []
+        calls = _list(session, args, patterns, lines.append).calls
+        listed = Listed(b"".join(lines), calls)
+        session.listed.put(state, pattern, listed)
     session.out.write(listed.lines)
     return _completed(session, started, listed.calls)
 
 
 def run_lsub(session: Session, args: ListArgs) -> Ok:
     started = time.process_time()
-    listed = _subscribed(session, b"LSUB", _pattern(session, args))
-    session.out.write(listed.lines)
-    return _completed(session, started, listed.calls)
+    listing = _list(session, args, _patterns(session, args), session.out.write)
+    return _completed(session, started, listing.calls)
 
 
-def _existing(session: Session, pattern: str) -> Listed:
-    listing = Listing(session, b"LIST")
-    listing.list(_finder(session).find([pattern]))
-    return listing.result()
+def _list(session: Session, args: ListArgs, patterns: list[str], write: Callable[[bytes], object]) -> Listing:
+    listing = Listing(session, args, write)
+    finder = _finder(session, deleted=Select.DELETED in args.select and session.settings.allowdeleted)
+    if Select.RECURSIVEMATCH in args.select:
+        listing.list_recursively(finder.find_subscribed(patterns, session.process.subscriptions))
+    elif Select.SUBSCRIBED in args.select:
+        listing.list_subscribed(finder.find_subscribed(patterns, session.process.subscriptions))
+    else:
+        listing.list(finder.find(patterns))
+    return listing
 
 
-def _subscribed(session: Session, kind: bytes, pattern: str) -> Listed:
-    listing = Listing(session, kind)
-    found = _finder(session).find_subscribed([pattern], session.process.subscriptions)
-    listing.list_subscribed(found)
-    return listing.result()
-
-
-def _completed(session: Session, started: float, calls: int) -> Ok:
+def _completed(session: Session, started: float, calls: int, code: str | None = None) -> Ok:
     session.tell(expunges=False)
+    if code is not None:
+        return Ok(code=code)
     seconds = time.process_time() - started
     counted = f" {calls} calls" if calls else ""
     return Ok(f"Completed ({seconds:.3f} secs{counted})")
 
 
-def _finder(session: Session) -> Finder:
+def _finder(session: Session, *, deleted: bool) -> Finder:
     viewer = Viewer(
         namespace=session.namespace,
         userid=session.userid,
         auth=session.auth,
         admin=session.is_admin,
+        allow_deleted=deleted,
     )
     return Finder(session.process.store.mboxlist, viewer, session.process.foreign_names)
 
 
-def _pattern(session: Session, args: ListArgs) -> str:
-    """Reference and pattern put together (RFC 3501 section 6.3.8)."""
+def _patterns(session: Session, args: ListArgs) -> list[str]:
+    """Reference and each pattern put together (RFC 3501 section 6.3.8)."""
     config = session.process.config
     separator = session.namespace.separator
-    reference, pattern = args.reference, args.pattern
-    if config[opt.ignorereference] and not pattern.startswith(separator):
-        reference = ""
-    if reference.endswith(separator) and pattern.startswith(separator):
-        reference = reference[: -len(separator)]
-    pattern = reference + pattern
-    if pattern == "*" and config[opt.foolstupidclients]:
-        pattern = "INBOX*"
-    return pattern
+    patterns = []
+    for pattern in args.patterns:
+        reference = args.reference
+        if config[opt.ignorereference] and not pattern.startswith(separator):
+            reference = ""
+        if reference.endswith(separator) and pattern.startswith(separator):
+            reference = reference[: -len(separator)]
+        patterns.append(reference + pattern)
+    if patterns == ["*"] and not args.extended and config[opt.foolstupidclients]:
+        return ["INBOX*"]
+    return patterns

@@ -9,6 +9,7 @@ from libcyrus import acl
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import MailboxNonexistent, PermissionDenied
 from libcyrus.index.status import look_up
+from libcyrus.records.mbentry import MboxEntry
 
 # in the order of the reply, whatever order they are asked in
 ITEMS = (
@@ -36,6 +37,13 @@ def parse(parser: Parser) -> StatusArgs:
     parser.sp()
     mailbox = parser.mailbox()
     parser.sp()
+    items = parse_items(parser)
+    parser.eol()
+    return StatusArgs(mailbox, items)
+
+
+def parse_items(parser: Parser) -> frozenset[str]:
+    """The list of items in its parentheses."""
     if not parser.accept(LPAREN):
         raise ParseError("Bad status string")
     items: set[str] = set()
@@ -51,8 +59,7 @@ def parse(parser: Parser) -> StatusArgs:
             break
     if not parser.accept(RPAREN):
         raise ParseError("Missing close parenthesis in Status")
-    parser.eol()
-    return StatusArgs(mailbox, frozenset(items))
+    return frozenset(items)
 
 
 def run(session: Session, args: StatusArgs) -> Ok:
@@ -63,13 +70,18 @@ def run(session: Session, args: StatusArgs) -> Ok:
         raise PermissionDenied if session.is_admin or rights & acl.LOOKUP else MailboxNonexistent
     selected = session.index
     if selected is not None and selected.mboxname == name:
-        # its recent messages are this session's, and nobody else's count
         session.tell(expunges=True)
-    else:
+    session.out.status(args.mailbox, values_of(session, entry, args.items))
+    return Ok()
+
+
+def values_of(session: Session, entry: MboxEntry, items: frozenset[str]) -> list[tuple[str, int | str]]:
+    """The items of a mailbox with their values; the rights to see them are the caller's to check."""
+    selected = session.index
+    if selected is not None and selected.mboxname != entry.name:
+        # recent messages of the selected mailbox are this session's, and nobody else's count
         selected = None
-    known = look_up(
-        session.process.store, entry, session.user(), count_seen=not args.items.isdisjoint(_COUNTED)
-    )
+    known = look_up(session.process.store, entry, session.user(), count_seen=not items.isdisjoint(_COUNTED))
     values: dict[str, int | str] = {
         "MESSAGES": known.messages if selected is None else selected.exists,
         "RECENT": known.recent if selected is None else selected.recent,
@@ -81,5 +93,4 @@ def run(session: Session, args: StatusArgs) -> Ok:
         "CREATEDMODSEQ": known.createdmodseq,
         "HIGHESTMODSEQ": known.highestmodseq,
     }
-    session.out.status(args.mailbox, [(item, values[item]) for item in ITEMS if item in args.items])
-    return Ok()
+    return [(item, values[item]) for item in ITEMS if item in items]
