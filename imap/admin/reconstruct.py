@@ -230,7 +230,7 @@ class _Run:
                 new_uniqueid=lifecycle.make_uniqueid if self.new_ids else None,
             )
         except reconstruct_mbentry.UniqueidClash:
-            raise Fatal("uniqueid clash", 1) from None
+            raise SystemExit(1) from None
         external = self.space.to_external(mailbox.name, None) or mailbox.name
         if not self.options.quiet:
             _say(external)

@@ -42,7 +42,7 @@ def compare(
 
     Where uidvalidity or ACL differ the mailbox is right, or with ``prefer_mboxlist`` mailboxes.db. A
     mailbox whose unique id belongs to another one gets a ``new_uniqueid``; without it that raises
-    UniqueidClash. Raises IoError.
+    UniqueidClash, as it does where the id is the place of the files. Raises IoError.
     """
     store, name = mailbox.store, mailbox.name
     old = store.mboxlist.lookup(name)
@@ -78,7 +78,7 @@ def _compare_by_id(
         return entry, True
     if by_id.name != name:
         say(f"Wrong uniqueid! {by_id.name} (should be {name})")
-        if new_uniqueid is None:
+        if new_uniqueid is None or not entry.mbtype & mbtypes.LEGACY_DIRS:
             log.error("uniqueid clash with %s for %s (%s)", by_id.name, name, mailbox.uniqueid)
             raise UniqueidClash
         uniqueid = new_uniqueid()
