@@ -21,7 +21,7 @@ NOT_YET = frozenset(
     "cyr_virusscan cyradm cyrus dav_reconstruct "
     "fetchnews fud httpd httptest imtest installsieve lmtpproxyd lmtptest makedirs "
     "masssievec mknewsgroups mupdate mupdatetest nntpd nntptest notifyd notifytest pop3d "
-    "pop3proxyd pop3test promstatsd proxyd ptdump ptexpire ptloader rehash restore "
+    "pop3proxyd pop3test promstatsd proxyd ptdump ptexpire ptloader restore "
     "sievec sieved sieveshell sivtest smmapd smtptest squatter sync_client sync_reset sync_server "
     "synctest timsieved translatesieve upgrade-db".split()
 )
