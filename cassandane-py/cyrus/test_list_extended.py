@@ -1,4 +1,4 @@
-"""LIST-EXTENDED, LIST-STATUS, LIST-MYRIGHTS, LIST-METADATA, SPECIAL-USE and XLIST answer as the original does."""
+"""LIST-EXTENDED with STATUS, MYRIGHTS, METADATA and SPECIAL-USE, and XLIST, answer as the original does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from cassandane.instance import Instance
 pytestmark = pytest.mark.reference
 
 SELECTIONS = (
-    "", "()", "(SUBSCRIBED)", "(SUBSCRIBED REMOTE)", "(SPECIAL-USE)", "(RECURSIVEMATCH SUBSCRIBED)", "(REMOTE)",
-    "(VENDOR.CMU-DAV)", "(VENDOR.FM-INCLUDE-NONEXISTENT)", "(VENDOR.CMU-INCLUDE-DELETED)",
+    "", "()", "(SUBSCRIBED)", "(SUBSCRIBED REMOTE)", "(SPECIAL-USE)", "(RECURSIVEMATCH SUBSCRIBED)",
+    "(REMOTE)", "(VENDOR.CMU-DAV)", "(VENDOR.FM-INCLUDE-NONEXISTENT)", "(VENDOR.CMU-INCLUDE-DELETED)",
     "(SUBSCRIBED SPECIAL-USE)",
 )  # fmt: skip
 RETURNS = (
