@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from libcyrus import options as opt
@@ -89,25 +89,47 @@ def expunge_stale(mailbox: Mailbox, before: int) -> int:
     i = mailbox.i
     if i.num_records == i.exists:
         return 0
-    size, region = i.record_size, mailbox.region
-    stale: list[int] = []
-    due = False
-    first_expunged = 0
+    due = find_stale(mailbox.region, i.record_size, before)
+    if due is None:
+        return 0
+    found = _mark_unlinked(mailbox, due.recnos)
+    if found or due.unlinked:
+        mailbox.dirty()
+        i.options |= index_header.NEEDS_REPACK
+        i.first_expunged = due.first_fresh
+    return found
+
+
+class Stale(NamedTuple):
+    """Expunged messages whose time has come, by record number.
+
+    ``unlinked``: records are there whose files went already. ``first_fresh`` is when the oldest message
+    that stays was expunged; 0 if none stays.
+    """
+
+    recnos: list[int]
+    unlinked: bool
+    first_fresh: int
+
+
+def find_stale(region: memoryview, size: int, before: int) -> Stale | None:
+    """What was expunged at ``before`` (seconds) or earlier; None when nothing is to be done.
+
+    ``region`` and ``size`` are as in ``columns``.
+    """
+    recnos: list[int] = []
+    unlinked = False
+    first_fresh = 0
     for recno, (uid, updated, flags) in enumerate(columns.fields(region, size, ">I24xII"), 1):
         if not flags & EXPUNGED or not uid:
             continue
         if flags & UNLINKED:
-            due = True
+            unlinked = True
         elif updated > before:
-            first_expunged = min(first_expunged or updated, updated)
+            first_fresh = min(first_fresh or updated, updated)
         else:
-            stale.append(recno)
-    found = _mark_unlinked(mailbox, stale)
-    if found or due:
-        mailbox.dirty()
-        i.options |= index_header.NEEDS_REPACK
-        i.first_expunged = first_expunged
-    return found
+            recnos.append(recno)
+    return Stale(recnos, unlinked, first_fresh) if recnos or unlinked else None
 
 
 def _mark_unlinked(mailbox: Mailbox, recnos: list[int]) -> int:

@@ -25,7 +25,7 @@ from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import CyrusError
-from libcyrus.mailbox import archive, expunge, flagchange
+from libcyrus.mailbox import archive, expunge, flagchange, peek
 from libcyrus.mailbox.index_record import EXPUNGED
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
@@ -130,6 +130,9 @@ class Expirer:
                 mark = int(time.time()) - own if own else 0
             else:
                 mark = before
+            found = peek.index(self._store, entry)
+            if found is not None and not found.header.exists:
+                continue
             try:
                 with self._store.open(entry.name, write=True) as mailbox:
                     self.counts.archived += archive.archive(mailbox, mark)
@@ -154,6 +157,8 @@ class Expirer:
                 if entry.mtime < tombstone_mark:
                     self._remove_tombstone(entry, tombstone_mark)
                 continue
+            if self._is_clean(entry, expunge_mark):
+                continue
             try:
                 mailbox = self._store.open(entry.name, write=True)
             except CyrusError as error:
@@ -174,6 +179,18 @@ class Expirer:
         if plan.userflags:
             log.log(NOTICE, "Expunged %d user flags", counts.userflags)
             self._say(f"Expunged {counts.userflags} user flags\n")
+
+    def _is_clean(self, entry: MboxEntry, expunge_mark: int) -> bool:
+        """Count a mailbox that has nothing to expire, to remove or to be scanned for; False for others."""
+        if self._plan.userflags or self._annotation(entry, "expire") is not None:
+            return False
+        found = peek.index(self._store, entry)
+        if found is None or expunge.find_stale(found.region, found.header.record_size, expunge_mark):
+            return False
+        self._say(f"cleaning up expunged messages in {entry.name}\n")
+        self.counts.messages += found.header.num_records
+        self.counts.mailboxes += 1
+        return True
 
     def _expire_mailbox(self, mailbox: Mailbox, expunge_mark: int) -> None:
         counts, name = self.counts, mailbox.name
