@@ -189,6 +189,70 @@ def test_copies_that_cannot_be_made_are_an_error(server: Server) -> None:
     assert (code, output, errors) == (1, "", "ctl_cyrusdb: unable to archive environment\n")
 
 
+def test_good_copies_stay_when_a_database_cannot_be_read(server: Server) -> None:
+    with cyrusdb.open_db("twoskip", server.conf / "mailboxes.db", create=True) as database:
+        database.store(b"a", b"1")
+    assert server.ours("-c") == (0, "", "")
+    (server.conf / "mailboxes.db").write_bytes(b"\xa1\x02\x8b\x0dtwoskip file" + bytes(100))
+    for _ in range(3):
+        assert server.ours("-c")[0] == 1
+    with cyrusdb.open_db("twoskip", server.conf / "db.backup1/mailboxes.db") as database:
+        assert database.fetch(b"a") == b"1"
+    assert sorted(server.files()) == ["db.backup1/mailboxes.db", "mailboxes.db"]
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("backend", ["flat", "skiplist", "sql", "twoskip"])
+def test_every_backend_is_converted_and_copied_as_by_the_original(tmp_path: Path, backend: str) -> None:
+    results = []
+    for place in ("ours", "theirs"):
+        server = Server(tmp_path / place)
+        server.configure(
+            sql_engine="sqlite",
+            quota_db=backend,
+            mboxlist_db=backend,
+            annotation_db="skiplist" if backend == "twoskip" else "twoskip",
+            duplicate_db="skiplist" if backend == "flat" else backend,
+        )
+        settings = cyrusdb.Settings(sql_engine="sqlite")
+        for name in ("mailboxes.db", "quotas.db", "annotations.db", "deliver.db"):
+            if backend == "sql" and name != "annotations.db":
+                continue  # the original cannot turn a file into a table of its own
+            with cyrusdb.open_db("skiplist", server.conf / name, create=True) as database:
+                database.store(b"user.joe", b"value")
+        (server.conf / "db").mkdir()
+        run = server.ours if place == "ours" else server.theirs
+        found: list[object] = [run("-r", "-x"), run("-c"), sorted(server.files())]
+        for path in sorted(server.conf.glob("**/*.db")):
+            kind = cyrusdb.detect(path) or backend
+            with cyrusdb.open_db(kind, path, settings=settings) as database:
+                found.append((path.name, kind, list(database.foreach())))
+        results.append(found)
+    assert results[0] == results[1]
+
+
+def test_a_start_recovers_skiplists(server: Server) -> None:
+    """Those of the whole server at once, others when they are opened."""
+    server.configure(mboxlist_db="skiplist", duplicate_db="skiplist")
+    for name in ("mailboxes.db", "deliver.db"):
+        with cyrusdb.open_db("skiplist", server.conf / name, create=True) as database:
+            database.store(b"I1", b"%(N x)")
+        image = bytearray((server.conf / name).read_bytes())
+        image[44:48] = bytes(4)
+        (server.conf / name).write_bytes(image)
+    assert server.ours("-r") == (0, "", "")
+    stamp = int.from_bytes((server.conf / "db/skipstamp").read_bytes())
+    content = (server.conf / "mailboxes.db").read_bytes()
+    assert int.from_bytes(content[44:48]) >= stamp
+    with cyrusdb.open_db(
+        "skiplist",
+        server.conf / "deliver.db",
+        settings=cyrusdb.Settings(skipstamp=str(server.conf / "db/skipstamp")),
+    ):
+        pass
+    assert int.from_bytes((server.conf / "deliver.db").read_bytes()[44:48]) >= stamp
+
+
 def test_an_unknown_backend_is_refused(server: Server) -> None:
     server.configure(duplicate_db="berkeley")
     code, _, errors = server.ours("-c")

@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -98,8 +98,9 @@ def ctl_cyrusdb(
 def recover(config: Config, *, cleanup: bool) -> None:
     """Bring files to the configured backends, and the list of mailboxes into order."""
     stamp_skiplists(config)
+    settings = cyrusdb.Settings.from_config(config)
     for known in DATABASES:
-        convert(known.file(config), config[known.backend])
+        convert(known.file(config), config[known.backend], settings)
     if cleanup:
         Mboxlist(config).close()  # says what is wrong with a damaged one
         upgrade(config, partial(id_from_header, config))
@@ -130,7 +131,7 @@ def finish_operations(config: Config) -> None:
 
 
 def stamp_skiplists(config: Config) -> None:
-    """Let skiplist databases, which the original's programs may use, be recovered when next opened.
+    """Let skiplist databases be recovered when next opened.
 
     The stamp is the time since when that is done. After a clean shutdown, of
     which a file left by the administrator's scripts tells, the old one stays.
@@ -147,14 +148,17 @@ def stamp_skiplists(config: Config) -> None:
         xsyslog(log, logging.ERROR, "DBERROR: write failed", error, filename=stamp)
 
 
-def convert(path: str, backend: str) -> None:
-    """Give a file the format that is configured for it, where its own can be recognised."""
+def convert(path: str, backend: str, settings: cyrusdb.Settings) -> None:
+    """Give a file the format that is configured for it, where its own can be recognised.
+
+    What belongs into tables of a server stays: its rows may be newer.
+    """
     found = cyrusdb.detect(path)
     if found is None or found == backend:
         return
     log.log(NOTICE, "converting %s from %s to %s", path, found, backend)
     try:
-        cyrusdb.open_db(backend, path, convert=True).close()
+        cyrusdb.open_db(backend, path, convert=True, settings=settings).close()
     except (CyrusError, Fatal) as error:
         log.log(NOTICE, "conversion failed %s", path)
         log.error("%s: %s", path, error)
@@ -198,8 +202,17 @@ def restore_uniqueid(store: MailStore, entry: MboxEntry) -> None:
         with store.open(entry, write=True) as mailbox:
             uniqueid = mailbox.header.uniqueid
             if not uniqueid:
-                xsyslog(log, logging.ERROR, "mailbox header had no uniqueid", mboxname=entry.name)
-                return
+                from libcyrus.mailbox.lifecycle import make_uniqueid
+
+                uniqueid = mailbox.header.uniqueid = make_uniqueid()
+                mailbox.header_changed()
+                xsyslog(
+                    log,
+                    logging.INFO,
+                    "mailbox header had no uniqueid, creating one",
+                    mboxname=entry.name,
+                    newuniqueid=uniqueid,
+                )
             xsyslog(
                 log,
                 logging.INFO,
@@ -226,43 +239,56 @@ def mailstore(config: Config) -> Iterator[MailStore]:
 
 # checkpoint
 
+# small files of their own, and what SQL looks after: the original copies neither
+_NOT_ARCHIVED = ("quotalegacy", "sql")
+
 
 def checkpoint(config: Config) -> bool:
-    """Copy what cannot be made again into db.backup1, whose last content becomes db.backup2."""
+    """Copy what cannot be made again into db.backup1, whose last content becomes db.backup2.
+
+    Old copies are only given up when the new ones are complete. (The original gives them up first.)
+    """
     directory = f"{config.directory}/db"
-    backup = f"{directory}.backup1"
+    settings = cyrusdb.Settings.from_config(config)
+    latest, previous = f"{directory}.backup1", f"{directory}.backup2"
+    new = latest + ".NEW"
     try:
-        rotate(backup, f"{directory}.backup2")
+        remove_copies(new)
+        os.mkdir(new, 0o755)
         for known in DATABASES:
-            if known.archived and config[known.backend] != "quotalegacy":
-                archive(known.file(config), config[known.backend], backup)
-        files.fsync_dir(backup)
+            if known.archived and config[known.backend] not in _NOT_ARCHIVED:
+                archive(known.file(config), config[known.backend], new, settings)
+        files.fsync_dir(new)
+        remove_copies(previous)
+        with suppress(FileNotFoundError):
+            os.rename(latest, previous)
+        os.rename(new, latest)
+        files.fsync_dir(config.directory)
     except (OSError, CyrusError) as error:
         log.error("DBERROR: archive %s: %s", directory, error)
         print("ctl_cyrusdb: unable to archive environment", file=sys.stderr)
+        with suppress(OSError):
+            remove_copies(new)
         return False
     return True
 
 
-def rotate(latest: str, previous: str) -> None:
-    """Give ``latest`` the name ``previous``, whose files go, and make it anew."""
+def remove_copies(directory: str) -> None:
+    """Remove a directory of files, if there is one."""
     with suppress(FileNotFoundError):
-        for name in os.listdir(previous):
+        for name in os.listdir(directory):
             if not name.startswith("."):
-                files.remove(f"{previous}/{name}")
-        os.rmdir(previous)
-    with suppress(FileNotFoundError):
-        os.rename(latest, previous)
-    os.mkdir(latest, 0o755)
+                files.remove(f"{directory}/{name}")
+        os.rmdir(directory)
 
 
-def archive(path: str, backend: str, directory: str) -> None:
+def archive(path: str, backend: str, directory: str, settings: cyrusdb.Settings) -> None:
     if not os.path.exists(path):
         log.debug("not archiving database file: %s: %s", path, os.strerror(errno.ENOENT))
         return
     log.debug("archiving database file: %s", path)
     try:
-        with quiet(path, backend):
+        with quiet(path, backend, settings):
             files.copy(path, f"{directory}/{os.path.basename(path)}")
     except (OSError, CyrusError) as error:
         if isinstance(error, OSError):
@@ -272,15 +298,10 @@ def archive(path: str, backend: str, directory: str) -> None:
 
 
 @contextmanager
-def quiet(path: str, backend: str) -> Iterator[None]:
-    """Hold off writers, where the file is of a backend that we have."""
-    kind = cyrusdb.detect(path) or backend
-    with cyrusdb.open_db(kind, path) if kind in ("flat", "twoskip") else nullcontext() as database:
-        if database is None:
-            yield
-        else:
-            with database.transaction(shared=True):
-                yield
+def quiet(path: str, backend: str, settings: cyrusdb.Settings) -> Iterator[None]:
+    """Hold off writers."""
+    with cyrusdb.open_db(backend, path, settings=settings) as database, database.transaction(shared=True):
+        yield
 
 
 main = tool.main(ctl_cyrusdb, usage_code=255)
