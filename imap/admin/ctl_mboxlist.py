@@ -9,8 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import islice
+from typing import TypeVar
 
 import click
 
@@ -18,7 +22,7 @@ from libcyrus import acl, tool
 from libcyrus.config import Config
 from libcyrus.errors import Fatal, PartitionUnknown
 from libcyrus.mailbox.namelock import NameLocks
-from libcyrus.mboxname import MAX_MAILBOX_NAME
+from libcyrus.mboxname import HIERARCHY_SEPARATOR, MAX_MAILBOX_NAME
 from libcyrus.partitions import MAX_PARTITION_LEN, Meta, Partitions
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import FormerName, MboxEntry
@@ -26,7 +30,19 @@ from libcyrus.records.mboxlist import Mboxlist
 
 from . import mboxlist_legacy
 
+T = TypeVar("T")
+
 _FAILED = 1
+_LINES = 1000
+"""How many of a dump are printed at a time."""
+_AT_ONCE = 200
+"""How many records change in one transaction, and so at most how many namespaces are locked at a time."""
+_WORD = rb"[A-Za-z0-9_./@:+~!$*=,-]+"
+_ORDINARY = re.compile(
+    rb"%\(T ([a-z]+) I (" + _WORD + rb") P (" + _WORD + rb")(?: V (\d+))?(?: C (\d+))?(?: F (\d+))?"
+    rb" M (\d+) A %\(((?:" + _WORD + rb"(?: " + _WORD + rb")*)?)\)\)"
+)
+_ORDINARY_NAME = re.compile(rb"N[A-Za-z0-9_/@:+~$*=, &-]+(?:\x1f[A-Za-z0-9_/@:+~$*=, &-]+)*")
 
 
 @click.command("ctl_mboxlist")
@@ -98,21 +114,57 @@ main = tool.main(ctl_mboxlist, usage_code=_FAILED)
 def _dump(
     mailboxes: Mboxlist, locks: NameLocks, partition: str | None, *, purge: bool, intermediates: bool
 ) -> None:
-    print("{")
-    separator = ""
     dumped = []
-    for entry in mailboxes.all(tombstones=True, intermediates=intermediates):
-        if partition is not None and entry.partition != partition:
+    lines: list[str] = []
+    lead = "{\n"
+    # their names may be spelt in another way
+    deleted = b"N" + os.fsencode(mailboxes.rules.deletedprefix)
+    for key, data in mailboxes.db.foreach(b"N"):
+        found = _quick_line(key, data) if not key.startswith(deleted) else None
+        if found is None:
+            entry = mailboxes.entry_of_record(key, data)
+            if entry is None or (entry.intermediate and not intermediates):
+                continue
+            name, place = entry.name, entry.partition
+            line = json.dumps({name: as_json(entry)}, ensure_ascii=False)[1:-1]
+        else:
+            name, place, line = found
+        if partition is not None and place != partition:
             continue
-        text = json.dumps({entry.name: as_json(entry)}, ensure_ascii=False)
-        print(separator + text[1:-1], end="")
-        separator = ",\n"
-        dumped.append(entry.name)
-    print("\n}")
-    if purge:
-        for name in dumped:
-            with locks.user(mailboxes.rules.from_internal(name).userid):
-                mailboxes.delete(name)
+        lines.append(lead + line)
+        lead = ",\n"
+        if purge:
+            dumped.append(name)
+        if len(lines) > _LINES:
+            sys.stdout.write("".join(lines))
+            lines.clear()
+    print("".join(lines) + ("{\n" if lead == "{\n" else "") + "\n}")
+    for names in _portions(dumped):
+        with locks_of(mailboxes, locks, names), mailboxes.transaction() as change:
+            for name in names:
+                change.delete(name)
+
+
+def _quick_line(key: bytes, data: bytes) -> tuple[str, str, str] | None:
+    """Name, partition and line of an ordinary record, such as nearly all are; None for any other."""
+    record = _ORDINARY.fullmatch(data)
+    if record is None or _ORDINARY_NAME.fullmatch(key) is None:
+        return None
+    name = key[1:].decode("ascii").replace(HIERARCHY_SEPARATOR, ".")
+    mbtype, uniqueid, place, uidvalidity, created, folder, mtime, rights = (
+        part.decode("ascii") if part is not None else "0" for part in record.groups()
+    )
+    words = rights.split(" ") if rights else []
+    if len(words) % 2:
+        return None
+    pairs = ", ".join([f'"{who}": "{what}"' for who, what in zip(words[::2], words[1::2], strict=True)])
+    return (
+        name,
+        place,
+        f'"{name}": {{"name": "{name}", "mtime": "{mtime}", "uidvalidity": "{uidvalidity}", '
+        f'"createdmodseq": "{created}", "foldermodseq": "{folder}", "mbtype": "{mbtype}", '
+        f'"partition": "{place}", "acl": {{{pairs}}}, "uniqueid": "{uniqueid}", "name_history": []}}',
+    )
 
 
 def as_json(entry: MboxEntry) -> dict[str, object]:
@@ -164,10 +216,31 @@ def _load_json(mailboxes: Mboxlist, locks: NameLocks) -> int:
 
 
 def _load(mailboxes: Mboxlist, locks: NameLocks, entries: Iterator[MboxEntry]) -> int:
-    for entry in entries:
-        with locks.user(mailboxes.rules.from_internal(entry.name).userid):
-            mailboxes.update(entry)
+    for portion in _portions(entries):
+        with (
+            locks_of(mailboxes, locks, [entry.name for entry in portion]),
+            mailboxes.transaction() as change,
+        ):
+            for entry in portion:
+                change.update(entry)
     return os.EX_OK
+
+
+def _portions(items: Iterable[T]) -> Iterator[list[T]]:
+    """As many at a time as are changed in one transaction."""
+    source = iter(items)
+    while portion := list(islice(source, _AT_ONCE)):
+        yield portion
+
+
+@contextmanager
+def locks_of(mailboxes: Mboxlist, locks: NameLocks, names: Iterable[str]) -> Iterator[None]:
+    """Hold the namespace locks of the owners of these mailboxes."""
+    owners = {mailboxes.rules.from_internal(name).userid for name in names}
+    with ExitStack() as stack:
+        for owner in sorted(owners, key=lambda owner: owner or ""):
+            stack.enter_context(locks.user(owner))
+        yield
 
 
 def _entries_of_json(parsed: dict[str, object]) -> Iterator[MboxEntry]:

@@ -214,13 +214,16 @@ class Mboxlist:
         self, records: Iterator[tuple[bytes, bytes]] | list[tuple[bytes, bytes]], wanted: _Wanted
     ) -> Iterator[MboxEntry]:
         for key, data in records:
-            name = self.rules.from_db(_str(key[1:])).internal
-            try:
-                entry = unpack(name, data, self.rules)
-            except MailboxBadFormat:
-                continue
-            if not entry.mbtype & wanted.unwanted:
+            entry = self.entry_of_record(key, data)
+            if entry is not None and not entry.mbtype & wanted.unwanted:
                 yield entry
+
+    def entry_of_record(self, key: bytes, data: bytes) -> MboxEntry | None:
+        """What an N record says; None if it makes no sense."""
+        try:
+            return unpack(self.rules.from_db(_str(key[1:])).internal, data, self.rules)
+        except MailboxBadFormat:
+            return None
 
     # changes
 
