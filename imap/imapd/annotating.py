@@ -1,7 +1,7 @@
 """What commands about annotations share: their grammar, and the mailboxes that a pattern means.
 
-The grammar is that of the ANNOTATEMORE drafts, with names in quotes; RFC 5257 took it over for messages, where
-names may be atoms or literals and everything set stands in parentheses.
+The grammar is that of the ANNOTATEMORE drafts, with names in quotes; RFC 5257 took it over for messages,
+where names may be atoms or literals and everything set stands in parentheses.
 """
 
 from __future__ import annotations
