@@ -200,11 +200,11 @@ class Selector:
 
     def select(self) -> str | None:
         """A partition's name; None when there is none to choose."""
-        usable = [choice for choice in self._choices if choice.weight]
         self._count += 1
         if self._reinit > 0 and self._count > self._reinit:
             self._weigh()
             self._count = 1
+        usable = [choice for choice in self._choices if choice.weight]
         if not usable:
             return None
         if self._random:

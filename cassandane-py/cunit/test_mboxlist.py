@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -251,6 +253,62 @@ def test_a_partition_is_chosen_among_those_there_are(tmp_path: Path, mode: str) 
     selector = Selector(roots, mode, reinit=2)
     assert {selector.select() for _ in range(5)} <= {"a", "b"}
     assert Selector({}, mode).select() is None
+
+
+@pytest.fixture
+def disks(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[int, int, int]]:
+    """What statvfs says: device, available and total KiB by path. /d lies on the file system of /c."""
+    sizes = {"/a": (1, 800, 10000), "/b": (2, 500, 1000), "/c": (3, 600, 800), "/d": (3, 600, 800)}
+
+    def statvfs(path: str) -> SimpleNamespace:
+        device, available, total = sizes[path]
+        return SimpleNamespace(f_fsid=device, f_bavail=available, f_blocks=total, f_frsize=1024)
+
+    monkeypatch.setattr(os, "statvfs", statvfs)
+    return sizes
+
+
+def chosen(mode: str, *, soft_limit: int = 0, roots: str = "abcd") -> dict[str, float]:
+    """The share of each partition among many choices."""
+    selector = Selector({name: f"/{name}" for name in roots}, mode, soft_limit=soft_limit)
+    names = [selector.select() for _ in range(4000)]
+    return {str(name): names.count(name) / len(names) for name in set(names)}
+
+
+def about(**shares: float) -> dict[str, object]:
+    return {name: pytest.approx(share, abs=0.06) for name, share in shares.items()}
+
+
+def test_the_modes_of_choosing_a_partition(disks: dict[str, tuple[int, int, int]]) -> None:
+    """8, 50, 75 and 75 percent are free; the weights of -delta are what is more than 8, and a half."""
+    assert chosen("random") == about(a=0.25, b=0.25, c=0.25, d=0.25)
+    assert chosen("freespace-most") == {"a": 1.0}
+    assert chosen("freespace-percent-most") == {"c": 1.0}
+    assert chosen("freespace-percent-weighted", roots="abc") == about(a=8 / 133, b=50 / 133, c=75 / 133)
+    assert chosen("freespace-percent-weighted-delta", roots="bc") == about(b=0.5 / 26, c=25.5 / 26)
+
+
+def test_a_partition_over_the_soft_limit_is_chosen_only_among_its_like(
+    disks: dict[str, tuple[int, int, int]],
+) -> None:
+    assert chosen("freespace-most", soft_limit=60) == {"c": 1.0}
+    assert chosen("freespace-percent-weighted", soft_limit=40, roots="abc") == {"c": 1.0}
+    assert set(chosen("freespace-percent-weighted", soft_limit=10, roots="ab")) == {"a", "b"}
+
+
+def test_free_space_is_asked_for_again(disks: dict[str, tuple[int, int, int]]) -> None:
+    selector = Selector({"a": "/a", "b": "/b"}, "freespace-most", reinit=2)
+    assert selector.select() == "a"
+    disks["/a"] = (1, 0, 10000)
+    assert [selector.select(), selector.select()] == ["a", "b"]
+    never = Selector({"a": "/a", "b": "/b"}, "freespace-most")
+    disks["/b"] = (2, 0, 1000)
+    assert {never.select() for _ in range(5)} == {"b"}
+
+
+def test_sizes_that_make_no_sense_leave_it_to_chance(disks: dict[str, tuple[int, int, int]]) -> None:
+    disks["/b"] = (2, 0, 0)
+    assert chosen("freespace-most", roots="ab") == about(a=0.5, b=0.5)
 
 
 def test_the_default_partition_wins(tmp_path: Path) -> None:

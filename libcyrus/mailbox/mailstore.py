@@ -31,6 +31,7 @@ from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.namelock import NameLocks
 from libcyrus.mboxname import NameRules
 from libcyrus.message import ParseOptions
+from libcyrus.partitions import Partitions
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.annotate import AnnotationDb
 from libcyrus.records.counters import Counters
@@ -86,6 +87,11 @@ class MailStore:
         mailboxes = Mboxlist(self.config)
         mailboxes.sessionid = str(self.session_id)
         return mailboxes
+
+    @cached_property
+    def partitions(self) -> Partitions:
+        """The chooser among partitions counts the choices of this process."""
+        return Partitions(self.config)
 
     @cached_property
     def userstate(self) -> UserState:

@@ -22,7 +22,7 @@ from libcyrus.base.dirhash import hash_letter
 from libcyrus.errors import IoError
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, id_path, legacy_state_path, sieve_path, state_path
-from libcyrus.partitions import Meta, Partitions
+from libcyrus.partitions import Meta
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records import userstate
 from libcyrus.records.mbentry import MboxEntry
@@ -50,7 +50,7 @@ _META = (
 def paths(store: MailStore, entry: MboxEntry) -> Paths:
     """Old and new path of all that may have to be renamed for a mailbox, in order; it need not exist."""
     config = store.config
-    partitions = Partitions(config)
+    partitions = store.partitions
     after = replace(entry, mbtype=entry.mbtype & ~mbtypes.LEGACY_DIRS)
     found = {
         partitions.data_dir(entry): partitions.data_dir(after),

@@ -8,7 +8,6 @@ from libcyrus.errors import MailboxBadName, MailboxSpecialUse, PermissionDenied
 from libcyrus.mailbox import index_header
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName
-from libcyrus.partitions import Partitions
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.annotate import SPECIALUSE
 from libcyrus.records.mbentry import MboxEntry
@@ -82,7 +81,7 @@ def _create_ancestors(
     if not missing:
         return
     checks.creation(store, name.internal, actor)
-    checks.partition(store, Partitions(store.config), name.internal, partition)
+    checks.partition(store, store.partitions, name.internal, partition)
     for place in missing:
         if place.userid is None or place.boxes != ("INBOX",):
             create_one(

@@ -15,7 +15,6 @@ from libcyrus.base.xlog import NOTICE
 from libcyrus.mailbox import index_header, lifecycle
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName
-from libcyrus.partitions import Partitions
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
 
@@ -54,7 +53,7 @@ def create_one(
         name=name,
         mbtype=mbtype | checks.legacy_flag(store, name),
         uniqueid=uniqueid or lifecycle.make_uniqueid(),
-        partition=checks.partition(store, Partitions(store.config), name, partition),
+        partition=checks.partition(store, store.partitions, name, partition),
         acl=checks.inherited_acl(store, name) if acl is None else acl,
     )
     root = store.quota.find_root(name)

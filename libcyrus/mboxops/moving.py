@@ -17,7 +17,6 @@ from libcyrus.mailbox import lifecycle
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.paths import MailboxPaths
-from libcyrus.partitions import Partitions
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.annotate import NAMESPACE
 from libcyrus.records.mbentry import MboxEntry
@@ -90,7 +89,7 @@ class Moving:
                 checks.renaming(store, entry, store.rules.from_internal(new), actor)
                 checks.creation(store, new, actor, force_user=force_user)
                 if entry.mbtype & mbtypes.LEGACY_DIRS:
-                    chosen = checks.partition(store, Partitions(store.config), new, partition)
+                    chosen = checks.partition(store, store.partitions, new, partition)
                     target = replace(target, partition=chosen)
         self._steps.append(_Step(entry, target, acl))
 
@@ -232,7 +231,7 @@ def _moved(store: MailStore, entry: MboxEntry, actor: Actor, partition: str | No
         raise PermissionDenied
     if partition is None or partition == entry.partition:
         raise MailboxExists
-    root = Partitions(store.config).root(partition)
+    root = store.partitions.root(partition)
     if MailboxPaths(store.config, store.rules, entry).data.startswith(root + "/"):
         raise MailboxExists
     return replace(entry, partition=partition)
