@@ -27,6 +27,7 @@ DEFINITIONS = """\
 /vendor/example/nonsense,nowhere,string,backend,value.shared,
 /vendor/example/old,mailbox,content-type,backend,value.shared content-type.shared,
 /vendor/example/short,mailbox
+ /vendor/example/indented ,	mailbox	,string,backend proxy , VALUE.SHARED,
 """
 
 _MASKS = (
@@ -131,7 +132,7 @@ ENTRIES = (
     ),
     *(
         f"/vendor/example/{name}"
-        for name in ("free", "count", "upper", "proxied", "old", "nonsense", "short")
+        for name in ("free", "count", "upper", "proxied", "old", "nonsense", "short", "indented")
     ),
 )
 VALUES = (

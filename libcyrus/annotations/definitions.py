@@ -4,10 +4,10 @@ One line an annotation, ``#`` begins a comment line::
 
     ENTRY, SCOPE, TYPE, PROXYTYPES, ATTRIBUTES, RIGHTS
 
-SCOPE is ``server``, ``mailbox`` or ``message``, TYPE ``string``, ``boolean``, ``uint`` or ``int`` (and
-``content-type``, the same as ``string``), PROXYTYPES ``backend``, ``proxy`` or ``proxy_and_backend``,
-ATTRIBUTES are ``value.shared``, ``value.priv`` or ``value`` for both, RIGHTS what a user needs, beside the
-usual, to set a shared value of a mailbox. A line that makes no sense is logged and left out.
+SCOPE is ``server``, ``mailbox`` or ``message``, TYPE ``string``, ``boolean``, ``uint`` or ``int``, PROXYTYPES
+``backend``, ``proxy`` or ``proxy_and_backend``, ATTRIBUTES are ``value.shared``, ``value.priv`` or ``value``
+for both, RIGHTS what a user needs, beside the usual, to set a shared value of a mailbox. A line that makes no
+sense is logged and left out.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LONGEST_LINE = 1023
 _MOST_ERRORS = 63
 _SPACE = " \t\r\n\v\f"
 _SCOPES = {scope.value: scope for scope in Scope}
-_KINDS = {kind.value: kind for kind in Kind} | {"content-type": Kind.STRING}
+_KINDS = {kind.value: kind for kind in Kind}
 _PROXY_ONLY, _BACKEND = 1, 2
 _PROXY_TYPES = {"proxy": _PROXY_ONLY, "backend": _BACKEND, "proxy_and_backend": _PROXY_ONLY | _BACKEND}
 _SHARED, _PRIVATE, _IGNORED, _DEPRECATED = 1, 2, 4, 8
@@ -153,28 +153,36 @@ class _Reader:
 
 
 class _Fields:
-    """The fields of one line, one after the other."""
+    """The fields of one line, one after the other. Errors name the column where the last one begins."""
 
     def __init__(self, line: str) -> None:
-        self._fields = line.split(",")
+        self._fields = re.finditer(r"[ \t\r\n\v\f]*([^,]*)(?:,|\Z)", line)
+        self._left = line.count(",") + 1
         self._offset = 0
-        self._next = 0
+        self._token = ""
         self.near = ""
 
     def next(self, extra: str) -> str:
         """The next field, of letters, digits and ``extra`` characters. Raises _Invalid."""
-        if self._next >= len(self._fields):
+        if not self._step():
             raise self.invalid("invalid annotation attributes")
-        field = self._fields[self._next]
-        self._offset += len(field) + (self._next > 0)
-        self._next += 1
-        token = field.strip(_SPACE)
-        bad = re.search(f"[^A-Za-z0-9{re.escape(extra)}]", token)
+        bad = re.search(f"[^A-Za-z0-9{re.escape(extra)}]", self._token)
         if bad is not None:
-            self.near = token[bad.start() :]
+            self.near = self._token[bad.start() :]
             raise self.invalid("invalid character")
-        self.near = token
-        return token
+        self.near = self._token
+        return self._token
+
+    def _step(self) -> bool:
+        """Go to the next field, if there is one."""
+        if not self._left:
+            self._offset = 0
+            return False
+        self._left -= 1
+        found = next(self._fields)
+        self._offset = found.start(1)
+        self._token = found[1].rstrip(_SPACE)
+        return True
 
     def words(self, known: dict[str, int], text: str) -> int:
         """A field of words separated by spaces, as the OR of what they mean. Raises _Invalid."""
@@ -187,7 +195,7 @@ class _Fields:
         return result
 
     def end(self) -> None:
-        if self._next < len(self._fields):
+        if self._step():
             raise self.invalid("junk at end of line")
 
     def invalid(self, text: str) -> _Invalid:
