@@ -187,7 +187,12 @@ class Locking:
             mailbox.quota_dirty()
             mailbox.dirty()
         i.options &= ~index_header.CHANGING
-        i.highestmodseq = max(i.highestmodseq, *(record.modseq for record in mailbox.records()), 0)
+        flags = 0
+        for record in mailbox.records():
+            i.highestmodseq = max(i.highestmodseq, record.modseq)
+            flags |= record.internal_flags
+        if flags & (index_record.NEEDS_CLEANUP | index_record.UNLINKED):
+            i.options |= index_header.NEEDS_UNLINK
         mailbox.count_all()
         # what is on disk must be read again by the next lock
         mailbox.index_file.forget()

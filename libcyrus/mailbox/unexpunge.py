@@ -2,8 +2,11 @@
 
 A message comes back as a new one with the next uid, for to clients the old uid is gone for ever. The new
 record keeps what the old one says: dates, flags, conversation, createdmodseq, savedate; annotations are
-copied and the file is linked. The old record becomes due for removal. Both are one commit (see ``changes``),
-which first brings the names of the links to disk: after a crash a message has come back or still can.
+copied and the file is linked. The old record becomes due for removal.
+
+That takes two commits (see ``changes``), for one is not atomic where it adds records and changes others:
+first the new messages, then the end of the old ones. After a crash in between, both are there, and the next
+run brings back a second copy; after one before, all is as it was.
 """
 
 from __future__ import annotations
@@ -39,7 +42,7 @@ def restore(
 
     ``undelete`` takes \\Deleted off, ``flag`` is a user flag they get. Quotas count them, but never refuse.
     Needs the exclusive index lock. Raises InvalidIdentifier, UserFlagsExhausted, NoSpace, IoError; everything
-    is then as it was.
+    is then as it was, or the messages are there twice.
     """
     found = expunged(mailbox, wanted)
     if not found:
@@ -47,6 +50,7 @@ def restore(
     mask = 1 << mailbox.create_flag(flag) if flag is not None else 0
     links: list[str] = []
     uids = []
+    ended = []
     try:
         for old in found:
             new = _revived(mailbox, old, undelete=undelete, user_flags=mask)
@@ -59,10 +63,12 @@ def restore(
                 if annotation.entry not in _NOT_COPIED:
                     mailbox.bump_modseq()
                     mailbox.changes.annotate(new.uid, annotation, annotation.userid)
+            # the old record's change counts from here, whenever it is made
+            old.modseq = mailbox.bump_modseq()
+            old.last_updated = mailbox.changes.last_updated
             old.internal_flags |= UNLINKED | NEEDS_CLEANUP
-            mailbox.rewrite(old)
+            ended.append(old)
             uids.append((old.uid, new.uid))
-        mailbox.i.options |= index_header.NEEDS_UNLINK
         mailbox.commit()
     except BaseException as error:
         mailbox.abort()
@@ -72,6 +78,10 @@ def restore(
             xlog.ioerror(log, "restoring message failed", error, mailbox=mailbox.name)
             raise storage_error(error) from error
         raise
+    for old in ended:
+        mailbox.rewrite(old, silent=True)
+    mailbox.i.options |= index_header.NEEDS_UNLINK
+    mailbox.commit()
     log.log(NOTICE, "restored %d expunged messages in mailbox '%s'", len(uids), mailbox.name)
     return uids
 

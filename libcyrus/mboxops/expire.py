@@ -220,6 +220,8 @@ class Expirer:
         """Take out the names of user flags but those in ``used``, where flag n is bit n."""
         for number, name in enumerate(list(mailbox.header.flags)):
             if name is not None and not used >> number & 1:
+                # its name goes to disk first, so whatever had the flag must be expunged for good
+                mailbox.commit()
                 self._say(f"Expunging userflag {number} ({name}) from {mailbox.name}\n")
                 mailbox.remove_flag(number)
                 self.counts.userflags += 1
