@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import os
+import random
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from cassandane import crash
 from libcyrus import cyrusdb
 from libcyrus.base import lock_order
 from libcyrus.cyrusdb import Database, Settings
@@ -337,16 +340,132 @@ def test_an_inherited_handle_is_opened_again_in_the_child(file_opener: Open) -> 
     assert database.fetch(b"count") == b"100"
 
 
-@pytest.mark.parametrize("wanted", FILES)
-def test_files_of_another_backend_are_recognised_or_converted(wanted: str, tmp_path: Path) -> None:
-    path = tmp_path / "db"
-    with open_db("twoskip", path, create=True) as database:
-        database.store(b"a", b"\t\n1")
-    with open_db(wanted, path) as database:
-        assert (database.backend, database.fetch(b"a")) == ("twoskip", b"\t\n1")
-    with open_db(wanted, path, convert=True) as database:
-        assert (database.backend, database.fetch(b"a")) == (wanted, b"\t\n1")
-    assert os.listdir(tmp_path) == ["db"]
+def _count_up(database: Database, acknowledged: int) -> None:
+    """Commit 1, 2, 3... under several keys at once; tell of each."""
+    number = int(database.fetch(b"key0") or b"0")
+    while True:
+        number += 1
+        with database.transaction() as changes:
+            for key in range(5):
+                changes.store(b"key%d" % key, b"%d" % number)
+            changes.store(b"once%d" % number, b"x" * (number % 300))
+            changes.delete(b"once%d" % (number - 3))
+        if number % 7 == 0:
+            database.repack()
+        os.write(acknowledged, number.to_bytes(4))
+
+
+def test_killed_writers_lose_nothing_and_break_nothing(file_opener: Open) -> None:
+    """A reader meanwhile never sees half of a commit."""
+    reading = file_opener()
+    chance = random.Random(3)
+    for _ in range(8):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            os.close(reader)
+            try:
+                _count_up(open_db(reading.backend, reading.path), writer)
+            finally:
+                os._exit(1)
+        os.close(writer)
+        for _ in range(chance.randrange(1, 20)):
+            last = int.from_bytes(os.read(reader, 4))
+            with reading.transaction(shared=True) as view:
+                values = {data for _, data in view.foreach(b"key")}
+            assert len(values) == 1
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        while rest := os.read(reader, 4):
+            last = int.from_bytes(rest)
+        os.close(reader)
+        with file_opener(create=False) as database:
+            database.consistent()
+            found = {data for _, data in database.foreach(b"key")}
+        assert found in ({b"%d" % last}, {b"%d" % (last + 1)})
+
+
+@pytest.mark.parametrize("backend", ["flat", "quotalegacy", "skiplist", "twoskip"])
+def test_a_process_that_dies_in_a_commit_leaves_the_old_or_the_new(backend: str, tmp_path: Path) -> None:
+    """Whichever write, sync or rename it was; quota roots one by one."""
+    path = tmp_path / "db/quotas.db"
+    old = {b"user.a": b"%(S (0 1))", b"user.b": b"%(S (0 2))", b"user.c": b"%(S (0 3))"}
+    new = {b"user.a": b"%(S (5 1))", b"user.c": b"%(S (0 3))", b"user.d": b"%()"}
+    with open_db(backend, path, create=True) as database:
+        for key, value in old.items():
+            database.store(key, value)
+    saved = crash.snapshot(path.parent)
+    seen = []
+    for step in range(60):
+
+        def dying(step: int = step) -> None:
+            crash.die_at(step)
+            with open_db(backend, path) as database, database.transaction() as changes:
+                for key in old.keys() | new.keys():
+                    if key in new:
+                        changes.store(key, new[key])
+                    else:
+                        changes.delete(key)
+
+        crash.restore(path.parent, saved)
+        code = crash.in_child(dying)
+        with open_db(backend, path) as database:
+            database.consistent()
+            found = dict(database.foreach())
+            assert {key: database.fetch(key) for key in found} == found
+        if backend == "quotalegacy":
+            if found.get(b"user.d") == b"":
+                del found[b"user.d"]  # an empty file: about to be made
+            assert all(found.get(key) in (old.get(key), new.get(key)) for key in old.keys() | new.keys())
+        else:
+            assert found in (old, new)
+            seen.append(found)
+        if code == 0:
+            break
+    assert (code, found) == (0, new)
+    assert step > 2
+    assert seen == sorted(seen, key=lambda state: state == new)
+
+
+def test_walks_and_lookups_while_others_write_and_repack(file_opener: Open) -> None:
+    """In another process: each walk gives every key that stays, once, and in order."""
+    database = file_opener()
+    with database.transaction() as changes:
+        for number in range(600):
+            changes.store(b"stays%03d" % number, b"x")
+    stop, stopping = os.pipe()
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            os.set_blocking(stop, False)
+            other = open_db(database.backend, database.path)
+            for number in range(10_000):
+                with other.transaction() as changes:
+                    changes.store(b"stays%03d" % (number % 600), b"%d" % number)
+                    changes.store(b"new%d" % (number % 50), b"y" * (number % 90))
+                    changes.delete(b"new%d" % ((number * 7) % 50))
+                if number % 9 == 0:
+                    other.repack()
+                try:
+                    code = 0 if os.read(stop, 1) else 1
+                    break
+                except BlockingIOError:
+                    continue
+        finally:
+            os._exit(code)
+    for _ in range(6):
+        keys = [key for key, _ in database.foreach(b"stays")]
+        assert keys == [b"stays%03d" % number for number in range(600)]
+        assert all(database.fetch(key) is not None for key in keys[::50])
+        following = database.fetchnext(b"stays100")
+        assert following is not None
+        assert following[0] == b"stays101"
+    os.write(stopping, b"x")
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(stop)
+    os.close(stopping)
+    database.consistent()
 
 
 def test_text_dumps_go_out_and_in(file_opener: Open) -> None:

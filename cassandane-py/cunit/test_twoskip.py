@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from zlib import crc32
@@ -478,54 +477,6 @@ def test_lookups_stay_right_while_two_handles_change_the_file(tmp_path: Path) ->
     two.consistent()
     one.close()
     two.close()
-
-
-def _count_up(path: Path, acknowledged: int) -> None:
-    """Commit 1, 2, 3... under several keys at once; tell of each."""
-    database = cyrusdb.open_db("twoskip", path, create=True)
-    number = int(database.fetch(b"key0") or b"0")
-    while True:
-        number += 1
-        with database.transaction() as changes:
-            for key in range(5):
-                changes.store(b"key%d" % key, b"%d" % number)
-            changes.store(b"once%d" % number, b"x" * (number % 300))
-            changes.delete(b"once%d" % (number - 3))
-        if number % 7 == 0:
-            database.repack()
-        os.write(acknowledged, number.to_bytes(4))
-
-
-def test_killed_writers_lose_nothing_and_break_nothing(tmp_path: Path) -> None:
-    """A reader meanwhile never sees half of a commit."""
-    path = tmp_path / "db"
-    reading = cyrusdb.open_db("twoskip", path, create=True)
-    chance = random.Random(3)
-    for _ in range(15):
-        reader, writer = os.pipe()
-        child = os.fork()
-        if not child:
-            os.close(reader)
-            try:
-                _count_up(path, writer)
-            finally:
-                os._exit(1)
-        os.close(writer)
-        for _ in range(chance.randrange(1, 25)):
-            last = int.from_bytes(os.read(reader, 4))
-            with reading.transaction(shared=True) as view:
-                values = {data for _, data in view.foreach(b"key")}
-            assert len(values) == 1
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        while rest := os.read(reader, 4):
-            last = int.from_bytes(rest)
-        os.close(reader)
-        with cyrusdb.open_db("twoskip", path) as database:
-            database.consistent()
-            found = {data for _, data in database.foreach(b"key")}
-        assert found in ({b"%d" % last}, {b"%d" % (last + 1)})
-    reading.close()
 
 
 class _Interrupted(Exception):
