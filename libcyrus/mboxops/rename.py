@@ -7,7 +7,7 @@ roots, rights and state of a user. See ``unfinished`` for what a crash leaves.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
@@ -82,7 +82,8 @@ def rename(
                 )  # fmt: skip
             except CyrusError as reason:
                 failed.append((child.name, name, reason))
-        roots = _new_roots(store, source, target) if user_move else []
+        names = {old, *(child.name for child in below)}
+        roots = _new_roots(store, source, target, names) if user_move else []
         operation = moving.operation(
             "rename",
             owners,
@@ -175,13 +176,13 @@ def _check_child(store: MailStore, name: str, actor: Actor) -> None:
     checks.creation(store, name, actor.as_admin(), force_user=True)
 
 
-def _new_roots(store: MailStore, source: MboxName, target: MboxName) -> list[Quota]:
-    """The quota roots of a user under the names that the new user's have."""
+def _new_roots(store: MailStore, source: MboxName, target: MboxName, names: Container[str]) -> list[Quota]:
+    """The quota roots of a user's mailboxes ``names``, as the new user has them."""
     old, new = source.internal, target.internal
     return [
         Quota(new + quota.root[len(old) :], limits=list(quota.limits))
         for quota in store.quota.all(old)
-        if is_prefix(quota.root, old)
+        if quota.root in names
     ]
 
 
@@ -192,7 +193,7 @@ def _set_limits(store: MailStore, roots: Iterable[Quota]) -> None:
         with store.quota.transaction() as change:
             if known is not None:
                 known.limits = root.limits
-            change.write(known or root)
+            change.put(known or root)
 
 
 def _unsubscribe(store: MailStore, names: list[str], actor: Actor) -> None:

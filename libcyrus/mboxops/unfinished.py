@@ -136,7 +136,7 @@ def _put_right(store: MailStore, operation: Operation) -> None:
                 lifecycle.agree(mailbox)
     for root in operation.made_roots:
         if store.mboxlist.get(root) is None and not store.mboxlist.has_children(root):
-            store.quota.delete(root)
+            store.quota.delete(root, silent=True)
     for name in operation.names:
         fill_in_ancestors(store, name, operation.mbtype)
     inbox = operation.inbox

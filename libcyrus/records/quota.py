@@ -308,6 +308,10 @@ class QuotaChange:
     def read(self, root: str) -> Quota:
         return self._quotas._read(self._records, root)
 
+    def put(self, quota: Quota) -> None:
+        """Store without a new quota modseq: the user whose root it is cannot be found yet."""
+        self._records.store(_key(quota.root), quota.pack())
+
     def write(self, quota: Quota, *, silent: bool = False) -> None:
         """Store; a user's root gets the next quota modseq, or keeps its own with ``silent``."""
         if self._quotas._rules.from_internal(quota.root).is_user:

@@ -15,7 +15,7 @@ from libcyrus import options as opt
 from libcyrus.append import Appender
 from libcyrus.append.copy import copy, read
 from libcyrus.base.dataclasses import dataclass
-from libcyrus.errors import CyrusError, NoSuchMessage, PermissionDenied
+from libcyrus.errors import CyrusError, MailboxNotSupported, NoSuchMessage, PermissionDenied
 from libcyrus.mailbox.expunge import expunge
 
 
@@ -47,6 +47,9 @@ def run(session: Session, args: RenameArgs) -> Outcome:
             raise PermissionDenied
         if args.old != args.new:
             return No("Cross-server or cross-partition move w/rename not supported")
+        if session.process.config.partition_dir(args.partition) is None:
+            # it would be another server's name
+            raise MailboxNotSupported
     old, new = session.internal_name(args.old), session.internal_name(args.new)
     store = session.process.store
     if args.old.upper() == "INBOX":
