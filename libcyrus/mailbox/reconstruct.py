@@ -369,6 +369,11 @@ class _Reconstruction:
             if parsed.guid != old.guid and not self._without_guid(old):
                 self._guid_mismatch(old)
                 return
+            if mailbox.i.minor_version < index_header.CACHE_CRC_VERSION:
+                # what such an index has no place for cannot be mended
+                record.gmtime = old.gmtime
+                if cache == old_cache:
+                    record.cache_offset, record.cache_crc = old.cache_offset, old.cache_crc
         if not record.size:
             self._tell(f"{self._name} uid {record.uid} failed to parse")
             self._expunge_record(record, path)
