@@ -49,6 +49,17 @@ def test_former_names_are_written_before_the_present_one() -> None:
     assert names == ["first", "second", "now", "other", "x", "y"]
 
 
+def test_a_list_in_a_table_is_upgraded_there(tmp_path: Path) -> None:
+    config = Config.for_tests(configdirectory=str(tmp_path), mboxlist_db="sql", sql_engine="sqlite")
+    settings = cyrusdb.Settings.from_config(config)
+    with cyrusdb.open_db("sql", tmp_path / "mailboxes.db", create=True, settings=settings) as db:
+        db.store(b"user.joe", b"0 default joe\tlrswipkxtecda\t")
+    assert upgrade(config, lambda entry: "id-of-joe")
+    with cyrusdb.open_db("sql", tmp_path / "mailboxes.db", settings=settings) as db:
+        assert [key for key, _ in db.foreach()] == [b"Iid-of-joe", b"Nuser\x1fjoe"]
+    assert not upgrade(config, lambda entry: None)
+
+
 def test_nothing_is_lost_for_want_of_an_id(tmp_path: Path) -> None:
     config = Config.for_tests(configdirectory=str(tmp_path))
     assert not upgrade(config, lambda entry: None)

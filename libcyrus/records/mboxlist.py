@@ -288,6 +288,10 @@ class Change:
         except MailboxNonexistent:
             return None
 
+    def clear(self) -> None:
+        """Begin from nothing: for whoever writes the whole list anew."""
+        cyrusdb.truncate(self._txn)
+
     def update(self, entry: MboxEntry) -> None:
         """Write the N and I record of ``entry``; ``mtime`` becomes now.
 

@@ -50,16 +50,20 @@ def upgrade(config: Config, find_id: Callable[[MboxEntry], str | None]) -> bool:
     log.log(NOTICE, "upgrading %s to records by id", path)
     entries = read_old(records, NameRules.from_config(config), find_id)
     _upgrade_annotations(config, entries)
-    new = path + ".NEW"
-    files.remove(new)
+    # a table cannot be replaced by another; it is changed in its place
+    new = path if backend == "sql" else path + ".NEW"
+    if new != path:
+        files.remove(new)
     mailboxes = Mboxlist(config, new)
     try:
         with mailboxes.transaction() as change:
+            change.clear()
             for entry in in_order_of_names(entries):
                 change.update(entry)
     finally:
         mailboxes.close()
-    _replace(new, path)
+    if new != path:
+        _replace(new, path)
     return True
 
 
