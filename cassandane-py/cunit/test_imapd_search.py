@@ -150,7 +150,7 @@ def test_return_options_come_first(text: str, returns: Return) -> None:
     ("text", "complaint"),
     [
         ("", "Invalid Search criteria"),
-        ("MODSEQ 5", "Invalid Search criteria"),
+        ("MODSEQ x", "Invalid number in Search command"),
         ("ALL CHARSET utf-8", "Invalid Search criteria"),
         ("CHARSET utf-8 RETURN (MIN) ALL", "Invalid Search criteria"),
         ("NOT CHARSET utf-8 ALL", "Invalid Search criteria"),

@@ -13,20 +13,26 @@ from imap.imapd import annotating
 from imap.imapd.response import astring, nstring
 from imap.imapd.session import Session
 from libcyrus import options as opt
-from libcyrus.annotations import attributes_named, fetch
+from libcyrus.annotations import Query, attributes_named
 from libcyrus.base import times
 from libcyrus.base.dataclasses import dataclass, field
+from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import CyrusError, MailboxChecksum
 from libcyrus.index import contents
 from libcyrus.index.contents import Fields, MessageFile
+from libcyrus.index.resync import Known, vanished
 from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
-from libcyrus.mailbox.index_record import CACHE_VERSION, OFFSET_INTERNALDATE, OFFSET_SIZE
+from libcyrus.mailbox.index_record import CACHE_VERSION, OFFSET_INTERNALDATE, OFFSET_MODSEQ, OFFSET_SIZE
 from libcyrus.message import cached_headers
 from libcyrus.message.prune import FieldFilter
+from libcyrus.records.annotate import Annotation
 
 _BLOCK = 512
 """Messages whose responses are made together."""
+
+_FEW = 20
+"""Messages whose annotations are looked up one by one."""
 
 _CHUNK = 96 * 1024
 """Responses are handed to the stream in pieces of about this size, in octets."""
@@ -57,6 +63,7 @@ class FetchItems:
     flags: bool = False
     uid: bool = False
     internaldate: bool = False
+    modseq: bool = False
     size: bool = False
     annotation: bool = False
     envelope: bool = False
@@ -66,6 +73,8 @@ class FetchItems:
     rfc822_header: bool = False
     rfc822_text: bool = False
     set_seen: bool = False
+    changedsince: int | None = None
+    vanished: bool = False
     header_lines: list[bytes] = field(default_factory=list)
     header_lines_not: list[bytes] = field(default_factory=list)
     field_sections: list[Section] = field(default_factory=list)
@@ -84,6 +93,8 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
     with view.locked(write=False):
         pass
     ranges = list(view.picture.numbers(sequence, by_uid=by_uid))
+    matching = bool(ranges)
+    gone = vanished(view, Known(items.changedsince or 0, sequence)) if items.vanished else None
     if mark_seen:
         view.mark_seen([number for low, high in ranges for number in range(low, high + 1)])
     if view.new_flag_names():
@@ -91,9 +102,15 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
     exists = view.new_exists()
     if exists is not None:
         session.out.exists(exists, view.recent)
+    if gone is not None:
+        session.out.vanished(gone, earlier=True)
+    if items.changedsince is not None:
+        changed = {update.msgno for update in view.changed_since(items.changedsince)}
+        numbers = (number for low, high in ranges for number in range(low, high + 1))
+        ranges = list(SeqSet.of(number for number in numbers if number in changed).ranges())
     writer = _Writer(session, view, items, by_uid=by_uid)
     writer.write(ranges)
-    return bool(ranges)
+    return matching
 
 
 _Part = Callable[[Fields, memoryview | None, MessageFile], bytes]
@@ -110,7 +127,9 @@ class _Writer:
         self._needs_file = bool(
             items.rfc822 or items.rfc822_header or items.rfc822_text or items.sections
         )
-        self._wanted = attributes_named(items.attributes)
+        self._query: Query | None = None
+        # of all messages by uid, when many are asked for
+        self._annotations: dict[int, list[Annotation]] | None = None
         self._max_lines = session.process.config[opt.maxheaderlines]
         self._parts: list[_Part] = []
         # the parts as functions of the cache record; None when any of them needs more
@@ -120,6 +139,8 @@ class _Writer:
 
     def write(self, ranges: list[tuple[int, int]]) -> None:
         picture = self._view.picture
+        if self._items.annotation and sum(high - low for low, high in ranges) > _FEW:
+            self._annotations = self._view.mailbox.annotations.by_uid()
         if picture.pending or picture.gone or self._cached_parts is None:
             self._write_each(chain.from_iterable(range(low, high + 1) for low, high in ranges))
             return
@@ -168,6 +189,9 @@ class _Writer:
         if items.internaldate:
             words.append(b"%b")
             columns.append(map(self._internaldate, rows.words(OFFSET_INTERNALDATE)))
+        if items.modseq:
+            words.append(b"MODSEQ (%d)")
+            columns.append(modseq for modseq, in rows.fields(f">{OFFSET_MODSEQ}xQ"))
         if items.size:
             words.append(b"RFC822.SIZE %d")
             columns.append(rows.words(OFFSET_SIZE))
@@ -198,7 +222,9 @@ class _Writer:
         view = self._view
         uid = view.picture.uids[number - 1]
         view.picture.pending.discard(uid)
-        suffix = b" UID %d" % uid if self._by_uid else b""
+        suffix = b" UID %d" % uid if self._by_uid or self._session.qresync else b""
+        if self._session.condstore:
+            suffix += b" MODSEQ (%d)" % view.modseq(number)
         return b"* %d FETCH (FLAGS %b%b)\r\n" % (number, view.flags(number), suffix)
 
     def _one(self, number: int) -> bytes:
@@ -223,12 +249,15 @@ class _Writer:
         view, items = self._view, self._items
         uid = found.uid
         words: list[bytes] = []
-        if items.flags or uid in view.picture.pending:
+        changed = uid in view.picture.pending
+        if items.flags or changed:
             words.append(b"FLAGS " + view.flags(number))
-        if items.uid:
+        if items.uid or (changed and self._session.qresync):
             words.append(b"UID %d" % uid)
         if items.internaldate:
             words.append(self._internaldate(found.internaldate))
+        if items.modseq or (changed and self._session.condstore):
+            words.append(b"MODSEQ (%d)" % view.modseq(number))
         if items.size:
             words.append(b"RFC822.SIZE %d" % found.size)
         if items.annotation:
@@ -250,7 +279,10 @@ class _Writer:
 
     def _annotation(self, uid: int) -> bytes:
         target = annotating.target(self._session, self._view.mailbox, uid)
-        found = fetch(target, self._items.entries, self._wanted)
+        if self._query is None:
+            self._query = Query(target.entries, self._items.entries, attributes_named(self._items.attributes))
+        stored = self._annotations.get(uid, ()) if self._annotations is not None else None
+        found = self._query.run(target, stored)
         return b"ANNOTATION (%b)" % b" ".join(
             b"%b (%b)"
             % (

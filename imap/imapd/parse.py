@@ -39,6 +39,8 @@ CR = 0x0D
 LF = 0x0A
 
 MAX_UINT32 = 0xFFFFFFFF
+MAX_MODSEQ = 0xFFFFFFFFFFFFFFFF
+_MAX_MODSEQ_DIGITS = 31
 _MAX_INT32 = 0x7FFFFFFF
 _EX_PROTOCOL = os.EX_PROTOCOL
 # the arguments of a command that nobody limited must still fit into memory
@@ -203,6 +205,14 @@ class Parser:
         if len(digits) > 20 or int(digits or b"0") > maximum:
             raise Fatal("num too big", _EX_PROTOCOL)
         return int(digits or b"0")
+
+    def modseq(self) -> int | None:
+        """A mod-sequence (RFC 7162 section 7), None if there is none; what is too large is the largest."""
+        found = _NUMBER.match(self.line, self.pos)
+        if found is None or len(found[0]) > _MAX_MODSEQ_DIGITS:
+            return None
+        self.pos = found.end()
+        return min(int(found[0]), MAX_MODSEQ)
 
     def sequence_set(self) -> str:
         """A sequence-set or UID set, checked for its form (RFC 3501 section 9). Raises InvalidSequence."""

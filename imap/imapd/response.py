@@ -14,6 +14,7 @@ from typing import Protocol
 from imap.imapd.parse import is_atom
 from libcyrus import acl
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.seqset import SeqSet
 from libcyrus.index.updates import FlagUpdate, SelectedView, Updates
 
 COMPLETED = "Completed"
@@ -162,42 +163,63 @@ class Responses:
             % (_SYSTEM_FLAGS, names, b" ".join(permanent))
         )
 
-    def flag_updates(self, updates: Iterable[FlagUpdate], *, by_uid: bool) -> None:
-        """Untagged FETCHes with FLAGS only."""
-        lines = [
-            b"* %d FETCH (FLAGS %b UID %d)\r\n" % (update.msgno, update.flags, update.uid)
-            if by_uid
-            else b"* %d FETCH (FLAGS %b)\r\n" % (update.msgno, update.flags)
-            for update in updates
-        ]
-        self.write(b"".join(lines))
+    def flag_updates(self, updates: Iterable[FlagUpdate], *, by_uid: bool, modseqs: bool) -> None:
+        """Untagged FETCHes with FLAGS, and UID or MODSEQ if wanted."""
+        for update in updates:
+            line = b"* %d FETCH (FLAGS %b" % (update.msgno, update.flags)
+            if by_uid:
+                line += b" UID %d" % update.uid
+            self.write(b"%b MODSEQ (%d))\r\n" % (line, update.modseq) if modseqs else line + b")\r\n")
 
-    def updates(self, updates: Updates, view: SelectedView, *, by_uid: bool = False) -> None:
-        """News of the selected mailbox, in the order that libcyrus.index.updates gives."""
-        if updates.expunged:
+    def vanished(self, uids: SeqSet, *, earlier: bool = False) -> None:
+        """VANISHED (RFC 7162 section 3.2.10); ``earlier`` for what was gone before."""
+        if uids:
+            words = b"(EARLIER) " if earlier else b""
+            self.write(b"* VANISHED %b%b\r\n" % (words, str(uids).encode("ascii")))
+
+    def updates(
+        self,
+        updates: Updates,
+        view: SelectedView,
+        *,
+        by_uid: bool = False,
+        modseqs: bool = False,
+        qresync: bool = False,
+    ) -> None:
+        """News of the selected mailbox, in the order that libcyrus.index.updates gives.
+
+        ``qresync``: the client wants UIDs everywhere.
+        """
+        if qresync and updates.vanished is not None:
+            self.vanished(updates.vanished)
+        elif updates.expunged:
             self.write(b"".join(b"* %d EXPUNGE\r\n" % msgno for msgno in updates.expunged))
         if updates.exists is not None:
             self.exists(updates.exists, updates.recent)
         if updates.flag_names_changed:
             self.flags(view)
         if updates.fetches:
-            self.flag_updates(updates.fetches, by_uid=by_uid)
+            self.flag_updates(updates.fetches, by_uid=by_uid or qresync, modseqs=modseqs)
 
     def list(self, kind: bytes, attributes: str, delimiter: str, name: str) -> None:
         """LIST or LSUB; ``kind`` is the response's name, ``name`` external."""
         self.write(list_line(kind, attributes, delimiter, name))
 
-    def search(self, numbers: Sequence[int]) -> None:
-        """SEARCH with message numbers or UIDs."""
-        self.write(b"* SEARCH%b\r\n" % "".join([f" {number}" for number in numbers]).encode("ascii"))
+    def search(self, numbers: Sequence[int], modseq: int | None = None) -> None:
+        """SEARCH with message numbers or UIDs, and the highest mod-sequence (RFC 7162 section 3.1.5)."""
+        self._numbers(b"SEARCH", numbers, modseq)
 
-    def sort(self, numbers: Sequence[int]) -> None:
+    def sort(self, numbers: Sequence[int], modseq: int | None = None) -> None:
         """SORT with message numbers or UIDs in their order (RFC 5256 section 4)."""
-        self.write(b"* SORT%b\r\n" % "".join([f" {number}" for number in numbers]).encode("ascii"))
+        self._numbers(b"SORT", numbers, modseq)
 
-    def thread(self, threads: bytes) -> None:
+    def _numbers(self, kind: bytes, numbers: Sequence[int], modseq: int | None) -> None:
+        words = "".join([f" {number}" for number in numbers]).encode("ascii")
+        self.write(b"* %b%b%b\r\n" % (kind, words, _modseq(modseq)))
+
+    def thread(self, threads: bytes, modseq: int | None = None) -> None:
         """THREAD with the trees as they are packed (RFC 5256 section 4)."""
-        self.write(b"* THREAD %b\r\n" % threads if threads else b"* THREAD\r\n")
+        self.write(b"* THREAD%b%b%b\r\n" % (b" " if threads else b"", threads, _modseq(modseq)))
 
     def esearch(self, tag: bytes, results: Iterable[tuple[str, int | str]], *, by_uid: bool) -> None:
         """ESEARCH (RFC 4466 section 2.6.2) with the names and values of what was asked to be returned."""
@@ -215,9 +237,7 @@ class Responses:
 
     # annotations
 
-    def annotation(
-        self, name: str, entry: str, attributes: Iterable[tuple[str, bytes | None]]
-    ) -> None:
+    def annotation(self, name: str, entry: str, attributes: Iterable[tuple[str, bytes | None]]) -> None:
         """ANNOTATION (draft-daboo-imap-annotatemore): one entry with attributes and values."""
         pairs = b" ".join(
             b"%b %b" % (quoted(os.fsencode(attribute)), nstring(value)) for attribute, value in attributes
@@ -271,3 +291,7 @@ def _namespace_group(group: Sequence[tuple[str, str]]) -> bytes:
     return b"(%b)" % b"".join(
         b'("%b" "%b")' % (os.fsencode(prefix), delimiter.encode("ascii")) for prefix, delimiter in group
     )
+
+
+def _modseq(modseq: int | None) -> bytes:
+    return b"" if modseq is None else b" (MODSEQ %d)" % modseq

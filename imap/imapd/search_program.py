@@ -79,10 +79,14 @@ _RETURNS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class SearchArgs:
-    """``returns`` NONE asks for an untagged SEARCH, anything else for an ESEARCH."""
+    """``returns`` NONE asks for an untagged SEARCH, anything else for an ESEARCH.
+
+    ``modseq`` asks for the highest mod-sequence of what is found (RFC 7162 section 3.1.5).
+    """
 
     program: Expr
     returns: Return = Return.NONE
+    modseq: bool = False
 
 
 class _Kind(enum.Enum):
@@ -159,6 +163,7 @@ class SearchProgram:
         self._returns = Return.NONE
         self._word = ""
         self._keys = 0
+        self.uses_modseq = False
 
     def parse(self) -> SearchArgs:
         """Raises ParseError, and LiteralTooLarge."""
@@ -198,7 +203,7 @@ class SearchProgram:
         program = group.close()
         if depth(program) > MAX_DEPTH:
             raise ParseError("Search criteria are nested too deeply")
-        return SearchArgs(program, self._returns)
+        return SearchArgs(program, self._returns, self.uses_modseq)
 
     def _criterion(self, groups: list[_Group]) -> _Group | None:
         """Read one key; None if it opens a group, which is then the last of ``groups``, or sets a charset."""
@@ -341,6 +346,20 @@ class SearchProgram:
         day = (year, month, int(found[2]))
         return _midnight(*day, 0), _midnight(*day, 24)
 
+    def modseq(self) -> Expr:
+        """RFC 7162 section 3.1.5; all flags share a mod-sequence, so it does not matter which is named."""
+        parser = self._parser
+        if parser.peek() == DQUOTE:
+            self._string()
+            self._space()
+            parser.word()
+            self._space()
+        value = parser.modseq()
+        if value is None:
+            raise ParseError("Invalid number in Search command")
+        self.uses_modseq = True
+        return Between(Number.MODSEQ, low=value)
+
     def _read_charset(self) -> None:
         if not self._parser.accept(SP):
             raise ParseError("Missing charset")
@@ -395,6 +414,7 @@ _WITH_ARGUMENT: Final[dict[bytes, Callable[[SearchProgram], Expr]]] = {
     b"text": lambda program: program.message_text(body_only=False),
     b"header": SearchProgram.header,
     b"keyword": SearchProgram.keyword,
+    b"modseq": SearchProgram.modseq,
     b"unkeyword": lambda program: Not(program.keyword()),
     b"uid": SearchProgram.uid,
     b"before": lambda program: Between(Number.INTERNALDATE, high=program.day()[0]),

@@ -51,6 +51,9 @@ class Session:
     index: SelectedView | None = None
     telemetry_fd: int | None = None
     client_id_seen: bool = False
+    # what the client enabled (RFC 7162); the second implies the first
+    condstore: bool = False
+    qresync: bool = False
     pending_alert: str | None = None
     closing: bool = False
     tag: bytes = b""
@@ -118,9 +121,20 @@ class Session:
         mailbox = self.index.mboxname if self.index is not None else ""
         self.process.register(self.client_host, self.userid or "", mailbox, command)
 
-    def tell(self, *, expunges: bool, by_uid: bool = False, refresh: bool = True) -> None:
+    def enable_condstore(self, reason: str) -> None:
+        """A command that only a client of CONDSTORE gives enables it (RFC 7162 section 3.1)."""
+        if not self.condstore:
+            self.condstore = True
+            if self.index is not None:
+                code = f"HIGHESTMODSEQ {self.index.highestmodseq}"
+                self.out.ok(f"CONDSTORE enabled by {reason}", code=code)
+
+    def tell(
+        self, *, expunges: bool, by_uid: bool = False, refresh: bool = True, modseqs: bool = False
+    ) -> None:
         """Send what is new in the selected mailbox, if any (see libcyrus.index.updates).
 
+        With ``modseqs`` changed messages are told with theirs, as they always are to clients of CONDSTORE.
         Raises Fatal if the mailbox is gone and the configuration asks to disconnect then.
         """
         view = self.index
@@ -131,7 +145,8 @@ class Session:
             return
         if updates.mailbox_gone and self.settings.disconnect_on_vanished:
             raise Fatal("Mailbox has been (re)moved", os.EX_IOERR)
-        self.out.updates(updates, view, by_uid=by_uid)
+        modseqs = modseqs or self.condstore
+        self.out.updates(updates, view, by_uid=by_uid, modseqs=modseqs, qresync=self.qresync)
 
     def leave_mailbox(self, *, expunge: bool = False) -> None:
         """Close the selected mailbox, if any; messages are expunged only where the rights allow it."""

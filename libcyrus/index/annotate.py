@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from libcyrus.annotations import Setting, Target, store_message
+from libcyrus.annotations import Planned, Setting, Target, plan, store_message
+from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import PermissionDenied
+from libcyrus.index.store import unchanged
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.mailbox import Mailbox
 
@@ -17,26 +19,33 @@ def store(
     target: Callable[[Mailbox, int], Target],
     *,
     by_uid: bool,
-) -> None:
+    unchangedsince: int | None = None,
+) -> SeqSet:
     """Set annotations of the messages in a sequence set, of all or of none; ``target`` makes theirs.
 
-    What this does is not told. Raises PermissionDenied for a mailbox that was opened only to be read, what
+    Messages with a modseq above ``unchangedsince`` are left alone; their numbers or UIDs are returned. What
+    this does is not told. Raises PermissionDenied for a mailbox that was opened only to be read, what
     ``store_message`` and ``IndexView.locked`` raise; ValueError for a bad set.
     """
     if view.readonly:
         raise PermissionDenied
     picture = view.picture
     changed = []
+    planned: list[Planned] = []
     with view.locked(write=True) as mailbox:
         known_news = set(picture.pending)
         try:
-            for low, high in picture.numbers(sequence, by_uid=by_uid):
+            ranges = list(picture.numbers(sequence, by_uid=by_uid))
+            ranges, modified = unchanged(view, ranges, unchangedsince, by_uid=by_uid)
+            for low, high in ranges:
                 for number in range(low, high + 1):
                     uid = picture.uids[number - 1]
                     record = mailbox.find_uid(uid) if uid not in picture.gone else None
                     if record is None or record.expunged:
                         continue
-                    store_message(target(mailbox, uid), settings)
+                    place = target(mailbox, uid)
+                    planned = planned or plan(place, settings)
+                    store_message(place, planned)
                     # the message counts as changed even if its annotations were so before
                     mailbox.rewrite(record)
                     changed.append(uid)
@@ -44,3 +53,4 @@ def store(
             mailbox.abort()
             raise
     picture.pending.difference_update(set(changed) - known_news)
+    return modified

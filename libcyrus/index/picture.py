@@ -191,6 +191,11 @@ class Picture:
                 found.append(place + 1)
         return found
 
+    def told_gone(self) -> SeqSet:
+        """The UIDs of what ``tell_expunged`` is about to say."""
+        last = self.uids[self.told - 1] if self.told else 0
+        return SeqSet.of(sorted(uid for uid in self.gone if uid <= last))
+
     def tell_expunged(self) -> list[int]:
         """Take expunged messages out of the numbering; what EXPUNGE responses must say, in order."""
         if not self.gone:

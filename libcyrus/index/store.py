@@ -10,12 +10,12 @@ import enum
 from collections.abc import Sequence
 
 from libcyrus import acl
-from libcyrus.base.seqset import MAXIMUM
+from libcyrus.base.seqset import MAXIMUM, SeqSet
 from libcyrus.errors import PermissionDenied
 from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox import flagchange
-from libcyrus.mailbox.index_record import DELETED, EXPUNGED, SEEN, SYSTEM_FLAGS
+from libcyrus.mailbox.index_record import DELETED, EXPUNGED, OFFSET_MODSEQ, SEEN, SYSTEM_FLAGS
 from libcyrus.mailbox.mailbox import Mailbox
 
 
@@ -34,10 +34,12 @@ def store(
     *,
     by_uid: bool,
     silent: bool,
-) -> None:
+    unchangedsince: int | None = None,
+) -> SeqSet:
     """Change flags of the messages in a sequence set. ``system`` is a mask, ``names`` are user flags.
 
-    With ``silent`` what this does is not told, unless others changed the same message before. Raises
+    With ``silent`` what this does is not told, unless others changed the same message before. Messages with a
+    modseq above ``unchangedsince`` are left alone; their numbers or UIDs are returned. Raises
     PermissionDenied, UserFlagsExhausted, what ``IndexView.locked`` raises; ValueError for a bad set.
     """
     system, names = _permitted(view.rights, change, system, names)
@@ -48,11 +50,37 @@ def store(
             user |= 1 << mailbox.create_flag(name)
         changer = _Changer(view, change, system, user)
         known_news = set(picture.pending)
-        for low, high in picture.numbers(sequence, by_uid=by_uid):
+        ranges = list(picture.numbers(sequence, by_uid=by_uid))
+        ranges, modified = unchanged(view, ranges, unchangedsince, by_uid=by_uid)
+        for low, high in ranges:
             changer.look_at(Rows(picture, low, high))
         changer.apply(mailbox)
     if silent:
         picture.pending.difference_update(set(changer.changed) - known_news)
+    return modified
+
+
+def unchanged(
+    view: IndexView, ranges: list[tuple[int, int]], since: int | None, *, by_uid: bool
+) -> tuple[list[tuple[int, int]], SeqSet]:
+    """Of ranges of message numbers those whose modseq is no higher, and the others' numbers or UIDs.
+
+    That is UNCHANGEDSINCE (RFC 7162 section 3.1.3); without it all are as good as unchanged.
+    """
+    if since is None:
+        return ranges, SeqSet()
+    kept: list[int] = []
+    modified: list[int] = []
+    for low, high in ranges:
+        rows = Rows(view.picture, low, high)
+        for number, uid, (modseq,) in zip(
+            range(low, high + 1), rows.uids, rows.fields(f">{OFFSET_MODSEQ}xQ"), strict=True
+        ):
+            if modseq > since:
+                modified.append(uid if by_uid else number)
+            else:
+                kept.append(number)
+    return list(SeqSet.of(kept).ranges()), SeqSet.of(modified)
 
 
 def _permitted(

@@ -5,7 +5,8 @@ pictures: the mailbox as it is, and the mailbox as the client was last told. `Se
 moves the second picture to the first and returns the difference as plain values, in the order in which
 they must be sent (RFC 3501 section 7; section 5.5 on when an EXPUNGE may be sent):
 
-1. `expunged`: one message number each, every one already counted after those before it;
+1. `expunged`: one message number each, every one already counted after those before it; or, to a client
+   that wants UIDs (RFC 7162 section 3.2.10), `vanished`;
 2. `exists` and `recent`, only if the number of messages differs from what was told;
 3. `flag_names_changed`: FLAGS and PERMANENTFLAGS must be sent again;
 4. `fetches`: messages whose flags changed since they were last told.
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.seqset import SeqSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class Updates:
     """
 
     expunged: Sequence[int] = ()
+    vanished: SeqSet | None = None
     exists: int | None = None
     recent: int = 0
     flag_names_changed: bool = False

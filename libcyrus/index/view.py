@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from struct import Struct
 from typing import Self
@@ -257,30 +257,53 @@ class IndexView:
             except MailboxNonexistent:
                 self._gone = True
         if self._gone:
-            return Updates(expunged=self.picture.empty(), exists=None, mailbox_gone=True)
+            everything = SeqSet.from_ranges([(1, self._uidnext - 1)] if self.picture.told else [])
+            return Updates(expunged=self.picture.empty(), vanished=everything, mailbox_gone=True)
         picture = self.picture
-        said = picture.tell_expunged() if expunges and picture.gone else ()
+        said: Sequence[int] = ()
+        vanished = None
+        if expunges and picture.gone:
+            vanished = picture.told_gone()
+            said = picture.tell_expunged()
         new_exists = self.new_exists()
         names_changed = self.new_flag_names()
         if not said and new_exists is None and not names_changed and not picture.pending:
             return NOTHING_NEW
         return Updates(
             expunged=said,
+            vanished=vanished,
             exists=new_exists,
             recent=self.recent if new_exists is not None else 0,
             flag_names_changed=names_changed,
             fetches=self._flag_updates(),
         )
 
+    def changed_since(self, modseq: int) -> list[FlagUpdate]:
+        """All messages with a higher modseq, to be told as they are now."""
+        picture = self.picture
+        if not len(picture):
+            return []
+        modseqs = Rows(picture, 1, len(picture)).fields(f">{OFFSET_MODSEQ}xQ")
+        numbers = [
+            number
+            for number, (value,) in enumerate(modseqs, 1)
+            if value > modseq and picture.uids[number - 1] not in picture.gone
+        ]
+        return self._told(numbers)
+
     def _flag_updates(self) -> list[FlagUpdate]:
+        found = self._told(self.picture.news())
+        self.picture.pending.clear()
+        return found
+
+    def _told(self, numbers: Iterable[int]) -> list[FlagUpdate]:
         found: list[FlagUpdate] = []
         picture = self.picture
-        for low, high in SeqSet.of(picture.news()).ranges():
+        for low, high in SeqSet.of(numbers).ranges():
             rows = Rows(picture, low, high)
-            modseqs = (modseq for modseq, in rows.fields(f">{OFFSET_MODSEQ}xQ"))
+            modseqs = (modseq for (modseq,) in rows.fields(f">{OFFSET_MODSEQ}xQ"))
             updates = zip(range(low, high + 1), rows.uids, modseqs, self.flag_lists(rows), strict=True)
             found += [FlagUpdate(*update) for update in updates]
-        picture.pending.clear()
         return found
 
     # one message, by number

@@ -11,13 +11,13 @@ from __future__ import annotations
 import re
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from itertools import compress
 from typing import Final
 
 from libcyrus import options as opt
-from libcyrus.annotations import Target, attributes_named, fetch
+from libcyrus.annotations import Query, Target, attributes_named
 from libcyrus.base.dataclasses import replace
 from libcyrus.base.seqset import MAXIMUM, SeqSet
 from libcyrus.config import Config
@@ -33,12 +33,14 @@ from libcyrus.mailbox.index_record import (
     OFFSET_CACHE_VERSION,
     OFFSET_FLAGS,
     OFFSET_INTERNALDATE,
+    OFFSET_MODSEQ,
     OFFSET_SENTDATE,
     OFFSET_SIZE,
     OFFSET_USER_FLAGS,
     SEEN,
 )
 from libcyrus.message.cached_headers import min_version
+from libcyrus.records.annotate import Annotation
 from libcyrus.search import records
 from libcyrus.search.candidate import Candidate
 from libcyrus.search.expr import (
@@ -234,15 +236,18 @@ class _Search:
         target = self._annotations
         if target is None:
             return 0
-        wanted = attributes_named([expr.attribute])
+        stored = self._stored_annotations
+        query: Query | None = None
 
         def matches(uid: int) -> bool:
-            found = fetch(replace(target, uid=uid), [expr.entry], wanted)
+            nonlocal query
+            place = replace(target, uid=uid)
+            if query is None:
+                query = Query(place.entries, [expr.entry], attributes_named([expr.attribute]))
+            found = query.run(place, stored.get(uid, ()))
             return any(_holds(value, expr.value) for one in found for _, value in one.attributes)
 
-        annotated = self._rows.with_uids(
-            (uid, uid) for uid in sorted({uid for uid, _ in self._view.mailbox.annotations.all()})
-        )
+        annotated = self._rows.with_uids((uid, uid) for uid in sorted(stored))
         uids = self._view.picture.uids
         rest = candidates & ~annotated
         if rest and (expr.value is not None or not matches(uids[next(iter(self._rows.numbers(rest))) - 1])):
@@ -253,6 +258,10 @@ class _Search:
                 self._look_at_clock()
             members[number - 1] = matches(uids[number - 1])
         return rest | int.from_bytes(members, "little")
+
+    @cached_property
+    def _stored_annotations(self) -> dict[int, list[Annotation]]:
+        return self._view.mailbox.annotations.by_uid()
 
     def _items_test(self, exprs: list[Expr]) -> RecordTest:
         wanted = [(expr.item, self._pattern(expr.text)) for expr in exprs if isinstance(expr, Contains)]
@@ -295,7 +304,11 @@ class _Search:
         return int.from_bytes(self._rows.octets(offset).translate(_HAS_BIT[bit]), "little")
 
     def _between(self, number: Number, low: int | None, high: int | None) -> Members:
-        column = self._rows.words(_OFFSETS[number])
+        column: Iterable[int]
+        if number is Number.MODSEQ:
+            column = (modseq for modseq, in self._rows.fields(f">{OFFSET_MODSEQ}xQ"))
+        else:
+            column = self._rows.words(_OFFSETS[number])
         if low is None or low < 0:
             low = 0
         if high is None:

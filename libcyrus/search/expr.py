@@ -21,6 +21,7 @@ class Number(enum.Enum):
     INTERNALDATE = enum.auto()
     SENTDATE = enum.auto()
     SIZE = enum.auto()
+    MODSEQ = enum.auto()
 
 
 class Item(enum.Enum):

@@ -29,7 +29,7 @@ from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
 from libcyrus import options as opt
-from libcyrus.annotations import Setting, store_message
+from libcyrus.annotations import Setting, plan, store_message
 from libcyrus.append import Appender, Stage
 from libcyrus.append.append import check
 from libcyrus.base import times
@@ -267,7 +267,8 @@ def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
 
 def _annotate(session: Session, appender: Appender, uid: int, settings: list[Setting]) -> None:
     target = annotating.target(session, appender.mailbox, uid)
-    store_message(replace(target, actor=target.actor.as_admin()), settings)
+    target = replace(target, actor=target.actor.as_admin())
+    store_message(target, plan(target, settings))
 
 
 def _size(settings: list[Setting]) -> int:

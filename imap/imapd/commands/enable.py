@@ -1,8 +1,4 @@
-"""ENABLE (RFC 5161).
-
-Names that mean nothing here are ignored, so that with no extension to enable every well-formed ENABLE
-succeeds without an ENABLED response.
-"""
+"""ENABLE (RFC 5161): CONDSTORE and QRESYNC (RFC 7162). Names that mean nothing here are ignored."""
 
 from __future__ import annotations
 
@@ -18,12 +14,19 @@ def parse(parser: Parser) -> tuple[bytes, ...]:
         name = parser.word()
         if not name:
             raise MissingArgument
-        names.append(name)
+        names.append(name.upper())
         if not parser.accept(SP):
             break
     parser.eol()
     return tuple(names)
 
 
-def run(_session: Session, _names: tuple[bytes, ...]) -> Ok:
+def run(session: Session, names: tuple[bytes, ...]) -> Ok:
+    qresync = b"QRESYNC" in names and not session.qresync
+    condstore = (qresync or b"CONDSTORE" in names) and not session.condstore
+    session.condstore = session.condstore or condstore
+    session.qresync = session.qresync or qresync
+    enabled = [b"CONDSTORE"] * condstore + [b"QRESYNC"] * qresync
+    if enabled:
+        session.out.untagged(b" ".join([b"ENABLED", *enabled]))
     return Ok()

@@ -12,7 +12,7 @@ import time
 from imap.imapd import annotating
 from imap.imapd.fetch_response import FetchItems, Section, respond
 from imap.imapd.parse import LPAREN, RPAREN, SP, MissingArgument, ParseError, Parser
-from imap.imapd.response import No, Ok, Outcome
+from imap.imapd.response import Bad, No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
 from libcyrus.base.dataclasses import dataclass, field
@@ -27,6 +27,7 @@ _ITEMS = {
     b"FLAGS": ("flags",),
     b"UID": ("uid",),
     b"INTERNALDATE": ("internaldate",),
+    b"MODSEQ": ("modseq",),
     b"RFC822.SIZE": ("size",),
     b"ENVELOPE": ("envelope",),
     b"BODYSTRUCTURE": ("bodystructure",),
@@ -68,7 +69,7 @@ def parse(parser: Parser) -> FetchArgs:
     if in_list and not parser.accept(RPAREN):
         raise ParseError("Missing close parenthesis in {full}")
     if parser.accept(SP):
-        _refuse_modifiers(parser)
+        _modifiers(parser, items)
     if not parser.at_eol():
         raise ParseError("Unexpected extra arguments to {full}")
     parser.eol()
@@ -79,6 +80,12 @@ def run(session: Session, args: FetchArgs, *, by_uid: bool) -> Outcome:
     started = time.process_time()
     view = session.selected()
     items = args.items
+    if items.vanished and not (by_uid and session.qresync):
+        return Bad(f"Invalid {'UID ' if by_uid else ''}Fetch modifier VANISHED")
+    if items.vanished and not items.changedsince:
+        return Bad("Missing required argument to UID Fetch")
+    if items.modseq:
+        session.enable_condstore("MODSEQ fetch")
     items.uid = items.uid or by_uid
     may_mark = items.set_seen and not view.readonly and bool(view.rights & acl.SETSEEN)
     failure: CyrusError | None = None
@@ -208,8 +215,25 @@ def _partial(text: bytes) -> tuple[int, int, bytes]:
     return start, min(int(found[2][:11]), _MAX_NUMBER), b"<%b>" % found[1]
 
 
-def _refuse_modifiers(parser: Parser) -> None:
-    """Modifiers (RFC 4466) have their form, but none is known here."""
+def _modifiers(parser: Parser, items: FetchItems) -> None:
+    """CHANGEDSINCE and VANISHED (RFC 7162 sections 3.1.4.1 and 3.2.6) in the form of RFC 4466."""
     if not parser.accept(LPAREN):
         raise ParseError("Missing required open parenthesis in {full} modifiers")
-    raise ParseError("Invalid {full} modifier " + parser.word().upper().decode("latin-1"))
+    while True:
+        name = parser.word().upper()
+        parser.check_arguments()
+        if name == b"CHANGEDSINCE":
+            if not parser.accept(SP):
+                raise ParseError("Missing required argument to {full} CHANGEDSINCE")
+            items.changedsince = parser.modseq()
+            if items.changedsince is None:
+                raise ParseError("Invalid argument to {full} CHANGEDSINCE")
+            items.modseq = True
+        elif name == b"VANISHED":
+            items.vanished = True
+        else:
+            raise ParseError("Invalid {full} modifier " + name.decode("latin-1"))
+        if not parser.accept(SP):
+            break
+    if not parser.accept(RPAREN):
+        raise ParseError("Missing close parenthesis in {full}")

@@ -44,18 +44,30 @@ def run(session: Session, args: SearchArgs | No, *, by_uid: bool) -> Outcome:
         started=started,
         annotations=annotating.target(session, view.mailbox),
     )
+    modseq = highest_modseq(view, found, args.returns) if args.modseq else None
     if by_uid:
         uids = view.picture.uids
         found = array("I", [uids[number - 1] for number in found])
     if args.returns is Return.NONE:
-        session.out.search(found)
+        session.out.search(found, modseq)
     else:
         everything = str(SeqSet.of(found)) if Return.ALL in args.returns else ""
-        session.out.esearch(session.tag, results(found, args.returns, everything), by_uid=by_uid)
+        session.out.esearch(session.tag, results(found, args.returns, everything, modseq), by_uid=by_uid)
     return Ok(f"Completed ({len(found)} msgs in {time.process_time() - used:.3f} secs)")
 
 
-def results(found: Sequence[int], returns: Return, everything: str) -> list[tuple[str, int | str]]:
+def highest_modseq(view: IndexView, found: Sequence[int], returns: Return) -> int | None:
+    """The highest mod-sequence of the messages told: of the ends only, where only these are asked for."""
+    numbers: Sequence[int] = found
+    if found and returns in (Return.MIN, Return.MAX, Return.MIN | Return.MAX):
+        ends = ((Return.MIN, found[0]), (Return.MAX, found[-1]))
+        numbers = [number for end, number in ends if end in returns]
+    return max((view.modseq(number) for number in numbers), default=None)
+
+
+def results(
+    found: Sequence[int], returns: Return, everything: str, modseq: int | None
+) -> list[tuple[str, int | str]]:
     """Names and values for ESEARCH, ``everything`` for ALL; of nothing there is only a count."""
     values: list[tuple[str, int | str]] = []
     if Return.COUNT in returns:
@@ -69,4 +81,6 @@ def results(found: Sequence[int], returns: Return, everything: str) -> list[tupl
             values.append(("ALL", everything))
         if Return.RELEVANCY in returns:
             values.append(("RELEVANCY", "(" + " ".join(["100"] * len(found)) + ")"))
+        if modseq is not None:
+            values.append(("MODSEQ", modseq))
     return values

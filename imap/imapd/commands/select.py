@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import time
 
-from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser
-from imap.imapd.response import Ok
+from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser, is_sequence
+from imap.imapd.response import Bad, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
 from libcyrus import options as opt
+from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import CyrusError, MailboxNonexistent, PermissionDenied
+from libcyrus.index.resync import Known, vanished
 from libcyrus.index.updates import SelectedView
 from libcyrus.index.view import IndexView
 from libcyrus.records.quota import NAMES, UNITS
@@ -24,16 +27,26 @@ log = logging.getLogger(__name__)
 QUOTA_WARNING_INTERVAL = 600
 
 
-def parse(parser: Parser) -> str:
+@dataclass(slots=True)
+class SelectArgs:
+    """``known`` is what a client of QRESYNC had when the mailbox had this ``uidvalidity``."""
+
+    mailbox: str
+    condstore: bool = False
+    uidvalidity: int = 0
+    known: Known | None = None
+
+
+def parse(parser: Parser) -> SelectArgs:
     parser.sp()
-    mailbox = parser.mailbox()
+    args = SelectArgs(parser.mailbox())
     if parser.accept(SP):
-        _modifiers(parser)
+        _modifiers(parser, args)
     parser.eol()
-    return mailbox
+    return args
 
 
-def _modifiers(parser: Parser) -> None:
+def _modifiers(parser: Parser, args: SelectArgs) -> None:
     """The modifiers of RFC 4466. ANNOTATE (RFC 5257) asks for news that need not be told, and are not."""
     if not parser.accept(LPAREN):
         raise ParseError("Invalid modifier list in {command}")
@@ -42,8 +55,13 @@ def _modifiers(parser: Parser) -> None:
         raise ParseError("Invalid modifier list in {command}")
     while True:
         parser.check_arguments()
-        if word.upper() != b"ANNOTATE":
-            raise ParseError("Invalid {command} modifier " + word.upper().decode("latin-1"))
+        name = word.upper()
+        if name == b"CONDSTORE":
+            args.condstore = True
+        elif name == b"QRESYNC":
+            _qresync(parser, args)
+        elif name != b"ANNOTATE":
+            raise ParseError("Invalid {command} modifier " + name.decode("latin-1"))
         if not parser.accept(SP):
             break
         word = parser.word()
@@ -51,7 +69,48 @@ def _modifiers(parser: Parser) -> None:
         raise ParseError("Missing close parenthesis in {command}")
 
 
-def run(session: Session, mailbox: str, *, examine: bool) -> Ok:
+def _qresync(parser: Parser, args: SelectArgs) -> None:
+    """``(uidvalidity modseq [uids] [(numbers uids)])`` (RFC 7162 section 3.2.5)."""
+    bad = ParseError("Invalid QRESYNC parameter list in {command}")
+    if not (parser.accept(SP) and parser.accept(LPAREN)):
+        raise bad
+    uidvalidity = parser.number()
+    if not uidvalidity or not parser.accept(SP):
+        raise bad
+    modseq = parser.modseq()
+    if modseq is None:
+        raise bad
+    uids = numbers = their_uids = None
+    if parser.accept(SP):
+        if parser.peek() != LPAREN:
+            uids = _sequence(parser, bad)
+            if parser.accept(SP) and parser.peek() != LPAREN:
+                raise bad
+        if parser.accept(LPAREN):
+            numbers = _sequence(parser, bad)
+            if not parser.accept(SP):
+                raise bad
+            their_uids = _sequence(parser, bad)
+            if not parser.accept(RPAREN):
+                raise bad
+    if not parser.accept(RPAREN):
+        raise bad
+    args.uidvalidity = uidvalidity
+    args.known = Known(modseq, uids, numbers, their_uids)
+
+
+def _sequence(parser: Parser, bad: ParseError) -> str:
+    word = parser.word()
+    if not is_sequence(word):
+        raise bad
+    return word.decode("ascii")
+
+
+def run(session: Session, args: SelectArgs, *, examine: bool) -> Outcome:
+    if args.known is not None and not session.qresync:
+        return Bad(f"Invalid {session.command} modifier QRESYNC")
+    session.condstore = session.condstore or args.condstore
+    mailbox = args.mailbox
     settings = session.settings
     last = session.index
     if settings.autoexpunge:
@@ -70,6 +129,8 @@ def run(session: Session, mailbox: str, *, examine: bool) -> Ok:
     if view.rights & acl.EXPUNGE:
         _warn_about_quota(session, view.quotaroot)
     _describe(session, view)
+    if args.known is not None and args.uidvalidity == view.uidvalidity:
+        _resynchronise(session, view, args.known)
     log.debug("open: user %s opened %s", session.userid, mailbox)
     return Ok(code="READ-WRITE" if view.rights & acl.READ_WRITE else "READ-ONLY")
 
@@ -102,6 +163,19 @@ def _describe(session: Session, view: SelectedView) -> None:
     out.ok("Ok", code=f"MAILBOXID ({view.uniqueid})")
     # none is refused for being larger, but a client must be told some size (RFC 5257 section 3.2)
     out.ok("Ok", code="ANNOTATIONS 65536")
+
+
+def _resynchronise(session: Session, view: SelectedView, known: Known) -> None:
+    """What happened since the client was here: who is gone, and whose flags or arrival it does not know."""
+    assert isinstance(view, IndexView)
+    if known.modseq >= view.highestmodseq:
+        return
+    session.out.vanished(vanished(view, known), earlier=True)
+    wanted = None if known.uids is None else SeqSet.parse(known.uids, maxval=view.uidnext - 1)
+    changed = view.changed_since(known.modseq)
+    if wanted is not None:
+        changed = [update for update in changed if update.uid in wanted]
+    session.out.flag_updates(changed, by_uid=True, modseqs=True)
 
 
 def _warn_about_quota(session: Session, root: str | None) -> None:

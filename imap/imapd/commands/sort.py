@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 
 from imap.imapd import annotating
-from imap.imapd.commands.search import results
+from imap.imapd.commands.search import highest_modseq, results
 from imap.imapd.parse import LPAREN, RPAREN, SP, LiteralTooLarge, MissingArgument, ParseError, Parser
 from imap.imapd.response import Ok, Outcome
 from imap.imapd.search_program import Return, SearchArgs, SearchProgram, read_return_options
@@ -58,15 +58,16 @@ def run(session: Session, args: SortArgs, *, by_uid: bool) -> Outcome:
     rules = session.settings.search
     annotations = annotating.target(session, view.mailbox)
     found = evaluate.find(view, args.search.program, rules, started=started, annotations=annotations)
+    modseq = highest_modseq(view, found, args.returns) if args.search.modseq else None
     numbers = sort(view, found, args.criteria, utf8=bool(rules.flags & MIME_UTF8))
     if by_uid:
         uids = view.picture.uids
         numbers = [uids[number - 1] for number in numbers]
     if args.returns is Return.NONE:
-        session.out.sort(numbers)
+        session.out.sort(numbers, modseq)
     else:
         everything = _in_order(numbers) if Return.ALL in args.returns else ""
-        session.out.esearch(session.tag, results(numbers, args.returns, everything), by_uid=by_uid)
+        session.out.esearch(session.tag, results(numbers, args.returns, everything, modseq), by_uid=by_uid)
     return Ok(f"Completed ({len(numbers)} msgs in {time.process_time() - used:.3f} secs)")
 
 

@@ -10,6 +10,7 @@ from imap.imapd.response import Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus.annotations import Setting
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.seqset import SeqSet
 from libcyrus.index import annotate
 from libcyrus.index.store import FlagChange, store
 from libcyrus.index.view import IndexView
@@ -32,12 +33,14 @@ class StoreArgs:
     silent: bool
     system: int
     names: tuple[str, ...]
+    unchangedsince: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AnnotateArgs:
     sequence: str
     settings: list[Setting]
+    unchangedsince: int | None = None
 
 
 def parse(parser: Parser) -> StoreArgs | AnnotateArgs:
@@ -45,8 +48,9 @@ def parse(parser: Parser) -> StoreArgs | AnnotateArgs:
     sequence = parser.sequence_set()
     if not parser.accept(SP):
         raise InvalidSequence
+    unchangedsince = None
     if parser.accept(LPAREN):
-        raise ParseError("Invalid {full} modifier " + parser.word().upper().decode("latin-1"))
+        unchangedsince = _modifiers(parser)
     word = parser.word().lower()
     if not parser.accept(SP):
         raise ParseError("Missing required argument to {full}")
@@ -54,13 +58,35 @@ def parse(parser: Parser) -> StoreArgs | AnnotateArgs:
     if operation == b"annotation":
         settings = annotating.store_data(parser, of_message=True)
         _end(parser)
-        return AnnotateArgs(sequence, settings)
+        return AnnotateArgs(sequence, settings, unchangedsince)
     change = _OPERATIONS.get(operation)
     if change is None:
         raise ParseError("Invalid {full} attribute")
     system, names = _flags(parser)
     _end(parser)
-    return StoreArgs(sequence, change, operation != word, system, names)
+    return StoreArgs(sequence, change, operation != word, system, names, unchangedsince)
+
+
+def _modifiers(parser: Parser) -> int | None:
+    """UNCHANGEDSINCE (RFC 7162 section 3.1.3) in the form of RFC 4466, and the space behind."""
+    unchangedsince = None
+    while True:
+        name = parser.word().upper()
+        parser.check_arguments()
+        if name != b"UNCHANGEDSINCE":
+            raise ParseError("Invalid {full} modifier " + name.decode("latin-1"))
+        if not parser.accept(SP):
+            raise ParseError("Missing required argument to {full} UNCHANGEDSINCE")
+        unchangedsince = parser.modseq()
+        if unchangedsince is None:
+            raise ParseError("Invalid argument to {full} UNCHANGEDSINCE")
+        if not parser.accept(SP):
+            break
+    if not parser.accept(RPAREN):
+        raise ParseError("Missing close paren in store modifier entry ")
+    if not parser.accept(SP):
+        raise ParseError("Missing required argument to {full}")
+    return unchangedsince
 
 
 def _end(parser: Parser) -> None:
@@ -72,17 +98,30 @@ def _end(parser: Parser) -> None:
 def run(session: Session, args: StoreArgs | AnnotateArgs, *, by_uid: bool) -> Outcome:
     view = session.selected()
     assert isinstance(view, IndexView)
+    since = args.unchangedsince
+    if since is not None:
+        session.enable_condstore("UNCHANGEDSINCE")
+    modified = SeqSet()
     try:
         if isinstance(args, AnnotateArgs):
             target = partial(annotating.target, session, to_store=True)
-            annotate.store(view, args.sequence, args.settings, target, by_uid=by_uid)
-            return Ok()
-        store(
-            view, args.sequence, args.change, args.system, args.names, by_uid=by_uid, silent=args.silent
-        )
+            modified = annotate.store(
+                view, args.sequence, args.settings, target, by_uid=by_uid, unchangedsince=since
+            )
+        else:
+            modified = store(
+                view,
+                args.sequence,
+                args.change,
+                args.system,
+                args.names,
+                by_uid=by_uid,
+                silent=args.silent and not session.condstore,
+                unchangedsince=since,
+            )
     finally:
-        session.tell(expunges=by_uid, by_uid=by_uid, refresh=False)
-    return Ok()
+        session.tell(expunges=by_uid, by_uid=by_uid, refresh=False, modseqs=since is not None)
+    return Ok(code=f"MODIFIED {modified}" if modified else None)
 
 
 def _flags(parser: Parser) -> tuple[int, tuple[str, ...]]:
@@ -110,5 +149,3 @@ def _flags(parser: Parser) -> tuple[int, tuple[str, ...]]:
     if in_list and not parser.accept(RPAREN):
         raise ParseError("Missing close parenthesis in {full}")
     return system, tuple(names)
-
-

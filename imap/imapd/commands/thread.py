@@ -6,9 +6,10 @@ import os
 import time
 
 from imap.imapd import annotating
+from imap.imapd.commands.search import highest_modseq
 from imap.imapd.parse import LITERAL_TOO_LARGE, SP, LiteralTooLarge, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
-from imap.imapd.search_program import SearchArgs, SearchProgram
+from imap.imapd.search_program import Return, SearchArgs, SearchProgram
 from imap.imapd.session import Session
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.index.view import IndexView
@@ -55,5 +56,6 @@ def run(session: Session, args: ThreadArgs | No, *, by_uid: bool) -> Outcome:
     found = thread(view, args.algorithm, numbers, utf8=bool(rules.flags & MIME_UTF8))
     uids = view.picture.uids
     shown = [uids[number - 1] for number in numbers] if by_uid else numbers
-    session.out.thread(threads.pack(found, lambda message: shown[message.place]))
+    modseq = highest_modseq(view, numbers, Return.NONE) if args.search.modseq else None
+    session.out.thread(threads.pack(found, lambda message: shown[message.place]), modseq)
     return Ok(f"Completed ({len(numbers)} msgs in {time.process_time() - used:.3f} secs)")
