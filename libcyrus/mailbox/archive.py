@@ -179,12 +179,10 @@ def _place(
 
 def _record(mailbox: Mailbox, records: list[IndexRecord]) -> None:
     """Have the next commit write these records, of which only the files' places changed."""
-    store = mailbox.store
-    if store.auditlog or store.config[opt.conversations]:
+    if mailbox.store.auditlog:
         for record in records:
             mailbox.rewrite(record, silent=True)
-            if store.auditlog:
-                audit.archived(mailbox, record)
+            audit.archived(mailbox, record)
         return
     version = mailbox.i.minor_version
     mailbox.changes.patch({record.recno: index_record.pack(record, version) for record in records})

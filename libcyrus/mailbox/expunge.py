@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
-from libcyrus import options as opt
 from libcyrus.base import xlog
 from libcyrus.errors import CyrusError
 from libcyrus.mailbox import columns, index_header, remove
@@ -137,7 +136,6 @@ def _mark_unlinked(mailbox: Mailbox, recnos: list[int]) -> int:
     store = mailbox.store
     found = 0
     packed = {}
-    slowly = store.auditlog or store.config[opt.conversations]
     more = UNLINKED | NEEDS_CLEANUP if store.expunge_at_once else UNLINKED
     size, region = mailbox.i.record_size, mailbox.region
     for recno in recnos:
@@ -146,7 +144,7 @@ def _mark_unlinked(mailbox: Mailbox, recnos: list[int]) -> int:
             mailbox.complain("IOERROR: failed to mark unlinked", recno=recno)
             continue
         found += 1
-        if slowly:
+        if store.auditlog:
             record = mailbox.record(recno)
             record.internal_flags |= UNLINKED
             mailbox.rewrite(record, silent=True)
