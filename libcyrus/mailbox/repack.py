@@ -120,7 +120,11 @@ class _Repack:
         """The new index is in use."""
         if self._conversion is not None:
             self._conversion.remove_moved_annotations()
-        self._mailbox.annotations.commit()
+        mailbox, header = self._mailbox, self._header
+        mailbox.annotations.commit()
+        mailbox.store.counters.set_modseq(
+            mailbox.name, header.deletedmodseq, mailbox.entry.mbtype, delete=True
+        )
 
     def discard(self) -> None:
         if self._index is not None:

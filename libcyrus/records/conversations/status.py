@@ -96,10 +96,11 @@ def _update_folders(
         key = state.folders[other.number] if other.number < len(state.folders) else FREE
         if key == FREE and other is not folder:
             continue
-        status = state.status(key)
-        changed = False
+        # the original forgets a change of emailunseen alone that raises no modseq, as in recounting and removal
+        known = state.status(key)
+        status = known.copy()
         if other is folder:
-            changed = _this_folder(status, counts, unseen, is_trash=is_trash)
+            _this_folder(status, counts, unseen, is_trash=is_trash)
             exists = bool(folder.exists) - bool(was.exists)
             status.threadexists = _add(status.threadexists, exists)
             now_here = folder.unseen if is_trash else conversation.unseen
@@ -113,34 +114,27 @@ def _update_folders(
             else:
                 difference = thread_unseen if folder.exists else 0
             status.threadunseen = _add(status.threadunseen, difference)
-            changed = changed or bool(exists or difference)
         elif not is_trash and other.number != state.trash and other.exists:
             # what is unseen in one folder is in all, except that Trash counts for itself
             if other.number in before.folders or other.number in after.folders:
                 status.emailunseen = _add(status.emailunseen, unseen)
             status.threadunseen = _add(status.threadunseen, thread_unseen)
-            changed = bool(thread_unseen)
-        if status.threadmodseq < modseq:
-            status.threadmodseq = modseq
-            changed = True
-        # a state of which nothing but emailunseen changed is not kept: so are the original's counts
-        if changed:
+        status.threadmodseq = max(status.threadmodseq, modseq)
+        if status != known:
             state.set_status(key, status)
 
 
-def _this_folder(status: FolderStatus, counts: EmailCounts, unseen: int, *, is_trash: bool) -> bool:
-    """The messages of the folder where the change was; whether it is to be kept for their sake."""
+def _this_folder(status: FolderStatus, counts: EmailCounts, unseen: int, *, is_trash: bool) -> None:
+    """The messages of the folder where the change was."""
     before, after = counts.before, counts.after
     exists = bool(after.folderexists) - bool(before.folderexists)
     status.emailexists = _add(status.emailexists, exists)
     if is_trash:
         folder_unseen = bool(after.folderunseen) - bool(before.folderunseen)
         status.emailunseen = _add(status.emailunseen, folder_unseen)
-        return bool(exists or folder_unseen)
-    if exists > 0 and after.unseen:
+    elif exists > 0 and after.unseen:
         status.emailunseen = _add(status.emailunseen, 1)
     elif exists < 0 and before.unseen:
         status.emailunseen = _add(status.emailunseen, -1)
     elif not exists:
         status.emailunseen = _add(status.emailunseen, unseen)
-    return bool(exists)
