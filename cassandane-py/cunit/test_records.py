@@ -450,7 +450,7 @@ def test_whose_annotation_it_is(config: Config) -> None:
     with db.transaction() as change:
         change.write("id", "/comment", "ann", b"")
         change.write("5", "/comment", "", b"x", modseq=3)
-        change.write("5", "/comment", "", b"", modseq=4, keep_tombstone=True)
+        change.put("5", "/comment", "", b"", modseq=4)
     assert [one.userid for one in db.find("id")] == ["", "[.OwNeR.]"]
     assert list(db.find("5")) == [] and [one.modseq for one in db.find("5", tombstones=True)] == [4]
     with db.transaction() as change:

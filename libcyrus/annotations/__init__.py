@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from .definitions import Definitions
 from .entries import Scope
-from .fetch import Found, attributes_named, fetch
-from .store import Setting, store_mailboxes, store_message, store_server
+from .fetch import Found, Query, attributes_named, fetch
+from .store import Planned, Setting, plan, store_mailboxes, store_message, store_server
 from .target import Target
 
 __all__ = [
     "Definitions",
     "Found",
+    "Planned",
+    "Query",
     "Scope",
     "Setting",
     "Target",
     "attributes_named",
     "fetch",
+    "plan",
     "store_mailboxes",
     "store_message",
     "store_server",

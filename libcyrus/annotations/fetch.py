@@ -8,11 +8,12 @@ is named, not matched by a wildcard, a value that does not exist is told as None
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from libcyrus import acl
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.glob import Glob
+from libcyrus.records.annotate import Annotation
 
 from . import computed
 from .entries import UNDEFINED, Entry, Scope, Storage
@@ -36,6 +37,8 @@ _DEPRECATED = tuple(
 )
 _SHARED = frozenset((VALUE_SHARED, SIZE_SHARED))
 _PRIVATE = frozenset((VALUE_PRIVATE, SIZE_PRIVATE))
+
+_IN_DATABASE = (Storage.DATABASE, Storage.SPECIAL_USE, Storage.SEARCH_FUZZY_ALWAYS)
 
 Value = bytes | None
 
@@ -67,60 +70,76 @@ def fetch(target: Target, names: Iterable[str], wanted: frozenset[str]) -> list[
 
     Entries that the rights of who asks do not cover are left out.
     """
-    output = _Output(wanted)
-    for entry, name in reversed(_select(target, names)) if wanted else ():
-        if not _may_fetch(target, entry):
-            continue
-        if entry.storage in (Storage.DATABASE, Storage.SPECIAL_USE, Storage.SEARCH_FUZZY_ALWAYS):
-            _from_database(target, name, output)
-            continue
-        value = computed.read(target, entry)
-        if value is not None:
-            output.put(name, value or None, shared=entry.shared)
-    output.flush()
-    return output.found
+    return Query(target.entries, names, wanted).run(target)
 
 
-def _select(target: Target, names: Iterable[str]) -> list[tuple[Entry, str]]:
-    """The entries to read with their names; a name that is no known entry's is looked up in the database."""
-    selected: list[tuple[Entry, str]] = []
-    known = target.entries
-    by_name = {entry.name for entry in known}
+class Query:
+    """``fetch`` for many targets of one scope, whose ``entries`` these are."""
+
+    def __init__(self, entries: Sequence[Entry], names: Iterable[str], wanted: frozenset[str]) -> None:
+        self._wanted = wanted
+        self._selected = list(reversed(_select(entries, names))) if wanted else []
+
+    def run(self, target: Target, stored: Sequence[Annotation] | None = None) -> list[Found]:
+        """``stored`` is what the database has for the target, if that is known, in its order."""
+        output = _Output(self._wanted)
+        allowed = target.actor.is_admin or target.scope is Scope.SERVER or _may_fetch(target)
+        for entry, name, glob in self._selected:
+            if not (allowed or entry.checks_itself):
+                continue
+            if entry.storage in _IN_DATABASE:
+                _from_database(target, name, glob, output, stored)
+                continue
+            value = computed.read(target, entry)
+            if value is not None:
+                output.put(name, value or None, shared=entry.shared)
+        output.flush()
+        return output.found
+
+
+def _select(entries: Sequence[Entry], names: Iterable[str]) -> list[tuple[Entry, str, Glob | None]]:
+    """The entries to read, their names and for names with wildcards the pattern.
+
+    A name that is no known entry's is looked up in the database.
+    """
+    selected: list[tuple[Entry, str, Glob | None]] = []
+    by_name = {entry.name for entry in entries}
     for name in names:
         glob = Glob(name, "/")
-        for entry in known:
+        for entry in entries:
             if not entry.proxy_only and glob.matches(entry.name):
-                selected.append((entry, entry.name))
+                selected.append((entry, entry.name, None))
             if entry.name == name:
                 break
         if name not in by_name:
-            selected.append((UNDEFINED, name))
+            selected.append((UNDEFINED, name, glob if "*" in name or "%" in name else None))
     return selected
 
 
-def _may_fetch(target: Target, entry: Entry) -> bool:
+def _may_fetch(target: Target) -> bool:
     """RFC 5464 says little of rights. What is known of the server is no secret."""
-    if target.actor.is_admin or entry.checks_itself or target.scope is Scope.SERVER:
-        return True
     return target.has_rights(acl.READ if target.scope is Scope.MESSAGE else acl.LOOKUP | acl.READ)
 
 
-def _from_database(target: Target, name: str, output: _Output) -> None:
+def _from_database(
+    target: Target, name: str, glob: Glob | None, output: _Output, stored: Iterable[Annotation] | None
+) -> None:
     output.begin()
-    glob = Glob(name, "/")
-    prefix = name.split("*")[0].split("%")[0]
     mailbox = target.mailbox
-    if mailbox is None:
-        stored = target.store.annotations.find("", prefix)
-    elif target.uid:
-        stored = mailbox.annotations.of(target.uid, prefix)
-    else:
-        stored = target.store.annotations.find(mailbox.uniqueid, prefix)
+    if stored is None:
+        prefix = name if glob is None else name.split("*")[0].split("%")[0]
+        if mailbox is None:
+            stored = target.store.annotations.find("", prefix)
+        elif target.uid:
+            stored = mailbox.annotations.of(target.uid, prefix)
+        else:
+            stored = target.store.annotations.find(mailbox.uniqueid, prefix)
     me = mailbox.annotation_user(target.userid) if mailbox is not None else target.userid
     for annotation in stored:
-        if annotation.userid in ("", me) and glob.matches(annotation.entry):
-            output.put(annotation.entry, annotation.value, shared=not annotation.userid)
-    if prefix == name:
+        entry = annotation.entry
+        if (entry == name if glob is None else glob.matches(entry)) and annotation.userid in ("", me):
+            output.put(entry, annotation.value, shared=not annotation.userid)
+    if glob is None:
         output.put_missing(name)
 
 

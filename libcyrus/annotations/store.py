@@ -291,19 +291,14 @@ class _MailboxWork:
         self._set(one, may)
 
 
-def store_message(target: Target, settings: Sequence[Setting]) -> None:
+def store_message(target: Target, planned: Sequence[Planned]) -> None:
     """Set annotations of a message, whose mailbox is open for writing; to commit is the caller's.
 
-    Only the first one raises the modseq. Raises what ``plan`` raises, PermissionDenied, QuotaExceeded; then
-    the caller aborts.
+    Only the first one raises the modseq. Raises PermissionDenied, QuotaExceeded; then the caller aborts.
     """
     mailbox, annotations = target.opened(), target.opened().annotations
     silent = False
-    for one in plan(target, settings):
-        may = target.actor.is_admin or all(
-            target.has_rights(acl.ANNOTATEMSG if attribute == VALUE_SHARED else acl.READ)
-            for attribute in one.values
-        )
+    for one in planned:
         for attribute in (VALUE_SHARED, VALUE_PRIVATE):
             if attribute not in one.values:
                 continue
@@ -312,11 +307,21 @@ def store_message(target: Target, settings: Sequence[Setting]) -> None:
             old = annotations.lookup(target.uid, one.name, userid)
             if old == value:
                 continue
-            if not may:
+            if not _may_store_message(target, one):
                 raise PermissionDenied
             check_quota(target, len(value) - len(old))
-            change(mailbox, target.uid, one.name, userid, value, silent=silent)
+            change(mailbox, target.uid, one.name, userid, value, old=old, silent=silent)
         silent = True
+
+
+def _may_store_message(target: Target, one: Planned) -> bool:
+    """RFC 5257 section 2.5."""
+    if target.actor.is_admin:
+        return True
+    needed = 0
+    for attribute in one.values:
+        needed |= acl.ANNOTATEMSG if attribute == VALUE_SHARED else acl.READ
+    return target.has_rights(needed)
 
 
 def check_quota(target: Target, more: int) -> None:

@@ -128,4 +128,4 @@ def _copy_annotations(source: Mailbox, uid: int, mailbox: Mailbox, new_uid: int,
             differences = list(DONT_CARE)
             differences[Resource.ANNOTSTORAGE] = len(annotation.value)
             mailbox.store.quota.check(mailbox.quotaroot, differences)
-        change(mailbox, new_uid, annotation.entry, owner, annotation.value)
+        change(mailbox, new_uid, annotation.entry, owner, annotation.value, old=b"")

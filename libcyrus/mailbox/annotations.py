@@ -28,7 +28,8 @@ class MessageAnnotations:
     def __init__(self, config: Config, path: str, owner: str | None) -> None:
         self._db = AnnotationDb(config, path)
         self._owner = owner or ""
-        self._written: list[tuple[int, Annotation]] = []
+        # by uid, entry and userid
+        self._written: dict[tuple[int, str, str], Annotation] = {}
         self._removed: list[int] = []
 
     def of(self, uid: int, prefix: str = "") -> Iterator[Annotation]:
@@ -38,12 +39,8 @@ class MessageAnnotations:
 
     def lookup(self, uid: int, entry: str, userid: str) -> bytes:
         """A value, also one that waits to be committed; ``userid`` is as in the key."""
-        for number, new in reversed(self._written):
-            if number == uid and new.entry == entry and new.userid == userid:
-                return new.value
-        if not os.path.exists(self._db.path):
-            return b""
-        return self._db.lookup(str(uid), entry, userid)
+        waiting = self._written.get((uid, entry, userid))
+        return waiting.value if waiting is not None else self._db.lookup(str(uid), entry, userid)
 
     def all(self) -> Iterator[tuple[int, Annotation]]:
         """Every annotation with the uid it belongs to."""
@@ -51,6 +48,13 @@ class MessageAnnotations:
             for annotation in self._db.all():
                 if annotation.owner.isdigit():
                     yield int(annotation.owner), annotation
+
+    def by_uid(self) -> dict[int, list[Annotation]]:
+        """Every annotation, those of a message in the order of the database."""
+        found: dict[int, list[Annotation]] = {}
+        for uid, annotation in self.all():
+            found.setdefault(uid, []).append(annotation)
+        return found
 
     def virtual(self, uid: int, version: int) -> list[str]:
         """The words (``thrid`` and so on) of annotations that an index of this version keeps itself."""
@@ -87,28 +91,42 @@ class MessageAnnotations:
 
     def write(self, uid: int, annotation: Annotation) -> None:
         """Store a value for this message at the next commit. Counting it is the caller's."""
-        self._written.append((uid, annotation))
+        self._written[uid, annotation.entry, annotation.userid] = annotation
 
     def forget(self, uid: int, entry: str) -> None:
         """Remove a shared value at the next commit, leaving a tombstone."""
-        self._written.append((uid, Annotation(str(uid), entry, "", b"")))
+        self.write(uid, Annotation(str(uid), entry, "", b""))
 
     def remove(self, uid: int) -> None:
         """Remove a message's annotations at the next commit, leaving no trace."""
         if os.path.exists(self._db.path):
             self._removed.append(uid)
 
-    def commit(self) -> None:
-        """Write what waits, in one transaction. Raises IoError."""
-        if not (self._written or self._removed):
+    def remove_behind(self, last: int) -> None:
+        """Remove the annotations of messages with a higher uid than any at the next commit."""
+        self._removed += {uid for uid, _ in self.all() if uid > last}
+
+    @property
+    def written(self) -> bool:
+        """Whether values wait to be written."""
+        return bool(self._written)
+
+    def commit_written(self) -> None:
+        """Write the values that wait, in one transaction. Raises IoError."""
+        if not self._written:
             return
         with self._db.transaction() as change:
-            for uid, new in self._written:
-                change.write(
-                    str(uid), new.entry, new.userid, new.value, modseq=new.modseq, keep_tombstone=True
-                )
-            for uid in self._removed:
-                change.delete_owner(str(uid))
+            for (uid, entry, userid), new in self._written.items():
+                change.put(str(uid), entry, userid, new.value, modseq=new.modseq)
+        self._written.clear()
+
+    def commit(self) -> None:
+        """Write and remove what waits. Raises IoError."""
+        self.commit_written()
+        if self._removed:
+            with self._db.transaction() as change:
+                for uid in self._removed:
+                    change.delete_owner(str(uid))
         self.abort()
 
     def abort(self) -> None:
@@ -121,14 +139,23 @@ class MessageAnnotations:
 
 
 def change(
-    mailbox: Mailbox, uid: int, entry: str, userid: str, value: bytes, *, silent: bool = False
+    mailbox: Mailbox,
+    uid: int,
+    entry: str,
+    userid: str,
+    value: bytes,
+    *,
+    old: bytes | None = None,
+    silent: bool = False,
 ) -> None:
     """Give a living message another value (empty: none), and count it. ``userid`` is as in the key.
 
-    Raises the mailbox's modseq unless ``silent``. Needs the exclusive index lock.
+    ``old`` is the value so far, if it is known. Raises the mailbox's modseq unless ``silent``. Needs the
+    exclusive index lock.
     """
     annotations, i = mailbox.annotations, mailbox.i
-    old = annotations.lookup(uid, entry, userid)
+    if old is None:
+        old = annotations.lookup(uid, entry, userid)
     if silent:
         mailbox.dirty()
     else:
@@ -136,7 +163,8 @@ def change(
     mailbox.quota_dirty()
     new = Annotation(str(uid), entry, userid, value, i.highestmodseq)
     annotations.write(uid, new)
-    for one in (replace(new, value=old), new):
-        if one.value:
-            i.sync_crc_annot ^= annotations.crc(uid, one, i.minor_version)
+    if old:
+        i.sync_crc_annot ^= annotations.crc(uid, replace(new, value=old), i.minor_version)
+    if value:
+        i.sync_crc_annot ^= annotations.crc(uid, new, i.minor_version)
     i.quota_annot_used = max(0, i.quota_annot_used - len(old)) + len(value)

@@ -171,30 +171,21 @@ class AnnotationChange:
         data = self._records.fetch(pack_key(owner, entry, userid))
         return unpack_value(data)[0] if data is not None else b""
 
-    def write(
-        self,
-        owner: str,
-        entry: str,
-        userid: str,
-        value: bytes,
-        *,
-        modseq: int = 0,
-        keep_tombstone: bool = False,
-    ) -> bool:
-        """Set a value, or remove it with an empty one; False if it was so already.
-
-        Of messages' annotations a removed value leaves a tombstone (``keep_tombstone``).
-        """
+    def write(self, owner: str, entry: str, userid: str, value: bytes, *, modseq: int = 0) -> bool:
+        """Set a value, or remove it with an empty one; False if it was so already."""
         if self.lookup(owner, entry, userid) == value:
             return False
         key = pack_key(owner, entry, userid)
         if value:
             self._records.store(key, pack_value(value, modseq))
-        elif keep_tombstone:
-            self._records.store(key, pack_value(b"", modseq, FLAG_DELETED))
         else:
             self._records.delete(key)
         return True
+
+    def put(self, owner: str, entry: str, userid: str, value: bytes, *, modseq: int) -> None:
+        """Set a value whatever it was; an empty one leaves a tombstone, as messages' annotations do."""
+        flags = 0 if value else FLAG_DELETED
+        self._records.store(pack_key(owner, entry, userid), pack_value(value, modseq, flags))
 
     def delete_owner(self, owner: str) -> None:
         """Remove everything attached to a mailbox or message."""
