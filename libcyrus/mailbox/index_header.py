@@ -77,6 +77,7 @@ CLEANUP_MASK: Final = NEEDS_UNLINK | NEEDS_REPACK | MAILBOX_DELETED
 SYNC_CRC_ANNOT_START: Final = 12345678
 
 _U32 = 0xFFFFFFFF
+_SIZE_12: Final = 128
 _LAYOUT = struct.Struct(">8IQ7IQQ11IQI16xI")
 _LAYOUT_12 = struct.Struct(">8IQ7IQQ10II")
 _LAYOUT_6 = struct.Struct(">8IQ7I")
@@ -173,7 +174,7 @@ def mark_changing(packed: bytes) -> bytes:
 def header_size(version: int) -> int:
     """Bytes of the header in this index version; raises MailboxBadFormat for one we do not handle."""
     if version in (12, 13):
-        return 128
+        return _SIZE_12
     if version in (14, 15, 16, 17):
         return HEADER_SIZE
     size = old_index.header_size(version)
@@ -267,7 +268,8 @@ def _unpack_old(data: bytes | memoryview, version: int) -> IndexHeader:
     header = IndexHeader(*_LAYOUT_6.unpack_from(data))
     header.disk_record_size, header.record_size = header.record_size, record_size(version)
     smallest = old_index.record_size(version) or 0
-    if header.disk_record_size < smallest or header.start_offset < header_size(version):
+    # without a checksum, an index of today with a damaged version must not pass for one of these
+    if header.disk_record_size < smallest or not header_size(version) <= header.start_offset < _SIZE_12:
         raise MailboxBadFormat
     if version >= MODSEQ_VERSION:
         header.highestmodseq = int.from_bytes(data[68:76], "big")
