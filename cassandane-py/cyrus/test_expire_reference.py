@@ -189,6 +189,17 @@ def test_cyr_expire_refuses_the_same(spool: SavedSpool, options: str) -> None:
     assert ours.returncode
 
 
+def test_cyr_expire_needs_a_database_of_deliveries(spool: SavedSpool) -> None:
+    spool.restore()
+    path = spool.server.directory / "conf/deliver.db"
+    path.unlink()
+    path.mkdir()
+    theirs = spool.server.run("cyr_expire", "-X", "0", kind="reference", check=False)
+    ours = spool.server.run("cyr_expire", "-X", "0", check=False)
+    assert (ours.returncode, ours.stderr) == (theirs.returncode, theirs.stderr)
+    assert ours.returncode == 1
+
+
 UNEXPUNGE = (
     "-l user/alice", "-l user/alice 3 2 77", "-l user/bob", "-l user/nobody", "-a -v user/alice",
     "-a user/bob", "-t 1h -v user/alice", "-t 30 -v user/alice", "-t 2w -v user/alice",

@@ -13,6 +13,7 @@ from libcyrus.base.signals import ShutdownRequested, Signals
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace
 from libcyrus.mboxops.expire import Expirer, Plan, parse_duration
+from libcyrus.records.duplicate import DuplicateDb
 
 
 @click.command("cyr_expire")
@@ -71,6 +72,11 @@ def cyr_expire(
         prefix=Namespace.from_config(config, admin=True).internal(prefix, None) or "" if prefix else "",
         userid=userid,
     )
+    duplicates = DuplicateDb(config)
+    if not duplicates.opens():
+        click.echo("cyr_expire: unable to init duplicate delivery database", err=True)
+        return 1
+    duplicates.close()
     store = MailStore(config)
     try:
         Expirer(store, plan, _say if verbose else _silent, signals.check).run()

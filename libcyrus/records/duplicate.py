@@ -71,6 +71,10 @@ class DuplicateDb:
         """Whether the file could be opened."""
         return self._open() is not None
 
+    def opens(self) -> bool:
+        """Whether the database can be used at all. A broken one was set aside then, and a new one begun."""
+        return self._open() is not None
+
     def check(self, key: DuplicateKey) -> int:
         """When this was delivered (seconds); 0 if it was not."""
         db = self._open()
