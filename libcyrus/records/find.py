@@ -232,20 +232,21 @@ class Finder:
         skipped = [start + b"user\x1f"]
         if not self._viewer.admin and not self._viewer.allow_deleted:
             skipped.append(start + _name_key(self._rules.deletedprefix)[1:] + b"\x1f")
+        # a byte that no name has, and that comes after all others: which one depends on the backend
+        behind = max(b"\xff", b"\x7f", key=self._db.compare_key)
         key = start
         while (record := self._db.fetchnext(key)) is not None and record[0].startswith(start):
             key = record[0]
             tree = next((prefix for prefix in skipped if key.startswith(prefix)), None)
             initial = key[: len(start) + 1]
             if tree is not None:
-                # behind all of the tree, for no name has a byte FF
-                key = tree + b"\xff"
+                key = tree + behind
             elif any(prefix.startswith(initial) for prefix in skipped):
                 yield record
             else:
                 # no tree to step over: these may be read many at a time
                 yield from self._db.foreach(initial)
-                key = initial + b"\xff"
+                key = initial + behind
 
     def _everything(self, category: Category, prefix: str) -> Iterator[Found]:
         if not self._subscribed_only and not self._viewer.admin and self._mailboxes.has_racl:
