@@ -466,7 +466,7 @@ class Mailbox:
         """Count everything in ``i`` anew, without saying that it changed."""
         counting.count_all(
             self.i,
-            self.records(expunged=False),
+            self._reader.region(),
             self.flag_crcs,
             self.annotations,
             annotation_size=self.store.annotation_size(self.uniqueid),

@@ -57,6 +57,20 @@ class Reader:
             if record.uid and not record.internal_flags & skip:
                 yield record
 
+    def region(self) -> memoryview:
+        """All records packed, with uncommitted changes."""
+        mailbox = self._mailbox
+        changes, region = mailbox.changes, mailbox.region
+        if not changes.records and not changes.packed:
+            return region
+        i, size = mailbox.i, mailbox.i.record_size
+        found = bytearray(region).ljust(i.num_records * size, b"\0")
+        for recno, packed in changes.packed.items():
+            found[(recno - 1) * size : recno * size] = packed
+        for recno, record in changes.records.items():
+            found[(recno - 1) * size : recno * size] = index_record.pack(record, i.minor_version)
+        return memoryview(found)
+
     def recno_before(self, uid: int) -> int:
         mailbox = self._mailbox
         index, changes = mailbox.index_file, mailbox.changes.records

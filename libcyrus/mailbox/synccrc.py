@@ -103,12 +103,21 @@ def virtual(record: IndexRecord, version: int) -> int:
     """The share of ``annot`` that the fields of the record itself have."""
     if record.internal_flags & EXPUNGED:
         return 0
+    return virtual_fields(
+        record.uid,
+        record.cid if version >= 13 else 0,
+        record.savedate if version >= 15 else 0,
+        record.createdmodseq if version >= 16 else 0,
+    )
+
+
+def virtual_fields(uid: int, cid: int, savedate: int, createdmodseq: int) -> int:
+    """``virtual`` of these fields, 0 where a record has none."""
     crc = 0
-    uid = record.uid
-    if record.cid and version >= 13:
-        crc ^= crc32(b"%d /vendor/cmu/cyrus-imapd/thrid  %x" % (uid, record.cid))
-    if record.savedate and version >= 15:
-        crc ^= crc32(b"%d /vendor/cmu/cyrus-imapd/savedate  %d" % (uid, record.savedate))
-    if record.createdmodseq and version >= 16:
-        crc ^= crc32(b"%d /vendor/cmu/cyrus-imapd/createdmodseq  %d" % (uid, record.createdmodseq))
+    if cid:
+        crc ^= crc32(b"%d /vendor/cmu/cyrus-imapd/thrid  %x" % (uid, cid))
+    if savedate:
+        crc ^= crc32(b"%d /vendor/cmu/cyrus-imapd/savedate  %d" % (uid, savedate))
+    if createdmodseq:
+        crc ^= crc32(b"%d /vendor/cmu/cyrus-imapd/createdmodseq  %d" % (uid, createdmodseq))
     return crc
