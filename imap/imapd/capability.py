@@ -23,9 +23,12 @@ _BASE = (
     "MOVE",
     "MULTIAPPEND",
     "NAMESPACE",
+    "OBJECTID",
+    "PREVIEW",
     "QRESYNC",
     "QUOTA",
     "RIGHTS=kxten",
+    "SAVEDATE",
     "SORT",
     "SORT=DISPLAY",
     "SPECIAL-USE",
@@ -38,7 +41,16 @@ _BASE = (
 )
 # of drafts, or Cyrus's own
 _ANNOTATEMORE = ("ANNOTATEMORE",)
-_OWN = ("LIST-METADATA", "NO_ATOMIC_RENAME", "SORT=MODSEQ", "SORT=UID", "THREAD=REFS", "XLIST")
+_OWN = (
+    "DIGEST=SHA1",
+    "LIST-METADATA",
+    "NO_ATOMIC_RENAME",
+    "SORT=MODSEQ",
+    "SORT=UID",
+    "THREAD=REFS",
+    "X-CREATEDMODSEQ",
+    "XLIST",
+)
 _QUOTA_RESOURCES = ("STORAGE", "MESSAGE", "X-ANNOTATION-STORAGE", "X-NUM-FOLDERS")
 
 

@@ -6,10 +6,11 @@ come along unasked. A message that cannot be read is told with an untagged OK an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 
-from imap.imapd import annotating
+from imap.imapd import annotating, fetch_facts
+from imap.imapd.fetch_facts import Message
 from imap.imapd.response import astring, nstring
 from imap.imapd.session import Session
 from libcyrus import options as opt
@@ -73,6 +74,7 @@ class FetchItems:
     rfc822_header: bool = False
     rfc822_text: bool = False
     set_seen: bool = False
+    facts: set[str] = field(default_factory=set)
     changedsince: int | None = None
     vanished: bool = False
     header_lines: list[bytes] = field(default_factory=list)
@@ -126,7 +128,7 @@ class _Writer:
         self._dates: dict[int, bytes] = {}
         self._needs_file = bool(
             items.rfc822 or items.rfc822_header or items.rfc822_text or items.sections
-        )
+        ) or not items.facts.isdisjoint(fetch_facts.OF_FILE)
         self._query: Query | None = None
         # of all messages by uid, when many are asked for
         self._annotations: dict[int, list[Annotation]] | None = None
@@ -191,7 +193,7 @@ class _Writer:
             columns.append(map(self._internaldate, rows.words(OFFSET_INTERNALDATE)))
         if items.modseq:
             words.append(b"MODSEQ (%d)")
-            columns.append(modseq for modseq, in rows.fields(f">{OFFSET_MODSEQ}xQ"))
+            columns.append(modseq for (modseq,) in rows.fields(f">{OFFSET_MODSEQ}xQ"))
         if items.size:
             words.append(b"RFC822.SIZE %d")
             columns.append(rows.words(OFFSET_SIZE))
@@ -254,14 +256,18 @@ class _Writer:
             words.append(b"FLAGS " + view.flags(number))
         if items.uid or (changed and self._session.qresync):
             words.append(b"UID %d" % uid)
+        message = fetch_facts.read(self._session, view, number, file) if items.facts else None
+        words += self._facts(message, fetch_facts.AFTER_UID)
         if items.internaldate:
             words.append(self._internaldate(found.internaldate))
+        words += self._facts(message, fetch_facts.AFTER_INTERNALDATE)
         if items.modseq or (changed and self._session.condstore):
             words.append(b"MODSEQ (%d)" % view.modseq(number))
         if items.size:
             words.append(b"RFC822.SIZE %d" % found.size)
         if items.annotation:
             words.append(self._annotation(uid))
+        words += self._facts(message, fetch_facts.AFTER_ANNOTATION)
         record = None
         if self._needs_cache:
             try:
@@ -276,6 +282,13 @@ class _Writer:
         if not words:
             return b""
         return b"* %d FETCH (%b)\r\n" % (number, b" ".join(words))
+
+    def _facts(self, message: Message | None, known: Mapping[str, Callable[[Message], bytes]]) -> list[bytes]:
+        if message is None:
+            return []
+        wanted = self._items.facts
+        told = ((name, fact) for name, fact in known.items() if name in wanted)
+        return [b"%b %b" % (name.encode("ascii"), fact(message)) for name, fact in told]
 
     def _annotation(self, uid: int) -> bytes:
         target = annotating.target(self._session, self._view.mailbox, uid)
@@ -304,7 +317,7 @@ class _Writer:
 
     def _plan(self) -> None:
         items, add = self._items, self._add
-        if items.annotation:
+        if items.annotation or items.facts:
             self._cached_parts = None
         if items.envelope:
             self._add_cached(_item(b"ENVELOPE ", contents.ENVELOPE))
@@ -318,8 +331,9 @@ class _Writer:
             self._plan_header_lines()
         if items.rfc822_text:
             add(
-                lambda found, _record, file: b"RFC822.TEXT "
-                + _piece(file, found.header_size, found.size - found.header_size)
+                lambda found, _record, file: (
+                    b"RFC822.TEXT " + _piece(file, found.header_size, found.size - found.header_size)
+                )
             )
         if items.rfc822:
             add(lambda found, _record, file: b"RFC822 " + _piece(file, 0, found.size))

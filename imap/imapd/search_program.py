@@ -33,11 +33,13 @@ from libcyrus.search.expr import (
     Expr,
     Flag,
     HasFlag,
+    HasSavedate,
     Header,
     Item,
     Keyword,
     Not,
     Number,
+    ObjectId,
     Or,
     Sequence,
     Text,
@@ -360,6 +362,18 @@ class SearchProgram:
         self.uses_modseq = True
         return Between(Number.MODSEQ, low=value)
 
+    def object_id(self, letter: str, digits: int) -> Expr:
+        """EMAILID or THREADID (RFC 8474 section 4): no message has an id that is none."""
+        text = os.fsdecode(self._string())
+        value = bytes.fromhex(text[1:]) if re.fullmatch(f"{letter}[0-9a-f]{{{digits}}}", text) else b""
+        return ObjectId(letter == "M", value) if any(value) else Not(All())
+
+    def cid(self) -> Expr:
+        word = os.fsdecode(self._parser.word())
+        if not re.fullmatch("[0-9a-f]{16}", word):
+            raise ParseError("Invalid number in Search command")
+        return ObjectId(False, bytes.fromhex(word))
+
     def _read_charset(self) -> None:
         if not self._parser.accept(SP):
             raise ParseError("Missing charset")
@@ -400,6 +414,7 @@ _SIMPLE: Final[dict[bytes, Expr]] = {
     b"undraft": Not(HasFlag(Flag.DRAFT)),
     b"unflagged": Not(HasFlag(Flag.FLAGGED)),
     b"unseen": Not(HasFlag(Flag.SEEN)),
+    b"savedatesupported": HasSavedate(),
     b"old": Not(HasFlag(Flag.RECENT)),
     b"new": And((HasFlag(Flag.RECENT), Not(HasFlag(Flag.SEEN)))),
 }
@@ -415,6 +430,12 @@ _WITH_ARGUMENT: Final[dict[bytes, Callable[[SearchProgram], Expr]]] = {
     b"header": SearchProgram.header,
     b"keyword": SearchProgram.keyword,
     b"modseq": SearchProgram.modseq,
+    b"emailid": lambda program: program.object_id("M", 24),
+    b"threadid": lambda program: program.object_id("T", 16),
+    b"cid": SearchProgram.cid,
+    b"savedbefore": lambda program: Between(Number.SAVEDATE, high=program.day()[0]),
+    b"savedsince": lambda program: Between(Number.SAVEDATE, low=program.day()[0]),
+    b"savedon": lambda program: Between(Number.SAVEDATE, *program.day()),
     b"unkeyword": lambda program: Not(program.keyword()),
     b"uid": SearchProgram.uid,
     b"before": lambda program: Between(Number.INTERNALDATE, high=program.day()[0]),

@@ -49,6 +49,10 @@ class Rows:
 
     # fields
 
+    @property
+    def record_size(self) -> int:
+        return self._size
+
     def octets(self, offset: int) -> bytes:
         """One byte of every record."""
         column = columns.octets(self._region, self._size, offset)

@@ -32,6 +32,7 @@ from libcyrus.mailbox.index_record import (
     FLAGGED,
     OFFSET_CACHE_VERSION,
     OFFSET_FLAGS,
+    OFFSET_GUID,
     OFFSET_INTERNALDATE,
     OFFSET_MODSEQ,
     OFFSET_SENTDATE,
@@ -52,11 +53,13 @@ from libcyrus.search.expr import (
     Expr,
     Flag,
     HasFlag,
+    HasSavedate,
     Header,
     Item,
     Keyword,
     Not,
     Number,
+    ObjectId,
     Or,
     Sequence,
     Text,
@@ -73,6 +76,10 @@ _BITS: Final = {
     Flag.DRAFT: DRAFT,
     Flag.SEEN: SEEN,
 }
+# what only newer versions of the index have (see mailbox.index_record)
+_OFFSET_SAVEDATE: Final = 52
+_OFFSET_CID: Final = 88
+_SAVEDATE_VERSION: Final = 15
 _OFFSETS: Final = {
     Number.INTERNALDATE: OFFSET_INTERNALDATE,
     Number.SENTDATE: OFFSET_SENTDATE,
@@ -145,9 +152,7 @@ def find(
 
 
 class _Search:
-    def __init__(
-        self, view: IndexView, rules: Rules, started: float, annotations: Target | None
-    ) -> None:
+    def __init__(self, view: IndexView, rules: Rules, started: float, annotations: Target | None) -> None:
         self._view = view
         self._annotations = annotations
         self._rules = rules
@@ -288,6 +293,13 @@ class _Search:
                 # the words are big-endian: their lowest flags are in the last byte
                 offset = OFFSET_USER_FLAGS + slot // 32 * 4 + 3 - slot % 32 // 8
                 return self._bit(offset, 1 << slot % 8)
+            case HasSavedate():
+                return rows.all if view.mailbox.i.minor_version >= _SAVEDATE_VERSION else 0
+            case ObjectId(of_message, value):
+                layout = f">{OFFSET_GUID}x12s" if of_message else f">{_OFFSET_CID}x8s"
+                if rows.record_size < _OFFSET_CID + 8:
+                    return 0
+                return int.from_bytes(bytes([found == value for (found,) in rows.fields(layout)]), "little")
             case Between(number, low, high):
                 return self._between(number, low, high)
         raise AssertionError(expr)
@@ -305,8 +317,13 @@ class _Search:
 
     def _between(self, number: Number, low: int | None, high: int | None) -> Members:
         column: Iterable[int]
-        if number is Number.MODSEQ:
-            column = (modseq for modseq, in self._rows.fields(f">{OFFSET_MODSEQ}xQ"))
+        if number is Number.SAVEDATE:
+            pairs = zip(
+                self._rows.words(_OFFSET_SAVEDATE), self._rows.words(OFFSET_INTERNALDATE), strict=True
+            )
+            column = [saved or came for saved, came in pairs]
+        elif number is Number.MODSEQ:
+            column = (modseq for (modseq,) in self._rows.fields(f">{OFFSET_MODSEQ}xQ"))
         else:
             column = self._rows.words(_OFFSETS[number])
         if low is None or low < 0:

@@ -22,6 +22,7 @@ class Number(enum.Enum):
     SENTDATE = enum.auto()
     SIZE = enum.auto()
     MODSEQ = enum.auto()
+    SAVEDATE = enum.auto()
 
 
 class Item(enum.Enum):
@@ -120,6 +121,19 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectId:
+    """The first bytes of the message's GUID (``of_message``), or the id of its conversation."""
+
+    of_message: bool
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HasSavedate:
+    """The mailbox is one that keeps when messages came into it (RFC 8514 section 4.4)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Annotated:
     """An annotation's attribute (RFC 5257 section 4.5) holds the value; None matches one that is not there.
 
@@ -131,7 +145,22 @@ class Annotated:
     value: bytes | None
 
 
-Expr = All | And | Or | Not | Sequence | HasFlag | Keyword | Between | Contains | Header | Text | Annotated
+Expr = (
+    All
+    | And
+    | Or
+    | Not
+    | Sequence
+    | HasFlag
+    | Keyword
+    | Between
+    | Contains
+    | Header
+    | Text
+    | ObjectId
+    | HasSavedate
+    | Annotated
+)
 
 
 def depth(expr: Expr) -> int:

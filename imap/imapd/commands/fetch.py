@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import time
 
-from imap.imapd import annotating
+from imap.imapd import annotating, fetch_facts
 from imap.imapd.fetch_response import FetchItems, Section, respond
 from imap.imapd.parse import LPAREN, RPAREN, SP, MissingArgument, ParseError, Parser
 from imap.imapd.response import Bad, No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
+from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import CyrusError
 
@@ -84,6 +85,9 @@ def run(session: Session, args: FetchArgs, *, by_uid: bool) -> Outcome:
         return Bad(f"Invalid {'UID ' if by_uid else ''}Fetch modifier VANISHED")
     if items.vanished and not items.changedsince:
         return Bad("Missing required argument to UID Fetch")
+    unknown = items.facts & fetch_facts.OF_CONVERSATIONS
+    if unknown and not session.process.config[opt.conversations]:
+        return Bad(f"Invalid {'UID ' if by_uid else ''}Fetch attribute {min(unknown)}")
     if items.modseq:
         session.enable_condstore("MODSEQ fetch")
     items.uid = items.uid or by_uid
@@ -112,6 +116,11 @@ def _item(parser: Parser, word: bytes, items: FetchItems, *, in_list: bool) -> N
     if name == b"ANNOTATION":
         _annotation(parser, items)
         return
+    if name.decode("latin-1") in fetch_facts.NAMES:
+        items.facts.add(name.decode("ascii"))
+        if name == b"PREVIEW":
+            _preview(parser)
+        return
     if name in (b"RFC822.HEADER.LINES", b"RFC822.HEADER.LINES.NOT"):
         _header_lines(parser, name, items)
         return
@@ -133,6 +142,22 @@ def _annotation(parser: Parser, items: FetchItems) -> None:
     items.annotation = True
     items.entries += entries
     items.attributes += attributes
+
+
+def _preview(parser: Parser) -> None:
+    """LAZY (RFC 8970 section 3.1) changes nothing, since what is not stored is not made."""
+    start = parser.pos
+    if not (parser.accept(SP) and parser.accept(LPAREN)):
+        parser.pos = start
+        return
+    while True:
+        word = parser.word()
+        if word.upper() != b"LAZY":
+            raise ParseError(f"FETCH contains invalid preview modifier ({word.decode('latin-1')})")
+        if not parser.accept(SP):
+            break
+    if not parser.accept(RPAREN):
+        raise ParseError("PREVIEW list not finished.")
 
 
 def _header_lines(parser: Parser, name: bytes, items: FetchItems) -> None:
