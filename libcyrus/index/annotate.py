@@ -11,6 +11,9 @@ from libcyrus.index.store import unchanged
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.mailbox import Mailbox
 
+_FEW = 20
+"""Messages whose annotations are looked up one by one."""
+
 
 def store(
     view: IndexView,
@@ -37,10 +40,13 @@ def store(
         try:
             ranges = list(picture.numbers(sequence, by_uid=by_uid))
             ranges, modified = unchanged(view, ranges, unchangedsince, by_uid=by_uid)
+            if sum(high - low for low, high in ranges) > _FEW:
+                mailbox.annotations.preload()
             for low, high in ranges:
                 for number in range(low, high + 1):
                     uid = picture.uids[number - 1]
-                    record = mailbox.find_uid(uid) if uid not in picture.gone else None
+                    recno = picture.recnos[number - 1] if uid not in picture.gone else 0
+                    record = mailbox.record(recno) if recno else None
                     if record is None or record.expunged:
                         continue
                     place = target(mailbox, uid)

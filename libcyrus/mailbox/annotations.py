@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class MessageAnnotations:
     """The database of one mailbox; changes wait in memory for ``commit``. Needs the index lock."""
 
-    __slots__ = ("_db", "_owner", "_removed", "_written")
+    __slots__ = ("_db", "_known", "_owner", "_removed", "_written")
 
     def __init__(self, config: Config, path: str, owner: str | None) -> None:
         self._db = AnnotationDb(config, path)
@@ -31,6 +31,8 @@ class MessageAnnotations:
         # by uid, entry and userid
         self._written: dict[tuple[int, str, str], Annotation] = {}
         self._removed: list[int] = []
+        # what the database has, if that was read for many lookups
+        self._known: dict[tuple[int, str, str], bytes] | None = None
 
     def of(self, uid: int, prefix: str = "") -> Iterator[Annotation]:
         """A message's annotations, as they are in the database; ``prefix`` begins their entries."""
@@ -39,8 +41,17 @@ class MessageAnnotations:
 
     def lookup(self, uid: int, entry: str, userid: str) -> bytes:
         """A value, also one that waits to be committed; ``userid`` is as in the key."""
-        waiting = self._written.get((uid, entry, userid))
-        return waiting.value if waiting is not None else self._db.lookup(str(uid), entry, userid)
+        key = (uid, entry, userid)
+        waiting = self._written.get(key)
+        if waiting is not None:
+            return waiting.value
+        if self._known is not None:
+            return self._known.get(key, b"")
+        return self._db.lookup(str(uid), entry, userid)
+
+    def preload(self) -> None:
+        """Read the database once for all lookups until the next commit."""
+        self._known = {(uid, one.entry, one.userid): one.value for uid, one in self.all()}
 
     def all(self) -> Iterator[tuple[int, Annotation]]:
         """Every annotation with the uid it belongs to."""
@@ -118,6 +129,7 @@ class MessageAnnotations:
         with self._db.transaction() as change:
             for (uid, entry, userid), new in self._written.items():
                 change.put(str(uid), entry, userid, new.value, modseq=new.modseq)
+        self._known = None
         self._written.clear()
 
     def commit(self) -> None:
@@ -131,6 +143,7 @@ class MessageAnnotations:
 
     def abort(self) -> None:
         """Forget what waits."""
+        self._known = None
         self._written.clear()
         self._removed.clear()
 
