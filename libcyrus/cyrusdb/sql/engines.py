@@ -130,7 +130,10 @@ class Sqlite(Engine):
 
     def __init__(self, table: str, path: str, *, create: bool) -> None:
         """Raises ``NotFound``."""
-        import sqlite3
+        try:
+            import sqlite3
+        except ImportError as error:
+            raise Fatal("sql_engine sqlite needs Python's module sqlite3", os.EX_CONFIG) from error
 
         super().__init__(table)
         self._sqlite = sqlite3
