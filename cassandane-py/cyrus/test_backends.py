@@ -80,4 +80,5 @@ def test_both_suites_share_a_server(both: Instance) -> None:
         theirs.ok("RENAME user/joe1 user/moved")
     with both.imap("moved") as client:
         assert client.ok("STATUS INBOX (MESSAGES)").untagged == ["STATUS INBOX (MESSAGES 1)"]
-    assert both.run("ctl_mboxlist", "-v", kind="reference").stdout.strip() == b""
+    words = (f"{both.directory}/conf/mailboxes.db", both.settings["mboxlist_db"], "consistent")
+    assert both.run("cyr_dbtool", *words, kind="reference").stdout == b"Yes, consistent\n"
