@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from cassandane.clients import ImapClient
-from cassandane.instance import Instance
+from cassandane.instance import Instance, give_away
 
 pytestmark = pytest.mark.reference
 
@@ -99,7 +99,7 @@ def dumped(server: Instance, kind: str) -> list[str]:
     lines = []
     for path in [
         server.directory / "conf/annotations.db",
-        *sorted(server.directory.glob("spool/**/cyrus.annotations"), key=lambda path: owner(server, path)),
+        *sorted(server.directory.glob("spool*/**/cyrus.annotations"), key=lambda path: owner(server, path)),
     ]:
         shown = server.run("cyr_dbtool", str(path), "twoskip", "show", kind=kind).stdout
         records = shown.decode("latin-1").splitlines()
@@ -142,6 +142,58 @@ def test_equal_commands_make_equal_records(seed: int) -> None:
         for kind in ("ours", "reference"):
             done = servers[0].run("reconstruct", "-n", "-r", "user/bob", kind=kind)
             assert b"annot" not in done.stdout + done.stderr
+    finally:
+        for server in servers:
+            server.stop(check=False)
+    for server in servers:
+        server.remove()
+
+
+MOVES = (
+    "RENAME user/bob/a user/bob/a second",
+    "RENAME user/bob/a user/bob/elsewhere",
+    "RENAME user/bob/b/c user/bob/c",
+    "RENAME user/bob user/joe",
+    "SETACL user/joe/b admin x",
+    "DELETE user/joe/b",
+    "CREATE user/joe/b",
+)
+
+
+def test_annotations_go_where_the_mailbox_goes() -> None:
+    """To another partition, another name, another user; and away with it."""
+    servers = [
+        Instance(services=("imap",), imapd_conf=SETTINGS),
+        Instance(services=("imap",), programs={"imap": "reference"}, master="reference", imapd_conf=SETTINGS),
+    ]
+    try:
+        for server in servers:
+            second = server.directory / "spool2"
+            second.mkdir()
+            give_away(second)
+            server.settings |= {
+                "partition-second": str(second), "allowusermoves": "yes", "delete_mode": "immediate",
+            }  # fmt: skip
+            server.write_configuration()
+            fill(server)
+        with servers[0].imap("bob") as ours, servers[1].imap("bob") as original:
+            for operation in operations(21, 80):
+                assert perform(ours, operation) == perform(original, operation), operation
+        for number in range(len(MOVES)):
+            for server in servers:
+                with server.imap("admin") as admin:
+                    admin.ok(MOVES[number])
+                server.__dict__.pop("names_of_ids", None)
+            assert dumped(servers[0], "ours") == dumped(servers[1], "reference"), MOVES[number]
+        owned = [server.imap("joe") for server in servers]
+        for mailbox in ("INBOX", "elsewhere", "c", "b"):
+            told = []
+            for client in owned:
+                client.ok(f"EXAMINE {mailbox}")
+                told.append(client.command("FETCH 1:* (UID ANNOTATION (* value))").untagged)
+                sizes = f"GETMETADATA {mailbox} (/shared{VENDOR}/annotsize /shared/comment /private/comment)"
+                told[-1] += client.ok(sizes).untagged
+            assert told[0] == told[1]
     finally:
         for server in servers:
             server.stop(check=False)
