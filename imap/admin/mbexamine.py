@@ -12,8 +12,8 @@ import click
 from libcyrus import message, tool
 from libcyrus.base import times
 from libcyrus.errors import CyrusError
-from libcyrus.mailbox import index_header, index_record
-from libcyrus.mailbox.index_record import IndexRecord
+from libcyrus.mailbox import columns, index_header, index_record
+from libcyrus.mailbox.index_record import OFFSET_CACHE_OFFSET, IndexRecord
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace
@@ -41,6 +41,22 @@ _SYSTEM_FLAGS = (
     (index_record.FLAGGED, "FLAG_FLAGGED"),
     (index_record.ANSWERED, "FLAG_ANSWERED"),
 )
+#: what is printed of a cache record: word, and place in ``CacheRecord``
+_ITEMS = tuple(
+    (word, CacheRecord._fields.index(field))
+    for word, field in (
+        ("Envel", "envelope"),
+        ("BdyStr", "bodystructure"),
+        ("Body", "body"),
+        ("CacHdr", "headers"),
+        ("From", "from_"),
+        ("To", "to"),
+        ("Cc", "cc"),
+        ("Bcc", "bcc"),
+        ("Subjct", "subject"),
+    )
+)
+_U32 = 0xFFFFFFFF
 
 
 @click.command("mbexamine")
@@ -107,11 +123,12 @@ def _examine(mailbox: Mailbox, wanted: int, by_uid: bool) -> None:
     # the original numbers every message 1
     number = 1
     found = False
+    offsets = columns.words(mailbox.region, mailbox.i.record_size, OFFSET_CACHE_OFFSET)
     for record in mailbox.records(expunged=False):
         if wanted and wanted != (record.uid if by_uid else number):
             continue
         found = bool(wanted)
-        _print_record(mailbox, record, number)
+        _print_record(mailbox, record, number, offsets[record.recno] if record.recno < len(offsets) else 0)
         if found:
             break
     if wanted and not found:
@@ -147,40 +164,30 @@ def _print_header(mailbox: Mailbox) -> None:
     _out(f"  Highest Mod Sequence: {i.highestmodseq}\n")
 
 
-def _print_record(mailbox: Mailbox, record: IndexRecord, number: int) -> None:
-    _out(
+def _print_record(mailbox: Mailbox, record: IndexRecord, number: int, end: int) -> None:
+    """``end`` is where the next cache record begins, probably."""
+    version, user = mailbox.i.minor_version, record.user_flags
+    text = (
         f"{number:06d}> UID:{record.uid:08d}   INT_DATE:{record.internaldate} SENTDATE:{record.sentdate}"
         f" SAVEDATE:{record.savedate} SIZE:{record.size:<6d}\n"
-    )
-    by_version = (
-        (7, f" GUID:{record.guid.hex()}"), (8, f" MODSEQ:{record.modseq}"), (13, f"  THRID: {record.cid:x}"),
-    )  # fmt: skip
-    _out(
         f"      > HDRSIZE:{record.header_size:<6d} LASTUPD :{record.last_updated}"
         f" SYSFLAGS:{record.system_flags:08X}      > CACHEVER:{record.cache_version:<2d}"
-        + "".join(text for since, text in by_version if mailbox.i.minor_version >= since)
-        + "\n"
+        + (f" GUID:{record.guid.hex()}" if version >= 7 else "")
+        + (f" MODSEQ:{record.modseq}" if version >= 8 else "")
+        + (f"  THRID: {record.cid:x}\n" if version >= 13 else "\n")
+        + f"      > INTERNALFLAGS:{_flags(record.internal_flags, _INTERNAL_FLAGS)}"
+        f"      > SYSTEMFLAGS:{_flags(record.system_flags, _SYSTEM_FLAGS)}\n"
+        f"      > USERFLAGS: {user >> 96 & _U32:08X} {user >> 64 & _U32:08X} {user >> 32 & _U32:08X}"
+        f" {user & _U32:08X}\n"
     )
-    internal = [word for bit, word in _INTERNAL_FLAGS if record.internal_flags & bit]
-    system = [word for bit, word in _SYSTEM_FLAGS if record.system_flags & bit]
-    _out(f"      > INTERNALFLAGS:{_words(internal)}      > SYSTEMFLAGS:{_words(system)}\n")
-    user = [record.user_flags >> shift & 0xFFFFFFFF for shift in (96, 64, 32, 0)]
-    _out(f"      > USERFLAGS:{''.join(f' {word:08X}' for word in user)}\n")
-    items = _cache(mailbox, record)
-    if items is None:
-        return
-    for word, item in (
-        ("Envel", items.envelope),
-        ("BdyStr", items.bodystructure),
-        ("Body", items.body),
-        ("CacHdr", items.headers),
-        ("From", items.from_),
-        ("To", items.to),
-        ("Cc", items.cc),
-        ("Bcc", items.bcc),
-        ("Subjct", items.subject),
-    ):
-        _out(f" {word}>{{{len(item)}}}{_text(item)}\n")
+    _out(text)
+    items = _cache(mailbox, record, end)
+    if items is not None:
+        _out("".join(f" {word}>{{{len(items[place])}}}{_text(items[place])}\n" for word, place in _ITEMS))
+
+
+def _flags(bits: int, words: tuple[tuple[int, str], ...]) -> str:
+    return "".join(f" {word}" for bit, word in words if bits & bit) if bits else ""
 
 
 def _quota(mailbox: Mailbox) -> None:
@@ -250,9 +257,9 @@ def _row(word: str, left: str, right: str | None) -> None:
     _out(f"   {word}: {left:<50s}" + (f"\t{right:<50s}\n" if right is not None else "\n"))
 
 
-def _cache(mailbox: Mailbox, record: IndexRecord) -> CacheRecord | None:
+def _cache(mailbox: Mailbox, record: IndexRecord, end: int = 0) -> CacheRecord | None:
     try:
-        return split(mailbox.cache(record))
+        return split(mailbox.cache(record, end=end))
     except (CyrusError, ValueError):
         return None
 
