@@ -172,6 +172,20 @@ def names(
     return [found.extname for found in Finder(mailboxes, viewer).find(list(patterns)) if found is not None]
 
 
+@pytest.mark.parametrize("sort", ["no", "yes"])
+@pytest.mark.parametrize("backend", ["twoskip", "skiplist", "flat"])
+def test_a_list_is_the_same_in_any_backend(tmp_path: Path, backend: str, sort: str) -> None:
+    """They keep keys in different orders, and the walk steps over the trees of users by key."""
+    config = Config.for_tests(configdirectory=str(tmp_path), mboxlist_db=backend, improved_mboxlist_sort=sort)
+    mailboxes = Mboxlist(config)
+    for name in ("user.joe", "user.joe.a", "user.joe.a.b", "user.joe.a b", "user.ann", "Zoo", "zoo", "a"):
+        mailboxes.update(entry(name, "anyone\tlr\t"))
+    wanted = {"INBOX", "INBOX/a", "INBOX/a/b", "INBOX/a b", "user/ann", "Zoo", "zoo", "a"}
+    assert set(names(mailboxes, "*", altnamespace="no")) == wanted
+    assert set(names(mailboxes, "%", admin=True)) >= {"Zoo", "zoo", "a"}
+    mailboxes.close()
+
+
 OWN = ["INBOX", "INBOX/sub", "A.B", "Lists", "Lists/a", "Lists/a/b", "place", "Alt Folders/Other Users"]
 
 

@@ -98,21 +98,23 @@ def _read(server: Instance, name: str) -> Records:
         return dict(db.foreach())
 
 
-def _write(server: Instance, name: str, records: Records) -> None:
+def _write(server: Instance, name: str, records: Records, backend: str = "twoskip") -> None:
     path = server.directory / "conf" / name
     path.unlink(missing_ok=True)
-    with cyrusdb.open_db("twoskip", path, create=True) as db, db.transaction() as txn:
+    with cyrusdb.open_db(backend, path, create=True) as db, db.transaction() as txn:
         for key, data in records.items():
             txn.store(key, data)
     give_away(path)
 
 
-def test_both_upgrade_the_list_and_annotations(server: Instance) -> None:
+@pytest.mark.parametrize("backend", ["twoskip", "skiplist"])
+def test_both_upgrade_the_list_and_annotations(server: Instance, backend: str) -> None:
+    """``skiplist`` is what versions before 2.4 wrote."""
     old = {name: _read(server, name) for name in ("mailboxes.db", "annotations.db")}
     made: dict[str, tuple[Records, Records]] = {}
     for kind in ("reference", "ours"):
         for name, records in old.items():
-            _write(server, name, records)
+            _write(server, name, records, backend)
         assert server.run("ctl_cyrusdb", "-r", kind=kind).returncode == 0
         made[kind] = _without_times(_read(server, "mailboxes.db")), _read(server, "annotations.db")
     assert made["ours"][0] == made["reference"][0]

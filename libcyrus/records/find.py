@@ -240,7 +240,7 @@ class Finder:
             tree = next((prefix for prefix in skipped if key.startswith(prefix)), None)
             initial = key[: len(start) + 1]
             if tree is not None:
-                key = tree + behind
+                key = max(key, tree + behind, key=self._db.compare_key)
             elif any(prefix.startswith(initial) for prefix in skipped):
                 yield record
             else:
