@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import socket
 import ssl
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -48,6 +50,10 @@ class Connection:
             self._fill()
         data, self._buffer = self._buffer[:size], self._buffer[size:]
         return data
+
+    def replace_buffer(self, change: Callable[[bytes], bytes]) -> None:
+        """Put something else in place of what was received and not read yet."""
+        self._buffer = change(self._buffer)
 
     def at_end(self) -> bool:
         """Whether the server has closed; pending bytes mean it has not."""
@@ -194,3 +200,30 @@ class LmtpClient(Connection):
         body = re.sub(rb"(?m)^\.", b"..", message)
         self.send(body + (b"" if body.endswith(b"\r\n") else b"\r\n") + b".\r\n")
         return [self.reply() for _ in range(accepted)]
+
+
+class DeflatedSocket:
+    """A client's socket from the time on when both ends deflate; what the client has read beyond is its own."""
+
+    def __init__(self, client: ImapClient) -> None:
+        self._socket = client.socket
+        self._inflater = zlib.decompressobj(-15)
+        self._deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
+        self.received = 0
+        client.socket = self  # type: ignore[assignment]
+        client.replace_buffer(self._inflater.decompress)
+
+    def sendall(self, data: bytes) -> None:
+        self._socket.sendall(self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH))
+
+    def recv(self, size: int) -> bytes:
+        while True:
+            data = self._socket.recv(size)
+            self.received += len(data)
+            if not data:
+                return b""
+            if inflated := self._inflater.decompress(data):
+                return inflated
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._socket, name)

@@ -7,36 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from cassandane.clients import ImapClient
+from cassandane.clients import DeflatedSocket
 from cassandane.instance import Instance
 
 MESSAGE = b"From: a@example.org\r\nSubject: x\r\n\r\n" + b"The same line again.\r\n" * 2000
-
-
-class DeflatedSocket:
-    """A socket whose other end deflates."""
-
-    def __init__(self, client: ImapClient) -> None:
-        self._socket = client.socket
-        self._inflater = zlib.decompressobj(-15)
-        self._deflater = zlib.compressobj(6, zlib.DEFLATED, -15)
-        self.received = 0
-        client.socket = self  # type: ignore[assignment]
-
-    def sendall(self, data: bytes) -> None:
-        self._socket.sendall(self._deflater.compress(data) + self._deflater.flush(zlib.Z_SYNC_FLUSH))
-
-    def recv(self, size: int) -> bytes:
-        while True:
-            data = self._socket.recv(size)
-            self.received += len(data)
-            if not data:
-                return b""
-            if inflated := self._inflater.decompress(data):
-                return inflated
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._socket, name)
 
 
 @pytest.fixture(scope="module", params=["ours", pytest.param("reference", marks=pytest.mark.reference)])

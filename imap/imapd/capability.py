@@ -50,6 +50,7 @@ _OWN = (
     "THREAD=REFS",
     "X-CREATEDMODSEQ",
     "XLIST",
+    "XMOVE",
 )
 _QUOTA_RESOURCES = ("STORAGE", "MESSAGE", "X-ANNOTATION-STORAGE", "X-NUM-FOLDERS")
 
@@ -64,6 +65,8 @@ def full(session: Session) -> list[str]:
     settings = session.settings
     legacy = _ANNOTATEMORE if settings.annotatemore else ()
     names = _visible(session, _GREETING + _BASE + legacy + _OWN) + _security(session)
+    if session.is_admin:
+        names += _visible(session, ("UNAUTHENTICATE",))
     if not session.stream.compressed:
         names += _visible(session, ("COMPRESS=DEFLATE",))
     names += [f"X-QUOTA={name}" for name in _QUOTA_RESOURCES]

@@ -50,6 +50,7 @@ from imap.imapd.commands import (
     store,
     subscribe,
     thread,
+    unauthenticate,
 )
 from imap.imapd.commands import (
     id as id_command,
@@ -113,6 +114,9 @@ COMMANDS: dict[str, Command] = {
     "LOGIN": Command(login.parse, login.run, State.ANY),
     # authenticated
     "COMPRESS": Command(compress.parse, compress.run, State.LOGGED_IN),
+    "UNAUTHENTICATE": Command(
+        no_arguments, unauthenticate.run, State.LOGGED_IN, available=unauthenticate.available
+    ),
     "ENABLE": Command(enable.parse, enable.run, State.LOGGED_IN),
     "SELECT": Command(select.parse, partial(select.run, examine=False), State.LOGGED_IN),
     "EXAMINE": Command(select.parse, partial(select.run, examine=True), State.LOGGED_IN),
@@ -156,11 +160,10 @@ COMMANDS: dict[str, Command] = {
     "UID FETCH": Command(fetch.parse, partial(fetch.run, by_uid=True), State.SELECTED),
     "STORE": Command(store.parse, partial(store.run, by_uid=False), State.SELECTED, writes=True),
     "UID STORE": Command(store.parse, partial(store.run, by_uid=True), State.SELECTED, writes=True),
-    "COPY": Command(
-        copy.parse, partial(copy.run, by_uid=False, move=False), State.SELECTED, writes=True
-    ),
+    "COPY": Command(copy.parse, partial(copy.run, by_uid=False, move=False), State.SELECTED, writes=True),
     "UID COPY": Command(copy.parse, partial(copy.run, by_uid=True, move=False), State.SELECTED, writes=True),
     "MOVE": Command(copy.parse, partial(copy.run, by_uid=False, move=True), State.SELECTED, writes=True),
+    "XMOVE": Command(copy.parse, partial(copy.run, by_uid=False, move=True), State.SELECTED, writes=True),
     "UID MOVE": Command(copy.parse, partial(copy.run, by_uid=True, move=True), State.SELECTED, writes=True),
     "EXPUNGE": Command(no_arguments, expunge.run, State.SELECTED, writes=True),
     "UID EXPUNGE": Command(expunge.parse_uid, expunge.run, State.SELECTED, writes=True),

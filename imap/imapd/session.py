@@ -116,6 +116,13 @@ class Session:
     def external_name(self, internal: str) -> str:
         return self.namespace.to_external(internal, self.userid) or ""
 
+    def forget_user(self) -> None:
+        """Be as before any login."""
+        self.userid = self.auth = self.pending_alert = self.policy.detail = None
+        self.is_admin = self.is_proxy_admin = False
+        self.client_id_seen = self.condstore = self.qresync = False
+        self.namespace = self.process.user_namespace
+
     def register(self, command: str = "") -> None:
         """Show in the process list who is served and what is selected."""
         mailbox = self.index.mboxname if self.index is not None else ""

@@ -42,6 +42,11 @@ class Deflate:
             raise ConnectionClosed("end of file reached")
         return data
 
+    def rest(self) -> bytes:
+        """What was received and not inflated yet, as it came."""
+        rest, self._input = self._input, b""
+        return rest
+
     @property
     def pending(self) -> bool:
         """Whether something received is not inflated yet."""

@@ -273,6 +273,13 @@ class ProtStream:
         deflate.feed(self._buffer[self._position :])
         self._buffer, self._position = b"", 0
 
+    def stop_compressing(self) -> None:
+        """Go back to plain text, once what is queued has been sent deflated."""
+        self.flush()
+        if self._deflate is not None:
+            self.unread(self._deflate.rest())
+            self._deflate = None
+
     @property
     def compressed(self) -> bool:
         return self._deflate is not None
