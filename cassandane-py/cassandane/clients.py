@@ -203,7 +203,7 @@ class LmtpClient(Connection):
 
 
 class DeflatedSocket:
-    """A client's socket from the time on when both ends deflate; what the client has read beyond is its own."""
+    """A client's socket from the time on when both ends deflate, what it has read beyond included."""
 
     def __init__(self, client: ImapClient) -> None:
         self._socket = client.socket
