@@ -1,8 +1,7 @@
 """Setting annotations: what may be set, what a value must look like, and how it gets to disk.
 
 All changes of one call are made or none is. They are applied in the original's order, the last named entry
-first. The values of a mailbox are on disk before the new modseq in its index: after a power cut between the
-two the value is there, unacknowledged, and the quota may be too low until ``quota -f`` counts anew.
+first.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from libcyrus.errors import (
     PermissionDenied,
 )
 from libcyrus.mailbox.annotations import change
-from libcyrus.mboxops import raise_foldermodseq, validate_specialuse
+from libcyrus.mboxops import AnnotationChanges, validate_specialuse
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.annotate import NAMESPACE, SPECIALUSE
 from libcyrus.records.quota import DONT_CARE, Resource
@@ -168,7 +167,7 @@ def store_mailboxes(target: Target, names: Sequence[str], settings: Sequence[Set
                 mailbox.abort()
     for name in names:
         with target.store.open(name, write=True) as mailbox:
-            _apply(replace(target, mailbox=mailbox), settings).finish()
+            _apply(replace(target, mailbox=mailbox), settings).commit()
 
 
 def _check_special_use(target: Target, names: Sequence[str], settings: Sequence[Setting]) -> None:
@@ -193,8 +192,7 @@ class _MailboxWork:
     def __init__(self, target: Target) -> None:
         self._target = target
         self._mailbox = target.opened()
-        self._values: dict[tuple[str, str], bytes] = {}
-        self._modseq = 0
+        self._changes = AnnotationChanges(self._mailbox)
 
     def apply(self, one: Planned) -> None:
         may = all(self._may_store(one.entry, attribute) for attribute in one.values)
@@ -210,15 +208,8 @@ class _MailboxWork:
             case _:
                 self._set(one, may)
 
-    def finish(self) -> None:
-        mailbox, store = self._mailbox, self._target.store
-        if self._values:
-            with store.annotations.transaction() as change:
-                for (name, userid), value in self._values.items():
-                    change.write(mailbox.uniqueid, name, userid, value)
-        if self._modseq:
-            mailbox.commit()
-            raise_foldermodseq(store, mailbox.name, self._modseq)
+    def commit(self) -> None:
+        self._changes.commit()
 
     def _may_store(self, entry: Entry, attribute: str) -> bool:
         if self._target.actor.is_admin:
@@ -235,21 +226,14 @@ class _MailboxWork:
                 self._write(one.name, userid, one.values[attribute] or b"", may)
 
     def _write(self, name: str, userid: str, value: bytes, may: bool) -> None:
-        mailbox, store = self._mailbox, self._target.store
-        key = (name, mailbox.annotation_user(userid))
-        old = self._values.get(key)
-        if old is None:
-            old = store.annotations.lookup(mailbox.uniqueid, *key)
+        key = self._mailbox.annotation_user(userid)
+        old = self._changes.lookup(name, key)
         if old == value:
             return
         if not may:
             raise PermissionDenied
         check_quota(self._target, len(value) - len(old))
-        mailbox.quota_dirty()
-        i = mailbox.i
-        i.quota_annot_used = max(0, i.quota_annot_used - len(old)) + len(value)
-        self._values[key] = value
-        self._modseq = mailbox.bump_modseq()
+        self._changes.set(name, key, value)
 
     def _set_option(self, one: Planned, may: bool) -> None:
         i, bit = self._mailbox.i, OPTIONS[one.entry.name]
@@ -271,7 +255,7 @@ class _MailboxWork:
             return
         if not may:
             raise PermissionDenied
-        self._modseq = self._mailbox.bump_modseq()
+        self._changes.touch()
         setattr(i, name, value)
 
     def _set_special_use(self, one: Planned, may: bool) -> None:

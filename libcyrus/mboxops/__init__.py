@@ -7,7 +7,7 @@ transaction a change.
 
 from __future__ import annotations
 
-from .annotation import raise_foldermodseq
+from .annotation import AnnotationChanges, raise_foldermodseq
 from .annotation import write as write_annotation
 from .autocreate import autocreate_inbox
 from .checks import Actor, find_specialuse, validate_specialuse
@@ -21,6 +21,7 @@ from .unfinished import repair_all
 
 __all__ = [
     "Actor",
+    "AnnotationChanges",
     "autocreate_inbox",
     "create",
     "delete",
