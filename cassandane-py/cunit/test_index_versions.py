@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 
@@ -14,6 +15,8 @@ from libcyrus import mboxops
 from libcyrus.append import Appender, Stage
 from libcyrus.config import Config
 from libcyrus.errors import IoError, MailboxBadFormat
+from libcyrus.index import contents
+from libcyrus.index.view import IndexView
 from libcyrus.mailbox import index_header, index_record, old_index, reconstruct, repack
 from libcyrus.mailbox.index_file import IndexFile
 from libcyrus.mailbox.index_record import ANSWERED, FLAGGED, NULL_GUID, SEEN, IndexRecord
@@ -263,3 +266,29 @@ def test_messages_of_an_old_expunge_file_are_removed(store: MailStore) -> None:
         reconstruct.reconstruct(store, "user.a", Options(), lambda line: None).close()
     assert not expunge.exists()
     assert sorted(path.name for path in data.iterdir() if path.name[0].isdigit()) == ["1.", "2."]
+
+
+def test_cache_records_of_old_are_computed_anew(store: MailStore) -> None:
+    """Sections were written in another way before version 9, under a checksum that is right."""
+    add(store, 1)
+    convert(store, 13)
+    with store.open("user.a", write=True) as mailbox:
+        record = mailbox.record(1)
+        right = bytes(mailbox.cache(record))
+        old = right[:-8] + b"\0\0\0\4old!"
+        mailbox.changes.replace_cache(record, old)
+        record.cache_version, record.cache_crc = 3, crc32(old)
+        mailbox.rewrite(record)
+    with store.open("user.a", write=False) as mailbox:
+        assert mailbox.record(1).cache_version == 3
+        assert bytes(mailbox.cache(mailbox.record(1))) == right
+    view = IndexView.open(store, "user.a", "a", None, readonly=True)
+    with view.locked(write=False):
+        found = contents.fields(view, 1)
+    assert bytes(contents.cache_record(view, 1, found)) == right
+    view.close()
+    with store.locks.user("a"):
+        reconstruct.reconstruct(store, "user.a", Options(), lambda line: None).close()
+    with store.open("user.a", write=False) as mailbox:
+        assert mailbox.record(1).cache_version == index_record.CACHE_VERSION
+    assert problems(store) == []

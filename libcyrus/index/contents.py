@@ -18,7 +18,13 @@ from libcyrus.base import xlog
 from libcyrus.errors import CyrusError, IoError, MailboxChecksum
 from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
-from libcyrus.mailbox.index_record import ARCHIVED, OFFSET_CACHE_OFFSET, OFFSET_CACHE_VERSION, OFFSET_FLAGS
+from libcyrus.mailbox.index_record import (
+    ARCHIVED,
+    OFFSET_CACHE_OFFSET,
+    OFFSET_CACHE_VERSION,
+    OFFSET_FLAGS,
+    OLDEST_CACHE_VERSION,
+)
 from libcyrus.message.section import SectionTable
 
 log = logging.getLogger(__name__)
@@ -66,6 +72,8 @@ def fields(view: IndexView, number: int) -> Fields:
 def cache_record(view: IndexView, number: int, found: Fields) -> memoryview:
     """The checked cache record. A damaged one is computed anew; raises an error only if that fails too."""
     mailbox = view.mailbox
+    if found.cache_high & 0xFFFF < OLDEST_CACHE_VERSION:
+        return mailbox.cache(mailbox.record(view.picture.recnos[number - 1]))
     offset = found.cache_low | (found.cache_high & 0xFFFF0000) << 16
     picture = view.picture
     recno = picture.recnos[number - 1]
@@ -94,7 +102,8 @@ def cache_records(
         ends = repeat(0, rows.count)
     archived = rows.octets(OFFSET_FLAGS).translate(_IS_ARCHIVED)
     count = rows.count if selectors is None else selectors.count(1)
-    if 1 in archived or not rows.are_sound():
+    is_old = any(top & 0xFFFF < OLDEST_CACHE_VERSION for top in set(tops))
+    if is_old or 1 in archived or not rows.are_sound():
         yield from repeat(None, count)
         return
     places = zip(offsets, rows.words(view.picture.size - 8), ends, strict=True)

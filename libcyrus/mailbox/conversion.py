@@ -16,7 +16,13 @@ from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import CyrusError, IoError
 from libcyrus.mailbox import index_header, synccrc
 from libcyrus.mailbox.index_header import GUID_VERSION, OWN_SEEN_VERSION, IndexHeader
-from libcyrus.mailbox.index_record import CACHE_VERSION, SEEN, IndexRecord, complete_dates
+from libcyrus.mailbox.index_record import (
+    CACHE_VERSION,
+    OLDEST_CACHE_VERSION,
+    SEEN,
+    IndexRecord,
+    complete_dates,
+)
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.synccrc import ANNOTATION_PREFIX
 from libcyrus.records import seen
@@ -24,8 +30,6 @@ from libcyrus.records.annotate import Annotation
 from libcyrus.records.seen import SeenData, SeenDb
 
 _MOVED = (("thrid", "cid", 13), ("savedate", "savedate", 15), ("createdmodseq", "createdmodseq", 16))
-# the oldest cache records whose sections a message of today can be read by
-_OLDEST_CACHE = 9
 _U64 = 0xFFFFFFFFFFFFFFFF
 
 
@@ -69,7 +73,7 @@ class Conversion:
             record.system_flags |= SEEN if record.uid in self._seen else 0
         if self._gains_derived:
             cache = self._parse(record, derived=True)
-        elif record.cache_version < _OLDEST_CACHE and self._new >= 15:
+        elif record.cache_version < OLDEST_CACHE_VERSION and self._new >= 15:
             cache = self._parse(record, derived=False)
         if self._loses_seen:
             self._seen.add(record.uid, bool(record.system_flags & SEEN))

@@ -33,6 +33,8 @@ from libcyrus.errors import MailboxBadFormat, MailboxChecksum
 
 RECORD_SIZE: Final = 112
 CACHE_VERSION: Final = 11
+#: cache records before this have other section items; they are computed anew where they are needed
+OLDEST_CACHE_VERSION: Final = 9
 MAX_USER_FLAGS: Final = 128
 
 # system flags

@@ -13,7 +13,13 @@ from libcyrus import message
 from libcyrus.base import xlog
 from libcyrus.errors import IoError, MailboxChecksum
 from libcyrus.mailbox import index_header, index_record
-from libcyrus.mailbox.index_record import CACHE_VERSION, EXPUNGED, UNLINKED, IndexRecord
+from libcyrus.mailbox.index_record import (
+    CACHE_VERSION,
+    EXPUNGED,
+    OLDEST_CACHE_VERSION,
+    UNLINKED,
+    IndexRecord,
+)
 
 if TYPE_CHECKING:
     from libcyrus.mailbox.mailbox import Mailbox
@@ -96,6 +102,8 @@ class Reader:
     def stored_cache(self, record: IndexRecord, *, end: int) -> memoryview | None:
         mailbox = self._mailbox
         offset, crc, archived = record.cache_offset, record.cache_crc, record.archived
+        if record.cache_version < OLDEST_CACHE_VERSION and record.cache_offset:
+            return None
         if not crc and mailbox.i.minor_version < index_header.CACHE_CRC_VERSION:
             return None
         try:

@@ -16,6 +16,7 @@ from libcyrus.mailbox.index_record import (
     OFFSET_CACHE_OFFSET,
     OFFSET_CACHE_VERSION,
     OFFSET_FLAGS,
+    OLDEST_CACHE_VERSION,
     SNOOZED,
 )
 from libcyrus.mailbox.mailbox import Mailbox
@@ -77,7 +78,11 @@ def _cache_records(mailbox: Mailbox, region: memoryview, size: int) -> Iterator[
     crcs = columns.words(region, size, size - 8)
     lows = columns.words(region, size, OFFSET_CACHE_OFFSET)
     tops = columns.words(region, size, OFFSET_CACHE_VERSION)
-    offsets = [low | (top & 0xFFFF0000) << 16 for low, top in zip(lows, tops, strict=True)]
+    # one of an old version counts for none
+    offsets = [
+        low | (top & 0xFFFF0000) << 16 if top & 0xFFFF >= OLDEST_CACHE_VERSION else 0
+        for low, top in zip(lows, tops, strict=True)
+    ]
     flags = columns.octets(region, size, OFFSET_FLAGS)
     archived = flags.translate(_IS_ARCHIVED)
     readers = []
