@@ -461,9 +461,24 @@ def test_verify_names_what_is_missing(served: Instance) -> None:
     finally:
         moved.rename(directory)
     assert said == [
-        "'shared' has a DB entry but no directory on partition 'default'",
         f"'elsewhere' has a directory '{moved}' but no DB entry",
+        "'shared' has a DB entry but no directory on partition 'default'",
     ]
+
+
+@pytest.mark.parametrize("hashed", ["no", "yes"])
+def test_verify_tells_of_the_old_layout_what_the_original_tells(hashed: str) -> None:
+    server = original(mailbox_legacy_dirs="yes", hashimapspool=hashed, virtdomains="userid").start()
+    with server.imap("admin") as admin:
+        for name in ("user/joe/x/y", "user/joe", "user/joe/x", "shared", "shared/a", "user/bob@example.org"):
+            admin.command(f"CREATE {name}")
+    server.stop()
+    for name in ("shared/a", "user/bob@example.org"):
+        directory = Path(server.run("mbpath", name).stdout.decode().strip())
+        directory.rename(directory.with_name(directory.name + "x"))
+    said = [server.run("ctl_mboxlist", "-v", kind=kind).stdout for kind in ("reference", "ours")]
+    assert said[1] == said[0] != b""
+    server.remove()
 
 
 def test_mkimap_makes_what_a_server_needs() -> None:

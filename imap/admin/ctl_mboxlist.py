@@ -1,8 +1,8 @@
 """ctl_mboxlist(8): dump, load and verify the list of mailboxes.
 
-Differences from the original: ``-v`` finds the directories of mailboxes that go by their unique id whatever
-``hashimapspool`` says, and leaves out places that have no directory. Populating a MUPDATE server (``-m`` with
-``-a``, ``-w``, ``-i``) needs the Murder, which this version does not have: it is refused.
+Differences from the original: ``-v`` finds the directories of mailboxes that go by their unique id, and
+leaves out tombstones and places that have no directory. Populating a MUPDATE server (``-m`` with ``-a``, ``-w``,
+``-i``) needs the Murder, which this version does not have: it is refused.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from libcyrus import acl, tool
 from libcyrus.config import Config
 from libcyrus.errors import Fatal, PartitionUnknown
 from libcyrus.mailbox.namelock import NameLocks
-from libcyrus.mboxname import HIERARCHY_SEPARATOR, MAX_MAILBOX_NAME
+from libcyrus.mboxname import HIERARCHY_SEPARATOR, MAX_MAILBOX_NAME, NameRules
 from libcyrus.partitions import MAX_PARTITION_LEN, Meta, Partitions
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import FormerName, MboxEntry
@@ -320,9 +320,10 @@ def _number(value: dict[str, object], key: str) -> int:
 
 
 def verify_directories(config: Config, mailboxes: Mboxlist) -> Iterator[str]:
-    """Complaints about entries without a directory and directories without an entry."""
+    """Complaints about entries without a directory and directories without an entry, in order of names."""
     partitions = Partitions(config)
-    found = _directories(config)
+    found = _directories(config, mailboxes.rules)
+    complaints = []
     for entry in mailboxes.all():
         if entry.partition is None or entry.remote:
             continue
@@ -331,13 +332,16 @@ def verify_directories(config: Config, mailboxes: Mboxlist) -> Iterator[str]:
         except PartitionUnknown:
             directory = ""
         if found.pop(directory, None) is None:
-            yield f"'{entry.name}' has a DB entry but no directory on partition '{entry.partition}'"
-    for directory, name in sorted(found.items()):
-        yield f"'{name}' has a directory '{directory}' but no DB entry"
+            text = f"'{entry.name}' has a DB entry but no directory on partition '{entry.partition}'"
+            complaints.append((entry.name, text))
+    for directory, name in found.items():
+        complaints.append((name, f"'{name}' has a directory '{directory}' but no DB entry"))
+    for _, text in sorted(complaints, key=lambda one: (one[0].replace(".", HIERARCHY_SEPARATOR), one[1])):
+        yield text
 
 
-def _directories(config: Config) -> dict[str, str]:
-    """Every directory with a cyrus.header, and what it is called: a unique id, or a path with dots."""
+def _directories(config: Config, rules: NameRules) -> dict[str, str]:
+    """Every directory with a cyrus.header, and what it is called: a unique id, or the mailbox's name."""
     found = {}
     for partition in config.partitions():
         root = config.metapartition_dir(partition, Meta.HEADER.kind) or config.partition_dir(partition) or ""
@@ -345,5 +349,16 @@ def _directories(config: Config) -> dict[str, str]:
             children[:] = sorted(child for child in children if not child.endswith("."))
             if Meta.HEADER.filename in names:
                 parts = os.path.relpath(path, root).split("/")
-                found[path] = parts[-1] if parts[0] == "uuid" else ".".join(parts)
+                found[path] = parts[-1] if parts[0] == "uuid" else _name_of(parts, rules)
     return found
+
+
+def _name_of(parts: list[str], rules: NameRules) -> str:
+    """The internal name of the mailbox whose directory, in the old layout, is called so."""
+    domain = ""
+    if parts[0] == "domain":
+        del parts[: 2 if rules.hashimapspool else 1]
+        domain = parts.pop(0) + "!" if parts else ""
+    if rules.hashimapspool and len(parts) > 1:
+        del parts[0]
+    return domain + ".".join(parts)
