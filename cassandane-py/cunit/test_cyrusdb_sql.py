@@ -133,7 +133,13 @@ class Server:
         if options.get("host") in self.refuse:
             raise sqlite3.OperationalError("connection refused")
         connection = sqlite3.connect(self.path, isolation_level=None)
-        return SimpleNamespace(cursor=lambda: _Cursor(self, connection.cursor()), close=connection.close)
+        self.last = SimpleNamespace(
+            cursor=lambda: _Cursor(self, connection.cursor()),
+            close=connection.close,
+            closed=False,
+            open=True,
+        )
+        return self.last
 
 
 class _Cursor:
@@ -141,7 +147,7 @@ class _Cursor:
         self._server = server
         self._cursor = cursor
 
-    def execute(self, statement: str, parameters: tuple[Any, ...]) -> None:
+    def execute(self, statement: str, parameters: tuple[Any, ...] = ()) -> None:
         self._server.statements.append(statement)
         if statement.startswith("LOCK TABLE") or "FOR UPDATE" in statement:
             return
@@ -221,6 +227,22 @@ def test_servers_are_tried_one_after_the_other(
     server.refuse = ("one", "two")
     with pytest.raises(IoError):
         open_db("sql", "/conf/deliver.db", settings=settings)
+
+
+def test_a_server_that_was_restarted_is_connected_to_again(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = Server(tmp_path / "server")
+    serve(engine, server, monkeypatch)
+    settings = Settings(sql_engine=engine, sql_database="cyrus")
+    with open_db("sql", "/conf/deliver.db", create=True, settings=settings) as database:
+        database.store(b"a", b"1")
+        with database.transaction() as changes:
+            server.last.closed, server.last.open = True, False
+            changes.store(b"a", b"2")
+        assert len(server.calls) == 1
+        assert database.fetch(b"a") == b"2"
+        assert len(server.calls) == 2
 
 
 def test_the_engine_of_debians_build_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:

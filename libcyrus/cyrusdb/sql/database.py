@@ -51,6 +51,10 @@ class SqlDatabase:
             _inherited.append(self._engine)
             self._engine = self._connect(create=False)
             self._owner = os.getpid()
+        elif self._engine.lost and self._transaction is None:
+            # a server that was restarted costs one operation, not the process
+            self._engine.close()
+            self._engine = self._connect(create=False)
         return self._engine
 
     def fetch(self, key: bytes) -> bytes | None:

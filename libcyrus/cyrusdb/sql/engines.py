@@ -74,12 +74,17 @@ class Engine(ABC):
 
     def has_table(self) -> bool:
         try:
-            self.execute(f"SELECT * FROM {self.table} LIMIT 0").close()
-        except DatabaseCorrupt:
-            raise
-        except CyrusError:
+            self._connection.cursor().execute(f"SELECT * FROM {self.table} LIMIT 0")
+        except Exception as error:
+            if not self.is_mine(error):
+                raise
             return False
         return True
+
+    @property
+    def lost(self) -> bool:
+        """Whether the connection was found to be broken."""
+        return False
 
     def create_table(self) -> None:
         """As the original does, and an index, of which it need not know."""
@@ -242,6 +247,10 @@ class PostgreSql(_Server):
         given = {name: value for name, value in wanted.items() if value}
         return self._library.connect(autocommit=True, **given)
 
+    @property
+    def lost(self) -> bool:
+        return bool(self._connection.closed)
+
     def create_table(self) -> None:
         super().create_table()
         # a long value may not be indexed whole
@@ -269,8 +278,12 @@ class MySql(_Server):
             database=database,
             ssl={"ca": None} if settings.sql_usessl else None,
             autocommit=True,
-            charset="binary",
+            charset="utf8mb4",
         )
+
+    @property
+    def lost(self) -> bool:
+        return not self._connection.open
 
     def create_table(self) -> None:
         super().create_table()
