@@ -290,3 +290,46 @@ def test_a_skiplist_that_lost_its_end_is_recovered_alike(tools: Tools, checkpoin
             )
             left[44:48] = right[44:48] = bytes(4)
             assert left == right
+
+
+@pytest.mark.parametrize("backend", LINKED)
+def test_the_original_killed_at_work_leaves_whole_commits(tools: Tools, backend: str) -> None:
+    """We go on where it died, and it where we stopped."""
+    stamp(tools)
+    path = tools.directory / "theirs/a"
+    chance = random.Random(11)
+    number = 0
+    database = cyrusdb.open_db(backend, path, create=True)
+    for _ in range(12):
+        other = subprocess.Popen(
+            [reference.program("cyr_dbtool"), "-C", str(tools.conf("theirs")), str(path), backend, "batch"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=reference.environment(),
+        )
+        assert other.stdin is not None
+        assert other.stdout is not None
+        commits = [
+            b"BEGIN\nSET one %d\nSET two %d\nSET k%d x\nDELETE k%d\nCOMMIT\nGET one\n"
+            % (count, count, count % 30, (count * 7) % 30)
+            for count in range(number + 1, number + 400)
+        ]
+        other.stdin.write(b"".join(commits))
+        other.stdin.flush()
+        for _ in range(chance.randrange(1, 60)):
+            number = int(other.stdout.readline().removeprefix(b"one "))
+        other.kill()
+        for line in other.communicate()[0].split(b"\n")[:-1]:
+            number = int(line.removeprefix(b"one "))
+        one, two = database.fetch(b"one"), database.fetch(b"two")
+        assert one == two
+        assert int(one or b"") in (number, number + 1)
+        number = int(one or b"")
+        database.consistent()
+        number += 1
+        with database.transaction() as changes:
+            changes.store(b"one", b"%d" % number)
+            changes.store(b"two", b"%d" % number)
+    database.close()
+    assert tools.theirs(["@a", backend, "get", "two"]) == (0, b"%d\n" % number, b"")
+    assert tools.theirs(["@a", backend, "consistent"]) == (0, b"Yes, consistent\n", b"")
