@@ -224,11 +224,28 @@ zoneinfo_db_path = string(
     since="2.5.0",
     doc="The file of that index; configdirectory/zoneinfo.db if not set.",
 )
-sql_database = string("sql_database", None, since="2.3.17", doc="The name of the SQL database.")
-sql_engine = stringlist(
-    "sql_engine", None, ("mysql", "pgsql", "sqlite"), since="2.3.17", doc="The SQL engine."
+sql_database = string(
+    "sql_database",
+    None,
+    since="2.3.17",
+    doc="The SQL database that holds a table for each database of the backend sql. With SQLite, a file; each"
+    " database is a file of its own if not set.",
 )
-sql_hostnames = string("sql_hostnames", "", since="2.3.17", doc="SQL servers, separated by comma.")
+sql_engine = stringlist(
+    "sql_engine",
+    None,
+    ("mysql", "pgsql", "sqlite"),
+    since="2.3.17",
+    doc="The SQL engine of the backend sql; pgsql if not set. It takes the Python package psycopg for pgsql,"
+    " PyMySQL for mysql.",
+)
+sql_hostnames = string(
+    "sql_hostnames",
+    "",
+    since="2.3.17",
+    doc="SQL servers, separated by comma, a colon and the port behind each if need be. The first that answers"
+    " is used.",
+)
 sql_passwd = string("sql_passwd", None, since="2.3.17", doc="The password for the SQL server.")
 sql_user = string("sql_user", None, since="2.3.17", doc="The user name for the SQL server.")
 sql_usessl = switch("sql_usessl", False, since="2.3.17", doc="Use TLS to the SQL server.")
