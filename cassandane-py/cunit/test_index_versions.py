@@ -253,17 +253,22 @@ def test_a_message_that_cannot_be_read_stops_the_way_up(store: MailStore) -> Non
     assert problems(store) == []
 
 
-def test_messages_of_an_old_expunge_file_are_removed(store: MailStore) -> None:
+@pytest.mark.parametrize("how", ["reconstruct", "convert"])
+def test_messages_of_an_old_expunge_file_are_removed(store: MailStore, how: str) -> None:
     """But for those that the index has, whatever the file says."""
     add(store, 1, 2)
+    convert(store, 9)
     with store.open("user.a", write=False) as mailbox:
         data, expunge = Path(mailbox.paths.data), Path(mailbox.paths.meta("expunge"))
     shutil.copy(data / "2.", data / "3.")
     (data / "3.").chmod(0o600)
     # uids 1 to 3, of which the index has the first two
     expunge.write_bytes(golden(9))
-    with store.locks.user("a"):
-        reconstruct.reconstruct(store, "user.a", Options(), lambda line: None).close()
+    if how == "convert":
+        convert(store, 17)
+    else:
+        with store.locks.user("a"):
+            reconstruct.reconstruct(store, "user.a", Options(), lambda line: None).close()
     assert not expunge.exists()
     assert sorted(path.name for path in data.iterdir() if path.name[0].isdigit()) == ["1.", "2."]
 

@@ -8,13 +8,15 @@ have no place for them. Before 12 the owner's \\Seen and recent mark are in the 
 
 from __future__ import annotations
 
+import logging
 import time
 from zlib import crc32
 
 from libcyrus import message
+from libcyrus.base import xlog
 from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import CyrusError, IoError
-from libcyrus.mailbox import index_header, synccrc
+from libcyrus.mailbox import index_header, leftovers, synccrc
 from libcyrus.mailbox.index_header import GUID_VERSION, OWN_SEEN_VERSION, IndexHeader
 from libcyrus.mailbox.index_record import (
     CACHE_VERSION,
@@ -28,6 +30,8 @@ from libcyrus.mailbox.synccrc import ANNOTATION_PREFIX
 from libcyrus.records import seen
 from libcyrus.records.annotate import Annotation
 from libcyrus.records.seen import SeenData, SeenDb
+
+log = logging.getLogger(__name__)
 
 _MOVED = (("thrid", "cid", 13), ("savedate", "savedate", 15), ("createdmodseq", "createdmodseq", 16))
 _U64 = 0xFFFFFFFFFFFFFFFF
@@ -104,8 +108,13 @@ class Conversion:
         if self._loses_seen:
             self._write_seen()
 
-    def remove_moved_annotations(self) -> None:
-        """The new index is in place: what it has is no annotation any more, from the next commit on."""
+    def finish(self) -> None:
+        """The new index is in place: what it has is nowhere else any more, from the next commit on."""
+        if self._gains_seen:
+            try:
+                leftovers.remove_expunged(self._mailbox)
+            except OSError as error:
+                xlog.ioerror(log, "removing expunged messages failed", error, mailbox=self._mailbox.name)
         for uid, words in self._stored.items():
             for word, value in words.items():
                 if value:

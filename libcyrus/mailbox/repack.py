@@ -119,7 +119,7 @@ class _Repack:
     def finish(self) -> None:
         """The new index is in use."""
         if self._conversion is not None:
-            self._conversion.remove_moved_annotations()
+            self._conversion.finish()
         mailbox, header = self._mailbox, self._header
         mailbox.annotations.commit()
         mailbox.store.counters.set_modseq(
