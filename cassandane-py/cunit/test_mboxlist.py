@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from imap.admin import mboxlist_legacy
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import replace
 from libcyrus.config import Config
@@ -333,3 +334,27 @@ def test_the_default_partition_wins(tmp_path: Path) -> None:
     assert Partitions(config).select() == "two"
     with pytest.raises(PartitionUnknown):
         Partitions(Config.for_tests(configdirectory=str(tmp_path))).select()
+
+
+def test_dumps_of_old_versions_are_read() -> None:
+    """With and without ids, rights and what came later."""
+    lines = [
+        "user.a\t0 default a\tlrs\tb\tr\t>uid1 123 456 7 8 \\Sent\n",
+        "user.b\t0 default >uid2\n",
+        "user.c\t1 mail.example.org!part c\tlr\t>uid3 1 2\n",
+        "user.d\t0 default anyone\tlr\t\n",
+        "user.e\t0 default\n",
+    ]
+    found = list(mboxlist_legacy.entries(lines))
+    assert [one.name for one in found] == [f"user.{letter}" for letter in "abcde"]
+    assert [one.uniqueid for one in found] == ["uid1", "uid2", "uid3", None, None]
+    assert [one.acl for one in found] == ["a\tlrs\tb\tr\t", None, "c\tlr\t", "anyone\tlr\t", None]
+    assert (found[0].uidvalidity, found[0].foldermodseq, found[0].createdmodseq) == (456, 7, 8)
+    assert (found[2].server, found[2].partition) == ("mail.example.org", "part")
+
+
+def test_a_line_that_is_no_entry_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(mboxlist_legacy.entries(["nonsense\n", "user.a\t0 " + "p" * 70 + " \n"])) == []
+    assert capsys.readouterr().err.splitlines() == [
+        "line 1: no partition found", "line 2: partition name too long",
+    ]  # fmt: skip

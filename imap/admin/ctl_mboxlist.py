@@ -1,8 +1,9 @@
 """ctl_mboxlist(8): dump, load and verify the list of mailboxes.
 
 Differences from the original: ``-v`` finds the directories of mailboxes that go by their unique id, and
-leaves out tombstones and places that have no directory. Populating a MUPDATE server (``-m`` with ``-a``, ``-w``,
-``-i``) needs the Murder, which this version does not have: it is refused.
+leaves out tombstones and places that have no directory. ``-x`` removes all records of a mailbox. Populating a
+MUPDATE server (``-m`` with ``-a``, ``-w``, ``-i``) needs the Murder, which this version does not have: it is
+refused.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The text in which versions before 3.6 dumped the list of mailboxes.
 
 One line a mailbox: ``name TAB type [server!]partition acl>uniqueid mtime uidvalidity foldermodseq
-createdmodseq [specialuse]``. The ACL holds TABs and may be absent.
+createdmodseq [specialuse]``. The ACL holds TABs and may be absent; in dumps of version 2 it is the last.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from libcyrus.records.mbentry import MboxEntry
 
 _MAX_NAME = 1024
 _LINE = re.compile(
-    r"(?P<name>[^\t]+)\t(?P<type>-?\d+) (?P<partition>\S+) (?P<acl>[^>]*)>(?P<uniqueid>\S+)"
-    r"(?: (?P<mtime>\d+))?(?: (?P<uidvalidity>\d+))?(?: (?P<folder>\d+))?(?: (?P<created>\d+))?.*"
+    r"(?P<name>[^\t]+)\t(?P<type>-?\d+) (?P<partition>\S+)(?: (?P<acl>[^>]*))?(?:>(?P<uniqueid>\S+)"
+    r"(?: (?P<mtime>\d+))?(?: (?P<uidvalidity>\d+))?(?: (?P<folder>\d+))?(?: (?P<created>\d+))?.*)?"
 )
 
 

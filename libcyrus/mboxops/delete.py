@@ -84,7 +84,8 @@ def delete_at_once(
     parsed = store.rules.from_internal(name)
     roots = (root,) if (root := store.quota.find_root(name)) is not None else ()
     places = () if entry.intermediate else (entry,)
-    with unfinished.noted(store, Operation("delete", (parsed.userid,), places=places, roots=roots)):
+    operation = Operation("delete", (parsed.userid,), places=places, roots=roots)
+    with unfinished.noted(store, operation, lasting=False, needed=False):
         removal = _Removal(store, silent=silent)
         removal.prepare(entry, forget=bool(parsed.deleted))
         removal.commit()
@@ -169,7 +170,8 @@ def delete_delayed(
     owner = store.rules.from_internal(name).userid
     removal = Moving(store)
     _put_aside(store, removal, entry, actor)
-    with unfinished.noted(store, removal.operation("delete", (owner,), names=(name,), mbtype=entry.mbtype)):
+    operation = removal.operation("delete", (owner,), names=(name,), mbtype=entry.mbtype)
+    with unfinished.noted(store, operation, lasting=bool(operation.places), needed=False):
         removal.carry_out()
         if fill_in:
             fill_in_ancestors(store, name, entry.mbtype)
@@ -219,7 +221,7 @@ def _delete_user(
     roots = {quota.root for quota in store.quota.all(inbox.name)}
     places = tuple(entry for entry in entries if not entry.intermediate and not delayed)
     operation = moving.operation("delete", (userid,), places=places, inbox=inbox, roots=tuple(roots))
-    with unfinished.noted(store, operation):
+    with unfinished.noted(store, operation, needed=False):
         if delayed:
             moving.carry_out(lambda name, new, error: _complain(name, error, on_failure))
         else:

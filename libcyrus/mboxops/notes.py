@@ -16,8 +16,8 @@ from typing import Any
 
 from libcyrus.base import files, lock, xlog
 from libcyrus.base.dataclasses import dataclass
-from libcyrus.errors import IoError
 from libcyrus.mailbox import leftovers
+from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.paths import UNFINISHED
 from libcyrus.records.mbentry import MboxEntry
@@ -119,7 +119,7 @@ class Note:
 
     @classmethod
     def write(cls, store: MailStore, operation: Operation, *, lasting: bool) -> Note:
-        """``lasting``: it survives a power cut. Raises IoError."""
+        """``lasting``: it survives a power cut. Raises NoSpace, IoError."""
         directory = f"{store.config.directory}/{UNFINISHED}"
         name = f"{os.getpid()}-{next(_numbers)}"
         path, new = f"{directory}/{name}", f"{directory}/{_NEW}{name}"
@@ -138,7 +138,7 @@ class Note:
                 raise
         except OSError as error:
             xlog.ioerror(log, "writing note failed", error, filename=path)
-            raise IoError from error
+            raise storage_error(error) from error
         return cls(path, fd)
 
     def remove(self) -> None:

@@ -103,7 +103,7 @@ def rename(
             else:
                 failed.append((name, new_name, error))
 
-        with unfinished.noted(store, operation):
+        with unfinished.noted(store, operation, lasting=user_move or bool(operation.places)):
             _set_limits(store, roots)
             moving.carry_out(report)
             if user_move and planned:

@@ -24,7 +24,7 @@ left, as do login, ctl_cyrusdb -r, reconstruct and quota -f (``repair_all``). Th
 leaves such things to reconstruct, quota -f and the administrator.
 
 Notes (see ``notes``) are synced, unless what would be lost with one is only that a directory should go which
-nothing names, or an ACL in a header.
+nothing names, or what a header says. A mailbox can be removed without, when the disk is full.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from libcyrus.base import xlog
-from libcyrus.errors import CyrusError
+from libcyrus.errors import CyrusError, NoSpace
 from libcyrus.mailbox import lifecycle
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.paths import MailboxPaths
@@ -49,12 +49,21 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def noted(store: MailStore, operation: Operation, *, lasting: bool = True) -> Iterator[None]:
+def noted(
+    store: MailStore, operation: Operation, *, lasting: bool = True, needed: bool = True
+) -> Iterator[None]:
     """Do the steps of ``operation`` in the block; the namespace locks are held.
 
-    If the block fails, what it did is undone, or finished, as after a crash.
+    If the block fails, what it did is undone, or finished, as after a crash. ``lasting``: the note survives a
+    power cut. Unless it is ``needed``, a full disk does not keep the steps from being done without note.
     """
-    note = Note.write(store, operation, lasting=lasting)
+    try:
+        note = Note.write(store, operation, lasting=lasting)
+    except NoSpace:
+        if needed:
+            raise
+        yield
+        return
     try:
         yield
     except BaseException:
