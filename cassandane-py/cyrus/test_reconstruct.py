@@ -167,7 +167,9 @@ def test_both_mend_alike(spool: Spool, name: str) -> None:
         assert results[1][key] == theirs, key
 
 
-@pytest.mark.parametrize("options", [(), ("-q",), ("-c",), ("-u", "3"), ("-s", "1"), ("-u", "99")])
+@pytest.mark.parametrize(
+    "options", [(), ("-q",), ("-c",), ("-cq",), ("-u", "3"), ("-s", "1"), ("-u", "99")]
+)
 @pytest.mark.parametrize("name", ["healthy", "file lost", "new file", "file exchanged", "record wrong"])
 def test_mbexamine_prints_the_same(spool: Spool, name: str, options: tuple[str, ...]) -> None:
     spool.restore()

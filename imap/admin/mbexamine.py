@@ -1,4 +1,8 @@
-"""mbexamine(8): print what the header, index and cache of mailboxes say."""
+"""mbexamine(8): print what the header, index and cache of mailboxes say.
+
+Differences from the original: with ``-c`` it goes on after a mailbox that has a record without a file;
+expunged messages do not count for the number of messages in an index of a version before 12.
+"""
 
 from __future__ import annotations
 
@@ -57,24 +61,36 @@ _ITEMS = tuple(
     )
 )
 _U32 = 0xFFFFFFFF
+_LAST = "mbexamine.last"
+
+
+def _last(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    """The last of these options counts."""
+    if value:
+        context.meta[_LAST] = parameter.name
 
 
 @click.command("mbexamine")
 @tool.config_option
 @click.option("-u", "uid", metavar="UID", help="Only the message with this uid.")
 @click.option("-s", "seqnum", metavar="SEQNUM", help="Only the message with this number.")
-@click.option("-q", "quota", is_flag=True, help="Compare the quota in use with the files' sizes.")
-@click.option("-c", "compare", is_flag=True, help="Compare the index with the message files.")
+@click.option(
+    "-q", "quota", is_flag=True, callback=_last, expose_value=False,
+    help="Compare the quota in use with the files' sizes.",
+)
+@click.option(
+    "-c", "compare", is_flag=True, callback=_last, expose_value=False,
+    help="Compare the index with the message files.",
+)
 @click.argument("patterns", metavar="[MAILBOX...]", nargs=-1)
 def mbexamine(
     config_file: str | None,
     uid: str | None,
     seqnum: str | None,
-    quota: bool,
-    compare: bool,
     patterns: tuple[str, ...],
 ) -> int:
     """Print what the header, index and cache of mailboxes say."""
+    what = click.get_current_context().meta.get(_LAST)
     if _number(uid) and _number(seqnum):
         raise tool.usage_error()
     # root may be allowed to read them where the Cyrus user is not
@@ -82,9 +98,9 @@ def mbexamine(
     wanted = (_number(uid) or _number(seqnum), _number(uid) > 0)
 
     def work(mailbox: Mailbox) -> None:
-        if compare:
+        if what == "compare":
             _compare(mailbox)
-        elif quota:
+        elif what == "quota":
             _quota(mailbox)
         else:
             _examine(mailbox, *wanted)
