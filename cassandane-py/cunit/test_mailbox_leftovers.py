@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import cast
 
@@ -19,8 +20,11 @@ class Paths:
         self._directory = directory
         self.stage = str(directory.parent / "stage.")
 
-    def message(self, uid: int) -> str:
-        return str(self._directory / f"{uid}.")
+        self.data = str(directory)
+        self.archive = str(directory.parent / "archive")
+
+    def message(self, uid: int, *, archived: bool = False) -> str:
+        return f"{self.archive if archived else self.data}/{uid}."
 
 
 @pytest.fixture
@@ -71,3 +75,27 @@ def test_a_missing_stage_directory_is_nothing_to_go_by(mailbox: Path) -> None:
     stage(mailbox, dead_pid(), 8)
     (mailbox.parent / "stage.").rename(mailbox.parent / "elsewhere")
     assert clean(mailbox, 7) == ["8."]
+
+
+def test_files_in_the_archive_go_too(mailbox: Path) -> None:
+    archive = mailbox.parent / "archive"
+    archive.mkdir()
+    for uid in (8, 9):
+        stage(mailbox, dead_pid(), uid).rename(archive / f"{uid}.")
+    (archive / "10.").write_bytes(b"restored")
+    clean(mailbox, 7)
+    assert [path.name for path in archive.iterdir()] == ["10."]
+
+
+@pytest.mark.parametrize(("content", "left"), [(b"mess", []), (b"message", []), (b"massage", ["8."])])
+def test_copies_on_another_file_system_are_told_by_their_content(
+    mailbox: Path, content: bytes, left: list[str]
+) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as shm:
+        if os.stat(shm).st_dev == os.stat(mailbox).st_dev:
+            pytest.skip("all is one file system here")
+        (mailbox.parent / "archive").symlink_to(shm)
+        stage(mailbox, dead_pid(), 8).unlink()
+        (mailbox.parent / "archive/8.").write_bytes(content)
+        clean(mailbox, 7)
+        assert sorted(os.listdir(shm)) == left

@@ -4,8 +4,9 @@ A killed writer leaves a message file that the index does not know.
 Between linking a staged message into the mailbox and committing the index, the file exists under the
 next UID. If the writer dies there, nobody was told that the message is stored, but ``reconstruct`` would
 find it and add it. Such a file shares its inode with a file in ``PARTITION/stage./`` whose name begins with
-the number of a process that is no more; whoever locks the mailbox next removes it. Any other file that
-the index does not know, such as one that was restored by hand, is left alone.
+the number of a process that is no more, or is a copy of it on the file system of the archive; whoever
+locks the mailbox next removes it. Any other file that the index does not know, such as one that was
+restored by hand, is left alone.
 
 Up to version 2.3 the records of expunged messages were in a file of their own, ``cyrus.expunge``, in the
 format of the index. Nobody can bring them back, so their messages are removed and then the file.
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_CHUNK = 1 << 20
 _SMALLEST_EXPUNGE = 160
 _SMALLEST_RECORD = 60
 _EXPUNGE = struct.Struct(">12x3I").unpack_from
@@ -37,22 +39,13 @@ _EXPUNGE = struct.Struct(">12x3I").unpack_from
 def remove(paths: MailboxPaths, last_uid: int) -> None:
     """Remove leftovers behind ``last_uid``; the index must be locked, shared at least, so nobody appends.
 
-    Costs one system call when there is nothing. Errors are left to whoever appends next.
+    Costs one system call when there is nothing, two with an archive partition. Errors are left to whoever
+    appends next.
     """
     uid = last_uid + 1
-    while True:
-        path = paths.message(uid)
-        try:
-            status = os.stat(path)
-        except OSError:
-            return
-        if status.st_nlink < 2 or not stat.S_ISREG(status.st_mode):
-            return
-        if not _was_staged_by_the_dead(paths.stage, status):
-            return
-        log.warning("removing %s, left by a writer that was killed", path)
-        with contextlib.suppress(OSError):
-            os.unlink(path)
+    places = (False, True) if paths.archive != paths.data else (False,)
+    # not any() of a generator: a message may have left files in both
+    while any([_remove_one(paths, uid, archived=archived) for archived in places]):
         uid += 1
 
 
@@ -85,16 +78,48 @@ def remove_expunged(mailbox: Mailbox) -> None:
     os.unlink(path)
 
 
-def _was_staged_by_the_dead(directory: str, wanted: os.stat_result) -> bool:
+def _remove_one(paths: MailboxPaths, uid: int, *, archived: bool) -> bool:
+    """Remove a message file if a dead writer left it; False if there is none, or another."""
+    path = paths.message(uid, archived=archived)
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink < 2 and not archived:
+        return False
+    if not _was_staged_by_the_dead(paths.stage, path, status):
+        return False
+    log.warning("removing %s, left by a writer that was killed", path)
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+    return True
+
+
+def _was_staged_by_the_dead(directory: str, path: str, wanted: os.stat_result) -> bool:
+    """Whether a dead writer's stage file is this file, or on another file system what this is the copy of."""
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
-                if entry.inode() == wanted.st_ino and entry.stat().st_dev == wanted.st_dev:
+                status = entry.stat()
+                if status.st_dev == wanted.st_dev:
+                    same = status.st_ino == wanted.st_ino
+                else:
+                    same = wanted.st_nlink == 1 and _begins_with(entry.path, path)
+                if same:
                     pid = entry.name.partition("-")[0]
                     return pid.isdigit() and not is_alive(int(pid))
     except OSError:
         pass
     return False
+
+
+def _begins_with(whole: str, part: str) -> bool:
+    """Whether ``part`` is all of a file, or as much of it as was copied before the writer died."""
+    with open(whole, "rb") as complete, open(part, "rb") as copied:
+        while chunk := copied.read(_CHUNK):
+            if complete.read(len(chunk)) != chunk:
+                return False
+    return True
 
 
 def is_alive(pid: int) -> bool:
