@@ -16,6 +16,7 @@ import logging
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 
@@ -94,6 +95,33 @@ def exit_code(error: errors.CyrusError) -> int:
         if isinstance(error, kind):
             return code
     return os.EX_SOFTWARE
+
+
+class Progress:
+    """Counts on standard error what a long run has done, if that is a terminal. ``done`` takes it away."""
+
+    _INTERVAL = 0.2
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._visible = sys.stderr.isatty()
+        self._count = 0
+        self._shown = 0.0
+
+    def step(self) -> None:
+        self._count += 1
+        if self._visible and time.monotonic() - self._shown >= self._INTERVAL:
+            self._shown = time.monotonic()
+            self._write(f"\r{self._what}: {self._count}")
+
+    def done(self) -> None:
+        if self._visible and self._shown:
+            self._write("\r" + " " * len(f"{self._what}: {self._count}") + "\r")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
 
 
 def usage_error(text: str = "") -> click.UsageError:

@@ -52,12 +52,19 @@ def quota(
     space = Namespace.from_config(config, admin=True)
     store = MailStore(config)
     waiter = _TestSync(config.directory) if test_sync else None
+    progress = tool.Progress("mailboxes")
+
+    def counted(name: str) -> None:
+        progress.step()
+        if waiter is not None:
+            waiter.done(name)
+
     fixer = QuotaFixer(
         store,
         lambda line: print(line, file=sys.stderr),
         report_only,
         waiter.wait if waiter is not None else None,
-        waiter.done if waiter is not None else None,
+        counted,
     )
     try:
         if fix and not report_only:
@@ -67,6 +74,7 @@ def quota(
             fixer.find_roots(selection)
             if fix:
                 fixer.fix(selection)
+                progress.done()
         if not fix or not quiet:
             _report(store, space, fixer.remaining(), as_json=as_json)
     finally:

@@ -130,6 +130,7 @@ def reconstruct(
                     run.below(name)
         run.discovered()
     finally:
+        run.progress.done()
         store.close()
     return os.EX_OK
 
@@ -146,6 +147,7 @@ class _Run:
     version: int
     discover: bool
     no_import: bool
+    progress: tool.Progress = field(default_factory=lambda: tool.Progress("mailboxes"))
     done: set[str] = field(default_factory=set)
     found: list[str] = field(default_factory=list)
 
@@ -210,6 +212,8 @@ class _Run:
                 mailbox.close()
                 raise
         self.done.add(name)
+        if self.options.quiet:
+            self.progress.step()
         if self.discover:
             self._look_below(name, directory)
 
