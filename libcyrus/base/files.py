@@ -53,7 +53,7 @@ def mkdirs_lasting(path: str | os.PathLike[str]) -> None:
     """The same, with the names of the directories that were made synced; costs one call if all are there."""
     directory = os.fspath(path)
     missing = []
-    while not os.path.isdir(directory):
+    while directory and not os.path.isdir(directory):
         missing.append(directory)
         directory = os.path.dirname(directory.rstrip("/"))
     for made in reversed(missing):
@@ -85,13 +85,13 @@ def mkdirs_for(path: str | os.PathLike[str], mode: int = 0o755) -> None:
 
 
 def open_making_dirs(path: str | os.PathLike[str], flags: int, mode: int = 0o666) -> int:
-    """``os.open``, and once more after creating missing directories."""
+    """``os.open``, and once more after creating missing directories, whose names are synced."""
     try:
         return os.open(path, flags | os.O_CLOEXEC, mode)
     except FileNotFoundError:
         if not flags & os.O_CREAT:
             raise
-        mkdirs_for(path)
+        mkdirs_lasting(os.path.dirname(os.fspath(path)) or ".")
         return os.open(path, flags | os.O_CLOEXEC, mode)
 
 

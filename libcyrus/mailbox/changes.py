@@ -7,12 +7,14 @@ and a power cut between any two steps loses or half-shows nothing acknowledged:
    ``commit`` itself); one sync of the directory makes all their names lasting;
 2. ``cyrus.cache``, appended: nobody reads what no index record points at;
 3. the owner's modseq counters, if conversations are on: numbers counted for nothing are just left out;
-4. ``cyrus.index``, see ``index_file``;
-5. ``cyrus.annotations``, then the conversations of the owner, see ``conversing``; the original too commits
-   them after the index. A crash in between leaves messages in their mailbox that conversations do not
-   know yet (or know with flags of before): each mends itself when its flags change next, and
-   ``ctl_conversationsdb -R`` mends all. The conversation that the index names stays the message's;
-6. quota, so a crash can only leave a quota too low, which ``quota -f`` corrects.
+4. new values of ``cyrus.annotations``, with the index marked before as being changed: who finds it so counts
+   anew, and drops those of a message that did not come to be;
+5. ``cyrus.index``, see ``index_file``;
+6. the removal of annotations of expunged messages, then the conversations of the owner, see ``conversing``;
+   the original too commits them after the index. A crash in between leaves messages in their mailbox that
+   conversations do not know yet (or know with flags of before): each mends itself when its flags change
+   next, and ``ctl_conversationsdb -R`` mends all. The conversation that the index names stays the message's;
+7. quota, so a crash can only leave a quota too low, which ``quota -f`` corrects.
 
 Without message or header files step 1 is left out; without cache records step 2.
 An error on the way undoes everything: files unlinked by the appender, cache and index cut
@@ -30,6 +32,7 @@ from typing import TYPE_CHECKING
 from libcyrus.base import files, xlog
 from libcyrus.base.dataclasses import dataclass, field, replace
 from libcyrus.errors import (
+    CyrusError,
     InternalError,
     InvalidIdentifier,
     MailboxLocked,
@@ -371,6 +374,9 @@ class Changes:
             while pending.directories:
                 files.fsync_dir(pending.directories.pop())
             mailbox.cache_files.sync()
+            if pending.index and mailbox.annotations.written:
+                mailbox.index_file.mark_changing()
+                mailbox.annotations.commit_written()
             if pending.lasting and not mailbox.in_deleted_tree:
                 self._count_modseq()
                 mailbox.conversing.note_modseq()
@@ -383,6 +389,10 @@ class Changes:
             xlog.ioerror(log, "committing mailbox failed", error, mailbox=mailbox.name)
             mailbox.abort()
             raise storage_error(error) from error
+        except CyrusError:
+            # the databases log what fails
+            mailbox.abort()
+            raise
         self._pending = _Pending()
         self.committed = self.committed or pending.index
         mailbox.annotations.commit()

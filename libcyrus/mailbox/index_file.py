@@ -153,6 +153,14 @@ class IndexFile:
         offset = (recno - 1) * self._record_size
         return int.from_bytes(self.region()[offset : offset + 4], "big")
 
+    def mark_changing(self) -> None:
+        """Say on disk, lastingly, that a change is going on. Who finds it said counts anew."""
+        if self.raw:
+            version = index_header.unpack(self.raw).minor_version
+            old = self.raw[: index_header.header_size(version)]
+            files.pwrite_all(self._fd, index_header.mark_changing(old), 0)
+            os.fdatasync(self._fd)
+
     def write(self, header: IndexHeader, changes: dict[int, bytes], *, lasting: bool = True) -> None:
         """Write packed records, by number, and header, and if ``lasting`` wait until they are on disk.
 

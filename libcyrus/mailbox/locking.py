@@ -186,6 +186,8 @@ class Locking:
             # the quota database still has what the old header said
             mailbox.quota_dirty()
             mailbox.dirty()
+            # a new message's were written before the message itself
+            mailbox.annotations.remove_behind(i.last_uid)
         i.options &= ~index_header.CHANGING
         flags = 0
         for record in mailbox.records():

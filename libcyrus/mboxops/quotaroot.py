@@ -44,6 +44,7 @@ def set_quotas(store: MailStore, root: str, limits: Sequence[int], *, force: boo
             if old != list(limits):
                 quota.limits = list(limits)
                 change.write(quota)
+        store.quota.make_lasting(root)
     except QuotarootNonexistent:
         _check_new_root(store, root, force=force)
         _create(store, root, limits)

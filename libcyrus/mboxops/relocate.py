@@ -27,7 +27,7 @@ def copy(store: MailStore, mailbox: Mailbox, new: MboxEntry) -> None:
     mailbox.commit()
     try:
         for directory in new_paths.directories():
-            files.mkdirs(directory)
+            files.mkdirs_lasting(directory)
         for kind in META_FILES:
             source, target = old_paths.meta(kind), new_paths.meta(kind)
             # partitions may share the directory of some kinds of files

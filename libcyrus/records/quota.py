@@ -21,13 +21,16 @@ from typing import Any
 
 from libcyrus import cyrusdb, dlist
 from libcyrus import options as opt
+from libcyrus.base import files, xlog
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.xlog import xsyslog
 from libcyrus.config import Config
 from libcyrus.cyrusdb import Database, Records
+from libcyrus.cyrusdb.quotalegacy import QuotaLegacyDatabase
 from libcyrus.errors import (
     CyrusError,
     Fatal,
+    IoError,
     MailboxBadFormat,
     QuotaExceeded,
     QuotarootNonexistent,
@@ -271,6 +274,19 @@ class QuotaDb:
         """Reads and writes that nobody can come between."""
         with self.db.transaction() as txn:
             yield QuotaChange(self, txn)
+
+    def make_lasting(self, root: str) -> None:
+        """Have a power cut not take back what was committed: of a root in a file of its own that is the name.
+
+        Usage does without this, since being too low after a power cut is no loss. Raises IoError.
+        """
+        if isinstance(self.db, QuotaLegacyDatabase):
+            path = self.db.file_of(_key(root))
+            try:
+                files.fsync_dir(os.path.dirname(path))
+            except OSError as error:
+                xlog.ioerror(log, "fsync directory", error, filename=path)
+                raise IoError from error
 
     def delete(self, root: str, *, silent: bool = False) -> None:
         """Remove a root; no error if it is gone already."""
