@@ -218,6 +218,7 @@ def mark_duplicate(store: MailStore) -> None:
 LEGACY = {"mailbox_legacy_dirs": "yes"}
 DELAYED = {"delete_mode": "delayed", "expunge_mode": "delayed"}
 OLD_QUOTA = {"quota_db": "quotalegacy"}
+THREADS = {"conversations": "yes"}
 SKIPLIST = {"mboxlist_db": "skiplist", "annotation_db": "skiplist", "quota_db": "skiplist"}
 
 OPERATIONS = [
@@ -225,23 +226,27 @@ OPERATIONS = [
     Operation("append to an empty mailbox", partial(append_one, "user.b.t", ()), again=False),
     Operation("append many", append_many, again=False),
     Operation("append many, old quota", append_many, OLD_QUOTA, again=False),
+    Operation("append many with conversations", append_many, THREADS, again=False),
     Operation("deliver", deliver, again=False),
     Operation("flags", partial(viewing, name="user.a", do=partial(change_flags, "1:*"))),
     Operation("flags of one", partial(viewing, name="user.a", do=partial(change_flags, "2"))),
     Operation("expunge", expunge_two),
     Operation("expunge in bulk", expunge_in_bulk, again=False),
     Operation("expunge, delayed", expunge_two, DELAYED),
+    Operation("expunge with conversations", expunge_two, THREADS),
     Operation("repack", repack_it),
     Operation("copy", partial(copy_to, "user.a.x"), again=False),
     Operation("copy to another user", partial(copy_to, "user.b"), again=False),
     Operation("move", partial(copy_to, "user.a.x", move=True), again=False),
     Operation("move to another user", partial(copy_to, "user.b", move=True), again=False),
+    Operation("move with conversations", partial(copy_to, "user.a.x", move=True), THREADS, again=False),
     Operation("create", partial(create, "user.a.p.q")),
     Operation("create a user", partial(create, "user.c")),
     Operation("create in the old layout", partial(create, "user.a.p.q"), LEGACY),
     Operation("create a user in the old layout", partial(create, "user.c"), LEGACY),
     Operation("create with skiplist", partial(create, "user.a.p"), SKIPLIST),
     Operation("rename in place", partial(rename, "user.a.x", "user.a.z")),
+    Operation("rename with conversations", partial(rename, "user.a.x", "user.a.z"), THREADS),
     Operation("rename by copy", partial(rename, "user.a.x", "user.a.z"), LEGACY),
     # its rights and its quota follow it in steps of their own, as the original's do
     Operation("rename a user", partial(rename, "user.a", "user.c"), again=False, loose=("entry user.c",)),
