@@ -511,15 +511,18 @@ class _Reconstruction:
         if record.uid != uid:
             os.rename(path, mailbox.message_path(record))
         mailbox.names_changed(archived=archived)
-        mailbox.append(record, cache)
+        mailbox.append(record, cache, ignore_limits=True)
 
     # counters
 
     def _recalculate(self) -> None:
         mailbox = self._mailbox
         old = replace(mailbox.i)
-        mailbox.changes.recalculate()
-        self._report_counters(old, mailbox.i)
+        mailbox.quota_dirty()
+        mailbox.count_all()
+        if mailbox.i != old:
+            mailbox.dirty()
+            self._report_counters(old, mailbox.i)
         if not mailbox.i.uidvalidity:
             if self._options.make_changes:
                 mailbox.dirty()
