@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -172,17 +174,22 @@ def picture(server: Instance, user: str, *, modseqs: bool = True) -> dict[str, o
 
 
 def audit(server: Instance, *users: str, alone: bool = True) -> None:
-    """Neither program finds anything to complain of, but for emailunseen if the original was at work too."""
+    """Neither program finds anything to complain of.
+
+    But for emailunseen, which the original at times forgets: in its own audit, and when it was at work too.
+    (Of skiplist files its audit always approves.)
+    """
     for kind in ("reference", "ours"):
         for user in users:
             done = server.run("ctl_conversationsdb", "-A", "-v", user, kind=kind)
             found = re.findall(r"(?m)^(?:REAL|TEMP|ONLY).*", done.stdout.decode("latin-1"))
-            if not alone:
-                counts = [re.sub(r"^.... |\d+\)\"$", "", line) for line in found if ' "F' in line]
+            strict = alone and kind == "ours"
+            if not strict:
+                counts = [re.sub(r"^.{6}|\d+\)\"$", "", line) for line in found if ' "F' in line]
                 assert counts[::2] == counts[1::2], found
                 found = [line for line in found if ' "F' not in line]
             assert found == [], kind
-            assert alone is False or b"BROKEN" not in done.stdout
+            assert not strict or b"BROKEN" not in done.stdout
 
 
 def thrids(server: Instance, kind: str, mailbox: str) -> list[str]:
@@ -195,7 +202,7 @@ def thrids(server: Instance, kind: str, mailbox: str) -> list[str]:
     ("seed", "more"),
     [
         (1, {"expunge_mode": "delayed", "delete_mode": "delayed"}),
-        (2, {"expunge_mode": "immediate", "delete_mode": "immediate"}),
+        (2, {"expunge_mode": "immediate", "delete_mode": "immediate", "conversations_db": "twoskip"}),
         (3, {"expunge_mode": "semidelayed", "delete_mode": "delayed", "mailbox_legacy_dirs": "yes"}),
         (4, {"expunge_mode": "delayed", "conversations_max_thread": "4"}),
     ],
@@ -204,7 +211,7 @@ def test_the_same_commands_leave_the_same_conversations(seed: int, more: dict[st
     pictures: dict[str, dict[str, object]] = {}
     answers: dict[str, list[str]] = {}
     examined: dict[str, list[str]] = {}
-    commands = list(Workload(seed).commands(160))
+    commands = list(Workload(seed).commands(130))
     for kind in ("reference", "ours"):
         server = Instance(imapd_conf=SETTINGS | more)
         server.use(master="ours", programs=kind)
@@ -223,7 +230,7 @@ def test_the_same_commands_leave_the_same_conversations(seed: int, more: dict[st
             if kind == "ours":
                 audit(server, "alice")
     assert answers["ours"] == answers["reference"]
-    assert answers["ours"].count("OK") > 150
+    assert answers["ours"].count("OK") > 120
     for name, theirs in pictures["reference"].items():
         assert pictures["ours"][name] == theirs, name
     assert pictures["ours"].keys() == pictures["reference"].keys()
@@ -251,7 +258,7 @@ def test_both_servers_in_turns() -> None:
         server = Instance(imapd_conf=SETTINGS)
         stack.callback(server.remove)
         workload = Workload(11)
-        for turn in range(6):
+        for turn in range(4):
             server.use(master="ours", programs=("ours", "reference")[turn % 2])
             server.start()
             try:
@@ -340,3 +347,127 @@ def test_a_mailbox_that_changes_hands_brings_its_messages(servers: tuple[Instanc
         records = picture(server, user)["conversations"]
         assert isinstance(records, dict)
         assert emails in records[b"Q"]
+
+
+def lose_a_message(server: Instance, name: str) -> None:
+    store = MailStore(Config.load(server.config, "lose"))
+    with store.open(name, write=False) as mailbox:
+        os.unlink(mailbox.message_path(next(mailbox.records(expunged=False))))
+    store.close()
+
+
+def test_programs_keep_conversations_too(servers: tuple[Instance, Instance]) -> None:
+    """Expiry, unexpunge, reconstruct, ipurge and renaming behind the servers' back."""
+    pictures = []
+    for server, kind in zip(servers, ("reference", "ours"), strict=True):
+        server.stop()
+        server.settings |= {"expunge_mode": "delayed", "delete_mode": "delayed"}
+        server.write_configuration()
+        server.start()
+        with server.imap("alice") as alice:
+            play(alice, list(Workload(31).commands(60)))
+            for folder in FOLDERS:
+                alice.ok(f"SELECT {folder}")
+                alice.ok(r"STORE 1:2 +FLAGS (\Deleted)")
+                alice.ok("EXPUNGE")
+            alice.ok("COPY 1:* two")
+        server.run("unexpunge", "-a", "-d", "user/alice/one", kind=kind)
+        server.run("cyr_expire", "-X", "0", "-E", "1", kind=kind)
+        lose_a_message(server, "user.alice")
+        server.run("reconstruct", "-r", "user/alice", kind=kind)
+        server.run("ipurge", "-f", "-d", "0", "user/alice/two", kind=kind)
+        with server.imap("alice") as alice:
+            play(alice, list(Workload(32).commands(20)))
+        pictures.append(picture(server, "alice", modseqs=False))
+    audit(servers[1], "alice")
+    for name, theirs in pictures[0].items():
+        ours = pictures[1][name]
+        if isinstance(ours, dict) and isinstance(theirs, dict):
+            # the original prunes the message ids of the lowest CID, and keeps those of all that are gone
+            ours, theirs = ({k: v for k, v in some.items() if k[:1] != b"<"} for some in (ours, theirs))
+        assert ours == theirs, name
+
+
+def test_mail_for_others_and_again(servers: tuple[Instance, Instance]) -> None:
+    """Copies to somebody else's folder begin conversations there; mail delivered twice is stored once."""
+    for server in servers:
+        server.stop()
+        server.settings |= {"duplicatesuppression": "yes"}
+        server.write_configuration()
+        server.start()
+        server.create_user("bob", "shared")
+        with server.imap("bob") as bob:
+            bob.ok("SETACL shared alice lrswipkxte")
+        with server.lmtp() as lmtp:
+            for number in (1, 2, 1):
+                replies = lmtp.deliver(text(number, parent=1, subject="Re: Matter 1"), "alice", "bob")
+                assert all(reply.startswith("250") for reply in replies)
+        with server.imap("alice") as alice:
+            alice.ok("SELECT INBOX")
+            alice.ok('COPY 1:* "Other Users/bob/shared"')
+            alice.ok('MOVE 2 "Other Users/bob/shared"')
+            assert alice.ok("STATUS INBOX (MESSAGES)").untagged == ["STATUS INBOX (MESSAGES 1)"]
+        with server.imap("admin") as admin:
+            admin.ok("CREATE public")
+            admin.ok("SETACL public anyone lrswipkxte")
+        with server.imap("alice") as alice:
+            alice.append('"Shared Folders/public"', text(5))
+    kinds = []
+    for server in servers:
+        for user in ("alice", "bob"):
+            records = picture(server, user, modseqs=False)["conversations"]
+            assert isinstance(records, dict)
+            kinds.append(sorted((key[:1], len(key)) for key in records))
+    assert kinds[2:] == kinds[:2]
+    audit(servers[1], "alice", "bob")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [41, 42])
+def test_a_long_day_ends_with_a_clean_audit(seed: int) -> None:
+    """Two sessions and deliveries at once, of both servers, on one user's mailboxes."""
+    with ExitStack() as stack:
+        server = Instance(
+            imapd_conf=SETTINGS | {"conversations_db": "twoskip", "expunge_mode": "immediate"},
+            services=("imap", "imap2", "lmtp", "lmtp2"),
+            programs={"imap2": "reference", "lmtp2": "reference"} if seed % 2 else {},
+        )
+        stack.callback(server.remove)
+        server.start()
+        stack.callback(server.stop, check=False)
+        server.create_user("alice", *FOLDERS[1:])
+        failures: list[BaseException] = []
+
+        def client(service: str, seed: int) -> None:
+            try:
+                workload = Workload(seed)
+                # these two cannot rename what the other uses
+                workload.extra = []
+                with server.imap("alice", service=service) as alice:
+                    play(alice, list(workload.commands(500)))
+            except BaseException as error:
+                failures.append(error)
+
+        def deliver(service: str, first: int) -> None:
+            try:
+                with server.lmtp(service=service) as lmtp:
+                    for number in range(first, first + 100):
+                        subject = "Re: Matter 1"
+                        reply = lmtp.deliver(text(number, parent=number // 2, subject=subject), "alice")
+                        assert reply[0].startswith("250")
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [
+            threading.Thread(target=work, args=arguments)
+            for work, arguments in (
+                (client, ("imap", seed)), (client, ("imap2", seed + 100)),
+                (deliver, ("lmtp", 1000)), (deliver, ("lmtp2", 2000)),
+            )
+        ]  # fmt: skip
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        audit(server, "alice", alone=seed % 2 == 0)

@@ -5,8 +5,8 @@ mailbox, behind the index: see ``changes`` for what a crash in between means. Tw
 are locked at once (RENAME of the old layout) share the transaction; then the last one to be unlocked
 commits, and if either fails nothing of both is kept.
 
-A database that cannot be opened keeps no mail out: as in the original, messages then get no conversation,
-until ``ctl_conversationsdb`` builds it anew.
+A database that cannot be opened keeps no mail out (as in the original, but for its lmtpd): messages then get
+no conversation, until ``ctl_conversationsdb`` builds it anew.
 """
 
 from __future__ import annotations

@@ -518,11 +518,8 @@ class _Reconstruction:
     def _recalculate(self) -> None:
         mailbox = self._mailbox
         old = replace(mailbox.i)
-        mailbox.quota_dirty()
-        mailbox.count_all()
-        if mailbox.i != old:
-            mailbox.dirty()
-            self._report_counters(old, mailbox.i)
+        mailbox.changes.recalculate()
+        self._report_counters(old, mailbox.i)
         if not mailbox.i.uidvalidity:
             if self._options.make_changes:
                 mailbox.dirty()
