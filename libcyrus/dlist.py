@@ -33,6 +33,11 @@ def parse(data: bytes) -> Value:
     return value
 
 
+def parse_at(data: bytes, at: int) -> tuple[Value, int]:
+    """The value that begins at ``at``, and where it ends. Raises DlistError."""
+    return _value(data, at, 0)
+
+
 def parse_keyed(data: bytes) -> tuple[bytes, Value]:
     """The value and, before it, its name: ``KEY value`` as replication lines have it."""
     key, end = _item(data, 0)

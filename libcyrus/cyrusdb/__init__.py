@@ -15,7 +15,7 @@ from typing import NoReturn
 from libcyrus.base import xlog
 from libcyrus.errors import DatabaseCorrupt, Fatal, IoError
 
-from .convert import BUILT, convert_file, dump_text, truncate, undump_text
+from .convert import BUILT, build_file, convert_file, dump_text, truncate, undump_text
 from .flat import FlatDatabase
 from .interface import Database, Records, Transaction
 from .listfile import Sync
@@ -34,6 +34,7 @@ __all__ = [
     "Settings",
     "Sync",
     "Transaction",
+    "build_file",
     "convert_file",
     "detect",
     "dump_text",

@@ -88,6 +88,32 @@ def convert_file(
         raise
 
 
+def build_file(
+    path: str,
+    backend: str,
+    records: Records,
+    *,
+    mboxsort: bool = False,
+    settings: Settings | None = None,
+) -> None:
+    """Put a file of ``backend`` (skiplist or twoskip) with these records at ``path``, in one pass.
+
+    The caller has the old file locked, as when converting. Raises IoError with the old file in place.
+    """
+    new = path + ".NEW"
+    try:
+        files.remove(new)
+        _build(backend, new, path, records, mboxsort=mboxsort, settings=settings or Settings())
+        os.rename(new, path)
+        files.fsync_dir(os.path.dirname(path) or ".")
+    except OSError as error:
+        files.remove(new)
+        raise IoError() from error
+    except BaseException:
+        files.remove(new)
+        raise
+
+
 def _build(
     backend: str, new: str, name: str, source: Records, *, mboxsort: bool, settings: Settings
 ) -> None:

@@ -36,6 +36,8 @@ from libcyrus.records.mbentry import MboxEntry
 
 _BATCH: Final = 8192
 """Messages changed between two commits of a mailbox."""
+_MANY: Final = 200
+"""Messages from which on it pays to have the whole database in memory."""
 
 Report = Callable[[str], None]
 
@@ -55,7 +57,8 @@ def transaction(store: MailStore, userid: str) -> Iterator[Conversations]:
 
 def zero(store: MailStore, userid: str, skipped: Report) -> None:
     """Take their conversation from all messages; ``skipped`` gets the names of mailboxes that do not open."""
-    with transaction(store, userid):
+    with transaction(store, userid) as state:
+        count = 0
         for entry in list(store.mboxlist.user_tree(userid)):
             mailbox = _open(store, entry, skipped)
             if mailbox is None:
@@ -64,6 +67,9 @@ def zero(store: MailStore, userid: str, skipped: Report) -> None:
                 for record in mailbox.records(unlinked=False):
                     if record.cid:
                         _zero_message(mailbox, record)
+                        count += 1
+                        if count == _MANY:
+                            state.hold_in_memory()
 
 
 def _zero_message(mailbox: Mailbox, record: IndexRecord) -> None:
@@ -78,17 +84,19 @@ def _zero_message(mailbox: Mailbox, record: IndexRecord) -> None:
 def build(store: MailStore, userid: str, skipped: Report) -> None:
     """Give every message without a conversation one, as if it arrived now; ``skipped`` as for ``zero``."""
     with transaction(store, userid) as state:
+        count = 0
         for entry in list(store.mboxlist.user_tree(userid)):
             mailbox = _open(store, entry, skipped)
             if mailbox is None:
                 continue
             with mailbox:
-                count = 0
                 for record, content in messages(mailbox):
                     if record.cid:
                         continue
                     _build_message(state, mailbox, record, content)
                     count += 1
+                    if count == _MANY:
+                        state.hold_in_memory()
                     if not count % _BATCH:
                         mailbox.commit()
 
@@ -114,6 +122,7 @@ def recount(store: MailStore, userid: str, *, silent: bool, counted: Report) -> 
     After an error nothing was changed in the database.
     """
     with transaction(store, userid) as state:
+        state.hold_in_memory()
         maintenance.zero_counts(state, wipe=state.by_name)
         add_user(store, state, silent=silent, counted=counted)
         maintenance.cleanup_zero(state)
@@ -207,6 +216,7 @@ class Audit:
         """Count in the copy. Raises CyrusError."""
         database = self._store.conversations.db
         with database.open(self._userid, path=self.copy) as state:
+            state.hold_in_memory()
             maintenance.zero_counts(state)
             add_user(self._store, state, silent=True, counted=counted)
             maintenance.cleanup_zero(state)

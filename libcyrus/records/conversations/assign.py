@@ -46,9 +46,9 @@ def assign(
     Raises MailboxBadFormat, and what ``content`` raises.
     """
     cid = record.cid
-    matching = _matching(state, content)
     keep = False
     if not silent:
+        matching = _matching(state, content)
         known = state.guid_cid(record.guid)
         if known:
             cid, keep = known, True

@@ -59,7 +59,13 @@ class Content:
         if in_reply_to is not None and not _lists_ids(in_reply_to):
             in_reply_to = None
         found: dict[bytes, bool] = {}
-        fields = (_REFERENCES.apply(headers), in_reply_to, envelope.message_id, _ME_MESSAGE_ID.apply(headers))
+        lower_headers = headers.lower()
+        fields = (
+            _REFERENCES.apply(headers) if b"references:" in lower_headers else b"",
+            in_reply_to,
+            envelope.message_id,
+            _ME_MESSAGE_ID.apply(headers) if b"x-me-message-id:" in lower_headers else b"",
+        )
         for place, text in enumerate(fields):
             for msgid in find_msgids(text or b"", MAX_REFERENCES):
                 lower = msgid.lower()

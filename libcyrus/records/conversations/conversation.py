@@ -18,6 +18,7 @@ in num_records only.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from typing import Final
 
@@ -31,6 +32,15 @@ VERSION: Final = 1
 MAX_SENDERS: Final = 99
 
 _U32: Final = 0xFFFFFFFF
+_NUMBER: Final = rb"([0-9]{1,20})"
+_SHARE: Final = rb"\([0-9]{1,20}(?: [0-9]{1,20}){4}\)"
+_ENTRY: Final = rb"\([0-9a-f]{40} [0-9]{1,20} [0-9]{1,20}\)"
+_HEAD: Final = re.compile(
+    rb"([01]) \(%b %b %b %b \(((?:[0-9]{1,20}(?: [0-9]{1,20})*)?)\) \(((?:%b(?: %b)*)?)\) (?=\()"
+    % (_NUMBER, _NUMBER, _NUMBER, _NUMBER, _SHARE, _SHARE)
+)
+_TAIL: Final = re.compile(rb" %b \(((?:%b(?: %b)*)?)\) %b\)" % (_NUMBER, _ENTRY, _ENTRY, _NUMBER))
+_NUM_RECORDS: Final = re.compile(rb"[01] \([0-9]{1,20} ([0-9]{1,20}) ")
 
 
 @dataclass(slots=True)
@@ -90,40 +100,47 @@ class Conversation:
     def pack(self, flags: int) -> bytes:
         """The record with the counts of ``flags`` flags. What does not exist any more is left out."""
         counts = [*self.counts[:flags], *[0] * (flags - len(self.counts))]
-        return b"%d %b" % (
+        folders = [
+            b"(%d %d %d %d %d)" % (f.number, f.modseq, f.num_records, f.exists, f.unseen)
+            for f in self.folders
+            if f.num_records
+        ]
+        senders = [
+            b"(%b %b %b %b %d %d)"
+            % (
+                dlist.astring(s.name), dlist.astring(s.route), dlist.astring(s.mailbox),
+                dlist.astring(s.domain), s.lastseen & _U32, s.exists,
+            )
+            for s in self.senders
+            if s.exists
+        ]  # fmt: skip
+        thread = [
+            b"(%b %d %d)" % (t.guid.hex().encode(), t.exists, t.internaldate & _U32)
+            for t in self.thread
+            if t.exists
+        ]
+        return b"%d (%d %d %d %d (%b) (%b) (%b) %b %d (%b) %d)" % (
             self.version,
-            dlist.dump(
-                [
-                    self.modseq,
-                    self.num_records & _U32,
-                    self.exists & _U32,
-                    self.unseen & _U32,
-                    counts,
-                    [
-                        [f.number, f.modseq, f.num_records, f.exists, f.unseen]
-                        for f in self.folders
-                        if f.num_records
-                    ],
-                    [
-                        [s.name, s.route, s.mailbox, s.domain, s.lastseen & _U32, s.exists]
-                        for s in self.senders
-                        if s.exists
-                    ][:MAX_SENDERS],
-                    self.subject,
-                    self.size & _U32,
-                    [
-                        [t.guid.hex(), t.exists, t.internaldate & _U32]
-                        for t in self.thread
-                        if t.exists
-                    ],
-                    self.createdmodseq,
-                ]
-            ),
+            self.modseq,
+            self.num_records & _U32,
+            self.exists & _U32,
+            self.unseen & _U32,
+            b" ".join([b"%d" % count for count in counts]),
+            b" ".join(folders),
+            b" ".join(senders[:MAX_SENDERS]),
+            dlist.astring(self.subject),
+            self.size & _U32,
+            b" ".join(thread),
+            self.createdmodseq,
         )
 
     @classmethod
     def unpack(cls, data: bytes) -> Conversation:
         """Raises MailboxBadFormat."""
+        return _unpack_usual(data) or cls._unpack_any(data)
+
+    @classmethod
+    def _unpack_any(cls, data: bytes) -> Conversation:
         version, values = versioned(data, VERSION)
         if len(values) < 8 or len(values) > 11:
             raise MailboxBadFormat
@@ -213,6 +230,48 @@ class Conversation:
                 self.senders.insert(place, sender)
                 return
         self.senders.append(sender)
+
+
+def _unpack_usual(data: bytes) -> Conversation | None:
+    """A record as this version packs it, in a fraction of the time; None for others."""
+    head = _HEAD.match(data)
+    if head is None:
+        return None
+    version, modseq, num_records, exists, unseen, counts, folders = head.groups()
+    try:
+        senders, at = dlist.parse_at(data, head.end())
+        subject, at = dlist.parse_at(data, at + 1)
+    except dlist.DlistError:
+        return None
+    tail = _TAIL.fullmatch(data, at)
+    if tail is None or (subject is not None and not isinstance(subject, bytes)):
+        return None
+    size, thread, createdmodseq = tail.groups()
+    conversation = Conversation(
+        int(version), int(modseq), int(num_records), int(exists), int(unseen), [*map(int, counts.split())]
+    )
+    if folders:
+        shares = [FolderCounts(*map(int, share.split())) for share in folders[1:-1].split(b") (")]
+        shares.sort(key=_folder_order)
+        conversation.folders = shares
+    conversation.senders = _senders(senders)
+    conversation.subject = subject
+    conversation.size = int(size)
+    if thread:
+        for entry in thread[1:-1].split(b") ("):
+            guid, count, date = entry.split()
+            binary = bytes.fromhex(guid.decode("ascii"))
+            conversation.thread.append(ThreadEntry(binary, int(count), int(date)))
+    conversation.createdmodseq = int(createdmodseq)
+    return conversation
+
+
+def unpack_num_records(data: bytes) -> int:
+    """Only the number of records. Raises MailboxBadFormat."""
+    found = _NUM_RECORDS.match(data)
+    if found is None:
+        raise MailboxBadFormat
+    return int(found[1])
 
 
 def unpack_modseq(data: bytes) -> int:

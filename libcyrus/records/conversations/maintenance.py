@@ -12,7 +12,7 @@ from typing import Final
 from libcyrus import cyrusdb
 from libcyrus.errors import MailboxBadFormat
 from libcyrus.records.conversations import guids, layout
-from libcyrus.records.conversations.conversation import VERSION, Conversation
+from libcyrus.records.conversations.conversation import VERSION, Conversation, unpack_num_records
 from libcyrus.records.conversations.layout import FolderStatus
 from libcyrus.records.conversations.state import Conversations
 
@@ -65,7 +65,7 @@ def cleanup_zero(state: Conversations) -> None:
     """Remove the conversations that have no messages any more. Raises MailboxBadFormat."""
     state.flush()
     for key, data in state.records.foreach(b"B"):
-        if not Conversation.unpack(data).num_records:
+        if not unpack_num_records(data):
             state.records.delete(key)
     state.forget_memory()
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from libcyrus.errors import MailboxBadFormat
 
 _TOKEN: Final = re.compile(rb' *(?:(\()|(\))|"([^"]*)"|\{(\d+)\}\r\n|([^ ()"{]+))')
+_MESSAGE: Final = b'("MESSAGE" "RFC822"'
 _COUNT: Final = Struct(">I")
 _WORD: Final = Struct(">16xI")
 _TAIL: Final = Struct(">20s8x")
@@ -34,7 +35,11 @@ def find(bodystructure: bytes, section: bytes) -> list[tuple[bytes, str]]:
     root = _Part("")
     root.is_message = True
     try:
-        found = [root, *_number_parts(root, _nested(bodystructure))]
+        if bodystructure.startswith(b'("') and not bodystructure.startswith(_MESSAGE):
+            root.children.append(_Part("1"))
+            found = root.children
+        else:
+            found = _number_parts(root, _nested(bodystructure))
         _read_guids(root, section)
     except (error, ValueError, IndexError):
         raise MailboxBadFormat from None

@@ -21,13 +21,14 @@ from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
-from libcyrus.cyrusdb import Database, Transaction
+from libcyrus.cyrusdb import Database, Records, Transaction
 from libcyrus.errors import MailboxBadFormat, MailboxBadName
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.conversations import guids, layout
 from libcyrus.records.conversations.conversation import Conversation, unpack_modseq
 from libcyrus.records.conversations.guids import GuidRecord
 from libcyrus.records.conversations.layout import FolderStatus, Quota
+from libcyrus.records.conversations.memory import MemoryRecords
 from libcyrus.records.counters import Counters
 from libcyrus.records.userstate import CONVERSATIONS, UserState
 
@@ -38,6 +39,7 @@ SPLITS: Final = "#splitconversations"
 """The folder whose annotations say where a conversation that grew too long goes on."""
 
 _MOST_IN_MEMORY: Final = 2000
+_MOST_BESIDE_MEMORY: Final = 50000
 _MOST_OPEN: Final = 4
 
 FolderListener = Callable[[str], None]
@@ -159,6 +161,18 @@ class ConversationsDb:
             self._files.pop(next(iter(self._files))).close()
         self._files[database.path] = database
 
+    def replace(self, path: str, records: Records) -> None:
+        """Put a file with these records into the place of a user's, which is locked.
+
+        It is written and synced beside it first. Raises IoError, with the old file in place.
+        """
+        cyrusdb.build_file(path, self._backend, records, settings=self._settings)
+
+    @property
+    def has_files(self) -> bool:
+        """Whether a database is a file that can be replaced."""
+        return self._backend in ("skiplist", "twoskip")
+
     def forget(self, path: str) -> None:
         """Close a file because it is to be removed, replaced or renamed."""
         database = self._files.pop(path, None)
@@ -200,6 +214,8 @@ class Conversations:
         self._quota: Quota | None = None
         self._quota_changed = False
         self._open = True
+        self._replaced: Transaction | None = None
+        self._most_in_memory = _MOST_IN_MEMORY
         self.records: Transaction = database.transaction(shared=shared)
         try:
             self._read_counted_flags()
@@ -410,6 +426,17 @@ class Conversations:
             self.records.store(layout.QUOTA, layout.pack_quota(quota))
             self._quota_changed = False
 
+    def hold_in_memory(self) -> None:
+        """Because most records are to change: work on a copy in memory, which replaces the file at the end.
+
+        Until then the file stays locked. Nothing happens for a database that is not a file.
+        """
+        if self._replaced is None and self.owner.has_files:
+            self.flush()
+            self._replaced = self.records
+            self.records = MemoryRecords(self._replaced.foreach())
+            self._most_in_memory = _MOST_BESIDE_MEMORY
+
     def commit(self) -> None:
         """Make everything durable. After an error nothing of it happened."""
         if not self._open:
@@ -420,6 +447,9 @@ class Conversations:
             else:
                 self.flush()
                 self._announce()
+                if self._replaced is not None:
+                    self.owner.replace(self.path, self.records)
+                    self._replaced.abort()
                 self.records.commit()
         except BaseException:
             self.abort()
@@ -433,6 +463,8 @@ class Conversations:
             return
         self._open = False
         self.records.abort()
+        if self._replaced is not None:
+            self._replaced.abort()
         self.owner.release(self._database)
 
     def __enter__(self) -> Self:
@@ -492,7 +524,7 @@ class Conversations:
         return entry.uniqueid if entry is not None else None
 
     def _make_room(self) -> None:
-        if len(self._conversations) >= _MOST_IN_MEMORY:
+        if len(self._conversations) >= self._most_in_memory:
             self._write_conversations()
             self._conversations.clear()
 

@@ -96,7 +96,7 @@ def _update_folders(
         key = state.folders[other.number] if other.number < len(state.folders) else FREE
         if key == FREE and other is not folder:
             continue
-        # the original forgets a change of emailunseen alone that raises no modseq, as in recounting and removal
+        # the original forgets a change of emailunseen alone that raises no modseq, as when recounting
         known = state.status(key)
         status = known.copy()
         if other is folder:
