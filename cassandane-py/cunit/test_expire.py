@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from cassandane import crash
 from cassandane.crash import DIED, die_at, in_child, restore, snapshot
 from libcyrus import mboxops
 from libcyrus.append import Appender, Stage
@@ -197,7 +199,7 @@ def contents(store: MailStore) -> dict[str, list[bytes]]:
         for record in mailbox.records(unlinked=False):
             data = bytes(mailbox.map_message(record))
             assert len(data) == record.size
-            assert mailbox.stored_cache(record) is not None
+            assert mailbox.cache(record)
             found["expunged" if record.expunged else "living"].append(data)
         assert len(found["living"]) == mailbox.i.exists
         assert sum(map(len, found["living"])) == mailbox.i.quota_mailbox_used
@@ -270,6 +272,29 @@ def test_dying_at_any_call_loses_nothing_and_the_next_run_finishes(
 
 
 
+@pytest.mark.parametrize(
+    "action",
+    [archive_all, bring_back, remove_expunged, pytest.param(expire_everything, marks=pytest.mark.long)],
+    ids=lambda action: action.__name__,
+)
+def test_a_power_cut_at_any_moment_loses_nothing(
+    spool: Path, action: Callable[[MailStore], None]
+) -> None:
+    saved = snapshot(spool)
+    before = seen_in(spool)
+    with_store(spool, action)
+    after = seen_in(spool)
+    restore(spool, saved)
+    for moment in crash.record(spool, lambda: with_store(spool, action)):
+        restore(spool, moment.files)
+        seen = seen_in(spool)
+        assert seen["living"] in (before["living"], after["living"]), moment.label
+        if moment.acknowledged:
+            assert seen == after, moment.label
+        if action is bring_back:
+            assert set(seen["living"] + seen["expunged"]) == set(after["living"]), moment.label
+
+
 def test_everything_moves_and_can_be_read(spool: Path) -> None:
     def check(store: MailStore) -> None:
         before = contents(store)
@@ -279,6 +304,26 @@ def test_everything_moves_and_can_be_read(spool: Path) -> None:
     with_store(spool, check)
     places = {path.parent.parent.parent.parent.name: path for path in sorted(spool.rglob("[3-6]."))}
     assert set(places) == {"archive", "spool"} or set(places) == {"uuid"}
+
+
+def test_the_archive_may_be_another_file_system(spool: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as shm:
+        if os.stat(shm).st_dev == os.stat(spool).st_dev:
+            pytest.skip("all is one file system here")
+        (spool / "archive").rmdir()
+        (spool / "archive").symlink_to(shm)
+
+        def check(store: MailStore) -> None:
+            # enough that they are brought to disk together
+            for number in range(7, 30):
+                append(store, "user.a", number)
+            before = contents(store)
+            archive_all(store)
+            assert contents(store) == before
+            assert complaints(store) == []
+
+        with_store(spool, check)
+        assert len([path for path in Path(shm).rglob("*.") if path.is_file()]) == 27
 
 
 def test_annotations_count_for_their_own_mailbox_only(spool: Path) -> None:
