@@ -346,9 +346,12 @@ class Changes:
 
     def recalculate(self) -> None:
         """Count everything in ``Mailbox.i`` anew: flags, sizes, annotations, CRCs."""
+        self._need_exclusive()
+        mailbox, old = self._mailbox, replace(self._mailbox.i)
         self.quota_dirty()
-        self.dirty()
-        self._mailbox.count_all()
+        mailbox.count_all()
+        if mailbox.i != old:
+            self.dirty()
 
     @property
     def _expunge_at_once(self) -> bool:
