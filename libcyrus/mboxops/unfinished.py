@@ -85,13 +85,15 @@ def exclusive(store: MailStore, *userids: str | None, quota_change: bool = False
     ``quota_change`` takes the lock for that too, which comes first. What cannot be put right is logged, and
     left to the next one. Raises MailboxLocked when this process holds such a lock in another way.
     """
+    # inside of another operation that one has done it
+    nested = any(store.locks.holds_user(userid) is not None for userid in userids)
     tried: set[str] = set()
     while True:
         with ExitStack() as locks:
             if quota_change:
                 locks.enter_context(store.locks.quota_change())
             locks.enter_context(store.lock_users(*userids))
-            left = [path for path in left_of(store, set(userids)) if path not in tried]
+            left = [] if nested else [one for one in left_of(store, set(userids)) if one not in tried]
             if not left:
                 yield
                 return
