@@ -309,7 +309,7 @@ class _Reconstruction:
             doubts = bytearray(b"\1") * mailbox.num_records
         else:
             doubts = soundness.doubtful(mailbox, self._valid_flags)
-        region, width = memoryview(bytes(mailbox.region)), mailbox.i.record_size
+        region, width = mailbox.region, mailbox.i.record_size
         flags = columns.words(region, width, OFFSET_FLAGS)
         uids = columns.uids(region, width)
         keys = [uid << 1 | bool(flag & ARCHIVED) for uid, flag in zip(uids, flags, strict=True)]

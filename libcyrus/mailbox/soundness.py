@@ -35,7 +35,7 @@ def doubtful(mailbox: Mailbox, valid_flags: int) -> bytearray:
     That means: checksums right, uids rising, nothing above the header's limits, no date missing, no user flag
     but ``valid_flags``. Whether the message file fits is not looked at. Damage to the cache is not logged.
     """
-    i, region = mailbox.i, memoryview(bytes(mailbox.region))
+    i, region = mailbox.i, mailbox.region
     size = i.record_size
     count = len(region) // size
     if i.minor_version < index_header.CACHE_CRC_VERSION:
@@ -75,33 +75,41 @@ def doubtful(mailbox: Mailbox, valid_flags: int) -> bytearray:
 
 def _cache_records(mailbox: Mailbox, region: memoryview, size: int) -> Iterator[memoryview | None]:
     """Every record's checked cache record, None where there is none."""
-    crcs = columns.words(region, size, size - 8)
-    lows = columns.words(region, size, OFFSET_CACHE_OFFSET)
-    tops = columns.words(region, size, OFFSET_CACHE_VERSION)
-    # one of an old version counts for none
-    offsets = [
-        low | (top & 0xFFFF0000) << 16 if top & 0xFFFF >= OLDEST_CACHE_VERSION else 0
-        for low, top in zip(lows, tops, strict=True)
-    ]
+    columns_of_place = (
+        columns.words(region, size, OFFSET_CACHE_OFFSET),
+        columns.words(region, size, OFFSET_CACHE_VERSION),
+        columns.words(region, size, size - 8),
+    )
     flags = columns.octets(region, size, OFFSET_FLAGS)
     archived = flags.translate(_IS_ARCHIVED)
-    readers = []
-    for selectors in (flags.translate(_IS_NOT_ARCHIVED), archived):
-        places = list(compress(zip(offsets, crcs, strict=True), selectors))
-        ends = [offset for offset, _crc in places[1:]]
-        wanted = [(*place, end) for place, end in zip(places, [*ends, 0], strict=bool(places))]
-        readers.append(_read(mailbox, wanted, archived=selectors is archived))
+    readers = [
+        _read(mailbox, _with_ends(compress(zip(*columns_of_place, strict=True), selectors)), archived=kind)
+        for kind, selectors in ((False, flags.translate(_IS_NOT_ARCHIVED)), (True, archived))
+    ]
     for kind in archived:
         yield next(readers[kind])
 
 
+def _with_ends(places: Iterator[tuple[int, ...]]) -> Iterator[tuple[int, int, int]]:
+    """(offset, crc, end) of cache records from (low half of the offset, version with the high half, crc).
+
+    One record probably ends where the next begins. One of an old version counts for none.
+    """
+    last: tuple[int, int] | None = None
+    for low, top, crc in places:
+        offset = low | (top & 0xFFFF0000) << 16 if top & 0xFFFF >= OLDEST_CACHE_VERSION else 0
+        if last is not None:
+            yield (*last, offset)
+        last = (offset, crc)
+    if last is not None:
+        yield (*last, 0)
+
+
 def _read(
-    mailbox: Mailbox, places: list[tuple[int, int, int]], *, archived: bool
+    mailbox: Mailbox, places: Iterator[tuple[int, int, int]], *, archived: bool
 ) -> Iterator[memoryview | None]:
-    done = 0
     try:
-        for record in mailbox.cache_files.read_each(places, archived=archived):
-            done += 1
-            yield record
+        yield from mailbox.cache_files.read_each(places, archived=archived)
     except IoError:
-        yield from repeat(None, len(places) - done)
+        # no such file
+        yield from repeat(None)
