@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ State = dict[str, list[tuple[int, int, int]]]
 FOLDERS = ("user.a", "user.a.b")
 
 
-def with_store(spool: Path, action: Action) -> None:
+def with_store(spool: Path, action: Action, **options: Any) -> None:
     config = Config.for_tests(
         configdirectory=str(spool / "conf"),
         defaultpartition="default",
@@ -32,6 +33,7 @@ def with_store(spool: Path, action: Action) -> None:
         conversations_max_thread=3,
         expunge_mode="immediate",
         delete_mode="delayed",
+        **options,
         extra={"partition-default": str(spool / "spool")},
     )
     store = MailStore(config)
@@ -55,9 +57,9 @@ def prepare(store: MailStore) -> None:
     append(store, 1, 2)
 
 
-def append(store: MailStore, *numbers: int) -> None:
+def append(store: MailStore, *numbers: int, name: str = "user.a") -> None:
     """Messages of one thread, in one transaction."""
-    with Appender.open(store, "user.a") as appender:
+    with Appender.open(store, name) as appender:
         for number in numbers:
             text = (
                 f"From: a{number}@example.org\r\nSubject: Re: one\r\nDate: Mon, 1 Jan 2024 10:00:00 +0000\r\n"
@@ -117,11 +119,11 @@ def state(store: MailStore) -> State:
     return seen
 
 
-def differences(store: MailStore) -> list[str]:
+def differences(store: MailStore, userid: str = "a") -> list[str]:
     """What an audit finds."""
     complaints: list[str] = []
-    with store.lock_users("a"):
-        audit = recount.Audit(store, "a", None, complaints.append)
+    with store.lock_users(userid):
+        audit = recount.Audit(store, userid, None, complaints.append)
         audit.make_copy()
         audit.recount(lambda name: None)
         complaints += [f"{found.where} {found.key!r} {found.real!r} {found.copy!r}"
@@ -196,3 +198,32 @@ def test_a_database_that_cannot_be_read_keeps_no_mail_out(spool: Path) -> None:
 
     with_store(spool, damage)
     with_store(spool, deliver)
+
+
+def test_a_user_who_is_made_again_begins_with_nothing(spool: Path) -> None:
+    """Also in a process that knows the database of the former one, by the same name in the old layout."""
+
+    def make(store: MailStore) -> None:
+        mboxops.create(store, "user.b", is_admin=True, userid=None, auth=None)
+
+    def make_again(store: MailStore) -> None:
+        mboxops.delete(store, "user.b", is_admin=True, userid=None, auth=None, force=True)
+        make(store)
+
+    def work(store: MailStore) -> None:
+        make(store)
+        append(store, 3, name="user.b")
+        path = Path(store.conversations.db.path("b"))
+        before = path.stat().st_ino, path.read_bytes()
+        with_store(spool, make_again, mailbox_legacy_dirs=True)
+        append(store, 7, name="user.b")
+        assert (path.stat().st_ino, path.read_bytes()) != before
+        with store.locks.user("b"), store.conversations.db.open("b", shared=True) as database:
+            assert database.quota().emails == 1
+        make_again(store)
+        append(store, 8, name="user.b")
+        with store.open("user.b", write=False) as mailbox:
+            assert [bool(record.cid) for record in mailbox.records()] == [True]
+        assert differences(store, "b") == []
+
+    with_store(spool, work, mailbox_legacy_dirs=True)

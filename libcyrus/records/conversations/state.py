@@ -11,6 +11,7 @@ Shared mailboxes have no conversations.
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -144,6 +145,9 @@ class ConversationsDb:
         if not userid:
             raise MailboxBadName
         path = path or self.path(userid)
+        if path in self._files and not os.path.exists(path):
+            # the user was removed
+            self.forget(path)
         database = self._files.pop(path, None)
         if database is None:
             database = cyrusdb.open_db(
@@ -210,6 +214,7 @@ class Conversations:
         self._conversations: dict[int, Conversation | None] = {}
         self._changed: set[int] = set()
         self._status: dict[str, FolderStatus] = {}
+        self._read_status: dict[str, FolderStatus] = {}
         self._names: dict[int, str | None] = {}
         self._quota: Quota | None = None
         self._quota_changed = False
@@ -298,15 +303,17 @@ class Conversations:
 
     def status(self, key: str) -> FolderStatus:
         """The state of a folder by key, a copy; all zero if there is none. Raises MailboxBadFormat."""
-        status = self._status.get(key)
+        status = self._status.get(key) or self._read_status.get(key)
         if status is not None:
             return status.copy()
         data = self.records.fetch(layout.folder_key(key))
         try:
-            return FolderStatus.unpack(data) if data is not None else FolderStatus()
+            status = FolderStatus.unpack(data) if data is not None else FolderStatus()
         except MailboxBadFormat:
             log.error("IOERROR: conversations invalid status %s", key)
             raise
+        self._read_status[key] = status
+        return status.copy()
 
     def set_status(self, key: str, status: FolderStatus) -> None:
         """Give a folder a state; one without threadmodseq removes the record."""
@@ -483,6 +490,7 @@ class Conversations:
         self._conversations.clear()
         self._changed.clear()
         self._status.clear()
+        self._read_status.clear()
         self._quota, self._quota_changed = None, False
 
     # inside
