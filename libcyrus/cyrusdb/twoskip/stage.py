@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from .file import TwoskipFile
 
 _NO_TAIL = crc32(b"")
+_REMEMBERED = 4096
 
 
 class Stage:
@@ -62,6 +63,7 @@ class Stage:
         self.tail = bytearray()
         self.num_records = file.header.num_records
         self._records: dict[int, Record] = {}
+        self._high: dict[int, Record] = {}
 
     @property
     def changed(self) -> bool:
@@ -173,11 +175,13 @@ class Stage:
         self.file.write_header(replace(header, flags=header.flags & ~DIRTY))
 
     def _record(self, offset: int) -> Record:
-        record = self._records.get(offset)
+        record = self._records.get(offset) or self._high.get(offset)
         if record is None:
             if offset >= self.start:
                 raise DatabaseCorrupt(f"broken list at offset {offset:08X}")
             record = read_record(self.file.map, offset, self.file.size)
+            if record.level > 2 and len(self._high) < _REMEMBERED:
+                self._high[offset] = record
         return record
 
     def _live(self, offset: int) -> Record | None:
