@@ -214,6 +214,7 @@ class Conversations:
         self._conversations: dict[int, Conversation | None] = {}
         self._changed: set[int] = set()
         self._status: dict[str, FolderStatus] = {}
+        self._msgids: dict[bytes, list[int]] = {}
         self._read_status: dict[str, FolderStatus] = {}
         self._names: dict[int, str | None] = {}
         self._quota: Quota | None = None
@@ -371,8 +372,14 @@ class Conversations:
 
     def msgid_cids(self, msgid: bytes) -> list[int]:
         """The conversations a message id was mentioned in. Raises MailboxBadFormat."""
-        data = self.records.fetch(msgid)
-        return layout.unpack_msgid(data)[0] if data is not None else []
+        cids = self._msgids.get(msgid)
+        if cids is None:
+            data = self.records.fetch(msgid)
+            cids = layout.unpack_msgid(data)[0] if data is not None else []
+            if len(self._msgids) >= _MOST_IN_MEMORY:
+                self._msgids.clear()
+            self._msgids[msgid] = cids
+        return cids
 
     def add_msgid(self, msgid: bytes, cid: int) -> None:
         """Remember that a message id (see ``layout.valid_msgid``) belongs to a conversation."""
@@ -381,7 +388,8 @@ class Conversations:
         except MailboxBadFormat:
             cids = []
         if cid not in cids:
-            self.records.store(msgid, layout.pack_msgid([*cids, cid], int(time.time())))
+            cids = self._msgids[msgid] = [*cids, cid]
+            self.records.store(msgid, layout.pack_msgid(cids, int(time.time())))
 
     # messages
 
@@ -490,6 +498,7 @@ class Conversations:
         self._conversations.clear()
         self._changed.clear()
         self._status.clear()
+        self._msgids.clear()
         self._read_status.clear()
         self._quota, self._quota_changed = None, False
 
