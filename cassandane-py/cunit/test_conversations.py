@@ -303,7 +303,9 @@ def test_folders_by_name_are_renamed(users: ConversationsDb) -> None:
 def test_the_oldest_guid_records_are_made_new_ones(users: ConversationsDb) -> None:
     prefix = guids.prefix(b"12345678901234567890")
     with users.open("joe") as state:
+        state.records.store(layout.FOLDER_NAMES, b"(user.joe)")
         state.records.store(prefix, b"7:1,7:2[1]")
+    with users.open("joe") as state:
         _add(state, 3)
         keys = [key.removeprefix(prefix) for key, _ in state.records.foreach(prefix)]
         assert keys == [b":0:3", b":7:1", b":7:2[1]"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 from libcyrus.errors import MailboxBadFormat
 from libcyrus.message.cache import CacheRecord
-from libcyrus.message.nstring import Envelope, parse_envelope, parse_nstring
+from libcyrus.message.nstring import parse_envelope, parse_nstring
 from libcyrus.message.prune import FieldFilter
 from libcyrus.records.conversations import parts, subject
 from libcyrus.records.conversations.layout import valid_msgid
@@ -25,7 +25,24 @@ _FOLD: Final = re.compile(rb"\r\n(?![ \t])")
 _ATOM: Final = re.compile(rb"[^<> @\\\0]*")
 _QUOTED: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
+# an envelope without literals: the first sender, In-Reply-To and Message-ID
+_NSTRING: Final = rb'(?:NIL|"[^"]*")'
+_STRING: Final = rb'(NIL|"[^"]*")'
+_ADDRESS: Final = rb"\(%b %b %b %b\)" % ((_NSTRING,) * 4)
+_ADDRESSES: Final = rb"(?:NIL|\((?:%b)+\))" % _ADDRESS
+_FROM: Final = rb"(?:NIL|\(\(%b %b %b %b\)(?:%b)*\))" % ((_STRING,) * 4 + (_ADDRESS,))
+_ENVELOPE: Final = re.compile(
+    b" ".join([rb"\(" + _NSTRING, _NSTRING, _FROM, *[_ADDRESSES] * 5, _STRING, _STRING + rb"\)"])
+)
 _LEAD: Final = re.compile(rb"[ \t\n\v\f\r,]*")
+
+
+class _Envelope(NamedTuple):
+    """What counts here of an envelope."""
+
+    sender: Address | None
+    in_reply_to: bytes | None
+    message_id: bytes | None
 
 
 class Content:
@@ -39,12 +56,20 @@ class Content:
         return self._load()
 
     @cached_property
-    def envelope(self) -> Envelope:
+    def envelope(self) -> _Envelope:
         """Raises MailboxBadFormat."""
+        item = bytes(self.cache.envelope)
+        usual = _ENVELOPE.fullmatch(item)
+        if usual is not None:
+            name, route, mailbox, domain, in_reply_to, message_id = map(_unquoted, usual.groups())
+            first = Address(name, route, mailbox, domain) if usual[3] is not None else None
+            return _Envelope(first, in_reply_to, message_id)
         try:
-            return parse_envelope(self.cache.envelope)
+            envelope = parse_envelope(item)
         except ValueError:
             raise MailboxBadFormat from None
+        senders = envelope.from_
+        return _Envelope(senders[0] if senders else None, envelope.in_reply_to, envelope.message_id)
 
     @cached_property
     def msgids(self) -> list[tuple[bytes, bool]]:
@@ -93,8 +118,7 @@ class Content:
     @property
     def sender(self) -> Address | None:
         """The first address of From."""
-        senders = self.envelope.from_
-        return senders[0] if senders else None
+        return self.envelope.sender
 
     @cached_property
     def parts(self) -> list[tuple[bytes, str]]:
@@ -154,6 +178,10 @@ def _atom(text: bytes, at: int) -> tuple[bytes, int]:
     atom = _ATOM.match(text, at)
     assert atom is not None
     return atom.group(), atom.end()
+
+
+def _unquoted(text: bytes | None) -> bytes | None:
+    return None if text is None or text == b"NIL" else text[1:-1]
 
 
 def _lists_ids(in_reply_to: bytes) -> bool:

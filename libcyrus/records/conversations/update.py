@@ -187,9 +187,10 @@ def _read_places(state: Conversations, guid: bytes) -> dict[tuple[int, int], Pla
 def _write_guid(state: Conversations, guid: bytes, place: str, value: bytes | None) -> None:
     records = state.records
     prefix = guids.prefix(guid)
-    listed = records.fetch(prefix)
+    # since folders have numbers by unique id there are none of these
+    listed = records.fetch(prefix) if state.by_name else None
     if listed:
-        # the oldest layout: make it a record for each place
+        # the oldest layout: make that a record for each place
         for item in listed.split(b","):
             records.store(b"%b:%b" % (prefix, item), b"")
         records.delete(prefix)
@@ -254,6 +255,14 @@ def _flag_changes(
     """By how much each counted flag is more."""
     if not state.counted_flags:
         return []
+    if (
+        old is not None
+        and new is not None
+        and old.system_flags == new.system_flags
+        and old.user_flags == new.user_flags
+        and not (old.internal_flags ^ new.internal_flags) & EXPUNGED
+    ):
+        return [0] * len(state.counted_flags)
     return [
         _has_flag(folder, new, flag) - _has_flag(folder, old, flag) for flag in state.counted_flags
     ]
@@ -265,6 +274,8 @@ def _has_flag(folder: Folder, record: MessageRecord | None, flag: str) -> bool:
     wanted = flag.lower()
     if flag.startswith("\\"):
         return bool(record.system_flags & _SYSTEM_FLAGS.get(wanted, 0))
+    if not record.user_flags:
+        return False
     for number, name in enumerate(folder.flag_names):
         if name is not None and name.lower() == wanted:
             return bool(record.user_flags >> number & 1)
