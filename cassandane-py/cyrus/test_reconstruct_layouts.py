@@ -24,6 +24,7 @@ pytestmark = [pytest.mark.reference, pytest.mark.timeout(300)]
 PLACES = ("conf", "spool", "meta", "index", "archive")
 LAYOUTS = {
     "legacy": {"mailbox_legacy_dirs": "yes"},
+    "with conversations": {"conversations": "yes", "conversations_db": "twoskip"},
     "metapartition": {
         "metapartition_files": "header index cache expunge squat annotations lock dav archivecache",
         "metapartition-default": "{0}/meta",
@@ -99,6 +100,13 @@ class Spool:
     def uniqueid(self) -> str:
         text = self.path("cyrus.header").read_bytes().decode("latin-1")
         return text.partition(" I ")[2].split(" ")[0]
+
+    def conversations(self) -> list[bytes]:
+        """All records of conversations databases, without times."""
+        shown = b""
+        for path in sorted((self.top / "conf").rglob("conversations.db")):
+            shown += self.server.run("cyr_dbtool", str(path), "twoskip", "show", kind="reference").stdout
+        return re.sub(rb"\b\d{10}\b", b"", shown).split(b"\n")
 
     def files(self) -> list[str]:
         return sorted(
@@ -220,6 +228,7 @@ def test_both_mend_alike(spool: Spool, name: str) -> None:
         shown = server.run("cyr_dbtool", annotations, "twoskip", "show", kind="reference", check=False)
         result["annotations"] = shown.stdout
         result["files"] = spool.files()
+        result["conversations"] = spool.conversations()
         results.append(result)
     for key, theirs in results[0].items():
         assert results[1][key] == theirs, key
@@ -228,6 +237,7 @@ def test_both_mend_alike(spool: Spool, name: str) -> None:
 def test_directories_without_a_record_are_discovered(spool: Spool) -> None:
     """Where a child's directory lies in its parent's; the original crashes on the way."""
     spool.restore()
+    assert bool(b"".join(spool.conversations())) == ("conversations" in spool.server.settings)
     spool.forget("Nuser\x1falice\x1fchild", "Nuser\x1falice\x1fchild\x1fgrand")
     done = spool.server.run("reconstruct", "-rf", "user/alice")
     if "mailbox_legacy_dirs" not in spool.server.settings:
