@@ -20,6 +20,7 @@ MAX_REFERENCES: Final = 20
 
 _REFERENCES: Final = FieldFilter([b"references"])
 _ME_MESSAGE_ID: Final = FieldFilter([b"x-me-message-id"])
+_ONE_ID: Final = re.compile(rb'<[^<> @\\\0"\r]+@[^<> @\\\0\r]+>')
 _START: Final = re.compile(rb"[<\r]")
 _FOLD: Final = re.compile(rb"\r\n(?![ \t])")
 _ATOM: Final = re.compile(rb"[^<> @\\\0]*")
@@ -132,6 +133,8 @@ def find_msgids(text: bytes, most: int) -> list[bytes]:
     Lenient as to what is between ids. Ends at a line end that is not a fold, and at a ``<`` that nothing
     closes. A quoted local part loses its quotes.
     """
+    if not text or _ONE_ID.fullmatch(text):
+        return [text] if text else []
     found: list[bytes] = []
     at = 0
     while len(found) < most:
