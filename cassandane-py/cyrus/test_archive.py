@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -153,3 +155,62 @@ def test_a_quota_counts_what_came_back(server: Instance) -> None:
         server.run("unexpunge", "-a", "user/full")
         assert client.ok("GETQUOTAROOT INBOX").grep("MESSAGE 4 2")
     assert server.run("quota", "-f", "-q").stderr == b""
+
+
+def hammer(server: Instance, service: str, seed: int, kept: list[str], failures: list[str]) -> None:
+    """Append, expunge and read for a while; ``kept`` are the subjects of what must be there at the end."""
+    chance = random.Random(seed)
+    try:
+        with server.imap("busy", service=service) as client:
+            for number in range(40):
+                keep = chance.random() < 0.6
+                subject = f"{service} {seed} {number} {'keep' if keep else 'drop'}"
+                client.append("INBOX", message(subject, "x" * chance.randrange(100)))
+                if keep:
+                    kept.append(subject)
+                client.ok("SELECT INBOX")
+                found = client.ok("SEARCH SUBJECT drop").grep("^SEARCH")[0].split()[1:]
+                if found and chance.random() < 0.5:
+                    client.ok(f"STORE {chance.choice(found)} +FLAGS (\\Deleted)")
+                    client.ok("EXPUNGE")
+                reply = client.ok("FETCH 1:* (BODY.PEEK[HEADER.FIELDS (SUBJECT)] BODY.PEEK[TEXT])")
+                assert reply.text.startswith("Completed"), reply
+    except Exception as error:
+        failures.append(f"{service}: {error!r}")
+
+
+@pytest.mark.long
+def test_all_of_it_at_once_loses_nothing(server: Instance) -> None:
+    server.create_user("busy")
+    kept: list[str] = []
+    failures: list[str] = []
+    clients = [
+        threading.Thread(target=hammer, args=(server, service, seed, kept, failures))
+        for seed, service in enumerate(("imap", "imap2", "imap", "imap2"))
+    ]
+    for thread in clients:
+        thread.start()
+    chance = random.Random(5)
+    while any(thread.is_alive() for thread in clients):
+        kind = chance.choice(("ours", "reference"))
+        match chance.randrange(4):
+            case 0:
+                server.run("cyr_expire", "-X", "0", "-u", "busy", kind=kind)
+            case 1:
+                server.run("cyr_expire", "-A", "0", "-t", "-u", "busy", kind=kind)
+            case 2:
+                server.run("unexpunge", "-a", "-d", "user/busy", kind=kind)
+            case 3:
+                server.run("ipurge", "-f", "-o", "-b", "1", "user/busy", kind=kind)
+    for thread in clients:
+        thread.join()
+    assert failures == []
+    with server.imap("busy") as client:
+        client.ok("SELECT INBOX")
+        there = client.ok("FETCH 1:* BODY.PEEK[HEADER.FIELDS (SUBJECT)]").untagged
+    lines = "\n".join(there)
+    assert [subject for subject in kept if f"Subject: {subject}\r" not in lines] == []
+    server.run("cyr_expire", "-X", "0", "-u", "busy")
+    for kind in ("ours", "reference"):
+        done = server.run("reconstruct", "-n", "-G", "-q", "user/busy", kind=kind)
+        assert done.stdout + done.stderr == b""

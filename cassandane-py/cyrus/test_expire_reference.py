@@ -232,11 +232,9 @@ def test_unexpunge_fails_with_the_same_code(spool: SavedSpool, options: str, cod
 
 
 IPURGE = (
-    "-d 1", "-d 1 -f", "-d 30 -f -v", "-b 1000 -f", "-k 2 -f user/alice*", "-m 1 -f", "-d 10 -b 1000 -f",
-    "-d 2 -x -f", "-d 0 -x -f -i", "-b 152 -x -f", "-d 10 -i -f", "-b 900 -i -f user/alice/%",
-    "-d 1 -X -f", "-d 2 -o", "-d 2 -s -v", "-d 1 -n shared*", "-b 0 -f -n user/alice",
-    "-b 0 -M -v shared", "-b 0 -M -v shar*", "-d 1 -f nothing*", "-d -5 -f", "-d x -f user/bob",
-    "-d 1 -M -f shared/below user/alice/old user/none",
+    "-d 1", "-d 1 -f", "-k 2 -f user/alice*", "-d 10 -b 1000 -f", "-d 2 -x -f", "-d 0 -x -f -i",
+    "-b 900 -i -f user/alice/%", "-d 1 -X -f", "-d 2 -o", "-d 2 -s -v", "-d 1 -n shared*",
+    "-b 0 -f -n user/alice", "-b 0 -M -v shared", "-d 1 -M -f shared/below user/alice/old user/none",
 )  # fmt: skip
 
 
