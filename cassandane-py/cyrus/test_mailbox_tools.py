@@ -19,7 +19,7 @@ def server() -> Iterator[Instance]:
     """A stopped server with alice's legacy mailboxes, one of them damaged, and a shared one by id."""
     services = ("imap", "lmtpunix")
     server = Instance(
-        imapd_conf={"mailbox_legacy_dirs": "yes", "anyoneuseracl": "yes"}, master="reference",
+        imapd_conf={"mailbox_legacy_dirs": "yes", "conversations": "yes"}, master="reference",
         services=services, programs=dict.fromkeys(services, "reference"),
     )  # fmt: skip
     server.start()
@@ -102,6 +102,10 @@ def test_mbtool_gives_a_new_id_with_what_belongs_to_it(server: Instance) -> None
         assert before.encode() not in said.stdout
     found = server.run("cyr_dbtool", str(listing(server)), "twoskip", "show", kind="reference").stdout
     assert before.encode() not in found and f"I{after}".encode() in found
+    for kind in ("reference", "ours"):
+        audit = server.run("ctl_conversationsdb", "-v", "-A", "alice", kind=kind, check=False)
+        assert (audit.returncode, audit.stderr) == (0, b""), kind
+        assert b"is OK" in audit.stdout, kind
     server.start()
     with server.imap("bob") as bob:
         bob.ok('SELECT "Other Users/alice"')
