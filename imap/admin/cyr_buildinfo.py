@@ -19,7 +19,7 @@ BUILD: dict[str, dict[str, bool | str]] = {
         "event_notification": False,
         "gssapi": False,
         "autocreate": False,
-        "idled": False,
+        "idled": True,
         "httpd": False,
         "kerberos_v4": False,
         "murder": False,
