@@ -18,6 +18,7 @@ from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, MailboxHasChildren
 from libcyrus.mailbox import lifecycle
+from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
@@ -145,12 +146,22 @@ class _Removal:
         """Remove the files. What cannot be removed is logged."""
         for entry in self._entries:
             try:
-                mailbox = self._store.open(entry, write=True)
+                mailbox = self._open(entry)
                 mailbox.silent = self._silent
                 mailbox.changes.announce("UNMAILBOX", entry.name)
                 lifecycle.delete(mailbox)
             except CyrusError as error:
                 log.error("could not remove the files of %s: %s", entry.name, error)
+
+    def _open(self, entry: MboxEntry) -> Mailbox:
+        """The mailbox, locked exclusively, though the list no longer has it."""
+        mailbox = self._store.is_open(entry.name)
+        if mailbox is None:
+            return self._store.open(entry, write=True)
+        # a session of this process has it selected, and would look it up in the list
+        mailbox.lock_index(exclusive=True)
+        mailbox.opened += 1
+        return mailbox
 
     def _mark_deleted(self, entry: MboxEntry) -> MboxEntry:
         modseq = entry.foldermodseq
