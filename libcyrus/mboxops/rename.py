@@ -194,6 +194,7 @@ def _set_limits(store: MailStore, roots: Iterable[Quota]) -> None:
             if known is not None:
                 known.limits = root.limits
             change.put(known or root)
+        store.sync_log.quota(root.root)
 
 
 def _unsubscribe(store: MailStore, names: list[str], actor: Actor) -> None:
