@@ -723,7 +723,7 @@ def test_a_lost_index_is_made_from_the_files(world):
     assert problems(store, "user.a") == []
 
 
-@pytest.mark.parametrize("option", [{"annotation_callout": "/x"}, {"object_storage_enabled": True}])
+@pytest.mark.parametrize("option", [{"object_storage_enabled": True}])
 def test_what_would_be_ignored_is_refused(world, option):
     with pytest.raises(Fatal):
         world.store(**option)

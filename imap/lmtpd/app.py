@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from imap.lmtpd.errors import Wording
 from libcyrus import mboxops, sasl
 from libcyrus import options as opt
+from libcyrus.annotations import Definitions
 from libcyrus.auth import ANONYMOUS, new_state
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
@@ -120,6 +121,8 @@ class Lmtpd:
     notifier: Notifier | None
     usage: Usage = field(default_factory=Usage)
     messages_without_id: int = 0
+    annotation_definitions: Definitions | None = None
+    """Set if new messages are annotated."""
     _store: MailStore | None = None
     _duplicates: DuplicateDb | None = None
     _userdeny: UserDeny | None = None
@@ -130,6 +133,8 @@ class Lmtpd:
         if self.config[opt.imapidlepoll] > 0:
             self._store.notifier = ChangeTeller(self.config).tell
         self._userdeny = UserDeny(self.config)
+        if self.config[opt.annotation_callout]:
+            self.annotation_definitions = Definitions.from_config(self.config)
         # opened now, so that a configuration they cannot work with ends this worker before it has a client
         _ = self._store.mboxlist
         if self.settings.duplicates:

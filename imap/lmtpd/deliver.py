@@ -13,6 +13,7 @@ from imap.lmtpd import recipients
 from imap.lmtpd.app import Lmtpd
 from imap.lmtpd.session import Recipient
 from libcyrus import acl
+from libcyrus.annotations import Arrival, Target
 from libcyrus.append import Appender, Stage
 from libcyrus.append.append import check
 from libcyrus.auth import AuthState
@@ -27,6 +28,7 @@ from libcyrus.errors import (
 from libcyrus.mailbox.index_header import DUPDELIVER
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mboxname import MboxName
+from libcyrus.mboxops import Actor
 from libcyrus.records.annotate import SPECIALUSE
 from libcyrus.records.duplicate import DuplicateKey
 
@@ -120,7 +122,10 @@ def _into(app: Lmtpd, delivery: Delivery, recipient: Recipient, name: MboxName, 
             return
         with Appender(mailbox, userid=delivery.authuser or "", rights=rights) as appender:
             record = appender.append(
-                delivery.stage, internaldate=delivery.internaldate, link=settings.single_instance
+                delivery.stage,
+                internaldate=delivery.internaldate,
+                link=settings.single_instance,
+                arrival=_arrival(app, delivery, mailbox),
             )
             appender.commit()
         _warn_of_script(app, name, mailbox)
@@ -137,6 +142,14 @@ def _into(app: Lmtpd, delivery: Delivery, recipient: Recipient, name: MboxName, 
         app.notifier.notify(
             settings.notifier, "MAIL", user=name.userid, mailbox=mailbox_name, message=delivery.summary
         )
+
+
+def _arrival(app: Lmtpd, delivery: Delivery, mailbox: Mailbox) -> Arrival | None:
+    if app.annotation_definitions is None:
+        return None
+    # private values are the owner's
+    actor = Actor(True, delivery.authuser or mailbox.userid or "", delivery.authstate)
+    return Arrival(Target(app.store, app.annotation_definitions, actor), delivery.stage.message)
 
 
 def _check_special_use(app: Lmtpd, name: MboxName, mailbox: Mailbox) -> None:

@@ -6,6 +6,7 @@ values and the quota are here. A ``Target`` says what is annotated and who asks.
 
 from __future__ import annotations
 
+from .arrival import Arrival
 from .definitions import Definitions
 from .entries import Scope
 from .fetch import Found, Query, attributes_named, fetch
@@ -13,6 +14,7 @@ from .store import Planned, Setting, plan, store_mailboxes, store_message, store
 from .target import Target
 
 __all__ = [
+    "Arrival",
     "Definitions",
     "Found",
     "Planned",

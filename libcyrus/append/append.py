@@ -15,7 +15,7 @@ import os
 import time
 from collections.abc import Iterable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from libcyrus import acl
 from libcyrus.append.stage import Stage
@@ -60,6 +60,16 @@ _FLAGS = {
     "\\expunged": (acl.DELETEMSG, 0, EXPUNGED),
     "\\snoozed": (acl.WRITE, 0, SNOOZED),
 }
+
+
+class Arrival(Protocol):
+    """Who has something to add to a new message."""
+
+    def placed(self, path: str, flags: Iterable[str]) -> Iterable[str]:
+        """The file is there; returns the flags that the message is to have."""
+
+    def recorded(self, mailbox: Mailbox, uid: int) -> None:
+        """The message is in the index, not yet committed. What it raises aborts the transaction."""
 
 
 class Appender:
@@ -131,10 +141,12 @@ class Appender:
         savedate: int = 0,
         createdmodseq: int = 0,
         link: bool = True,
+        arrival: Arrival | None = None,
     ) -> IndexRecord:
         """Add a staged message; its uid is in the record returned.
 
         Flags the rights do not allow are left out, as RFC 4314 has it. ``link`` False makes a real copy.
+        ``arrival`` may change the flags, and annotates the message.
         Raises NoSpace, IoError, UserFlagsExhausted, InvalidIdentifier, QuotaExceeded (the mailbox has as
         many messages as ``mailbox_maxmessages_email`` allows); the transaction is aborted then.
         """
@@ -152,9 +164,13 @@ class Appender:
             self.place(record, stage.file_in(self.mailbox.partition), link=link)
             if date != stage.internaldate:
                 os.utime(self.mailbox.message_path(record), (date, date))
+            if arrival is not None:
+                flags = arrival.placed(self.mailbox.message_path(record), flags)
             self.set_flags(record, flags)
             self.mailbox.append(record, stage.cache_record)
             self.uids.append(record.uid)
+            if arrival is not None:
+                arrival.recorded(self.mailbox, record.uid)
         except OSError as error:
             self.abort()
             raise _storage_error(error, self.mailbox) from error

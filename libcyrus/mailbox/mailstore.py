@@ -49,8 +49,6 @@ class MailStore:
 
     def __init__(self, config: Config) -> None:
         """Raises Fatal (EX_CONFIG) for a configuration whose mailboxes we would damage."""
-        if config[opt.annotation_callout]:
-            raise Fatal("annotation_callout: not supported yet", os.EX_CONFIG)
         if config[opt.object_storage_enabled]:
             raise Fatal("object_storage_enabled: not supported", os.EX_CONFIG)
         self.config = config

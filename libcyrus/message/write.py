@@ -96,8 +96,17 @@ def _addresses_or(part: BodyPart, name: str, otherwise: bytes) -> bytes:
     return address_list(addresses) if addresses else otherwise
 
 
+def body_with_places(root: BodyPart) -> bytes:
+    """BODYSTRUCTURE in which parts also say where their content is, for ``annotation_callout``."""
+    return _write(root, places=True)[1]
+
+
 def body(root: BodyPart) -> tuple[bytes, bytes]:
     """BODY and BODYSTRUCTURE of the tree, in that order."""
+    return _write(root, places=False)
+
+
+def _write(root: BodyPart, *, places: bool) -> tuple[bytes, bytes]:
     short: list[bytes] = []
     full: list[bytes] = []
     # what is still to be written, last first: a part, or texts that follow its parts
@@ -125,10 +134,10 @@ def body(root: BodyPart) -> tuple[bytes, bytes]:
             start = b" %b " % envelope(item.parts[0])
             short.append(start)
             full.append(start)
-            waiting.append(_end(item))
+            waiting.append(_end(item, places=places))
             waiting.append(item.parts[0])
             continue
-        end = _end(item)
+        end = _end(item, places=places)
         short.append(end[0])
         full.append(end[1])
     return b"".join(short), b"".join(full)
@@ -146,10 +155,11 @@ def _head(part: BodyPart) -> bytes:
     )
 
 
-def _end(part: BodyPart) -> tuple[bytes, bytes]:
+def _end(part: BodyPart, *, places: bool) -> tuple[bytes, bytes]:
     """What follows the common start of a single part, in BODY and in BODYSTRUCTURE."""
     lines = b" %d" % part.content_lines if part.type == b"TEXT" or part.is_message else b""
-    return lines + b")", b"%b %b %b)" % (lines, nstring(part.string("content-md5")), _tail(part))
+    place = b" (OFFSET %d HEADERSIZE %d)" % (part.content_offset, part.header_size) if places else b""
+    return lines + b")", b"%b %b %b%b)" % (lines, nstring(part.string("content-md5")), _tail(part), place)
 
 
 def _tail(part: BodyPart) -> bytes:

@@ -29,11 +29,11 @@ from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
 from libcyrus import options as opt
-from libcyrus.annotations import Setting, plan, store_message
+from libcyrus.annotations import Arrival, Setting
 from libcyrus.append import Appender, Stage
 from libcyrus.append.append import check
 from libcyrus.base import times
-from libcyrus.base.dataclasses import dataclass, replace
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import (
     CyrusError,
     Fatal,
@@ -251,11 +251,12 @@ def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
             raise MailboxNotSupported
         uidvalidity = appender.uidvalidity
         for message in messages:
-            record = appender.append(
-                message.stage, flags=message.flags, internaldate=message.internaldate
+            appender.append(
+                message.stage,
+                flags=message.flags,
+                internaldate=message.internaldate,
+                arrival=_arrival(session, message),
             )
-            if message.settings:
-                _annotate(session, appender, record.uid, message.settings)
         appender.commit()
         uids = appender.uids
         readable = appender.rights & acl.READ
@@ -265,10 +266,10 @@ def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
     return Ok(code=f"APPENDUID {uidvalidity} {span}")
 
 
-def _annotate(session: Session, appender: Appender, uid: int, settings: list[Setting]) -> None:
-    target = annotating.target(session, appender.mailbox, uid)
-    target = replace(target, actor=target.actor.as_admin())
-    store_message(target, plan(target, settings))
+def _arrival(session: Session, message: _Incoming) -> Arrival | None:
+    if not message.settings and not session.process.config[opt.annotation_callout]:
+        return None
+    return Arrival(annotating.target(session), message.stage.message, message.settings)
 
 
 def _size(settings: list[Setting]) -> int:
