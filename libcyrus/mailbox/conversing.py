@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import logging
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from libcyrus.errors import CyrusError, InternalError, MailboxBadFormat
-from libcyrus.mailbox import index_record
+from libcyrus.mailbox import index_record, membership
 from libcyrus.mailbox.index_record import SPLITCONVERSATION, IndexRecord
+from libcyrus.mailbox.membership import BASETHRID
 from libcyrus.mailbox.splits import PendingSplits
 from libcyrus.message import cache as cache_record
 from libcyrus.message.cache import CacheRecord
-from libcyrus.records.annotate import NAMESPACE, Annotation
+from libcyrus.records.annotate import Annotation
 from libcyrus.records.conversations import Content, Conversations, ConversationsDb, Folder, update_record
 from libcyrus.records.userstate import CONVERSATIONS
 
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from libcyrus.mailbox.mailstore import MailStore
 
 log = logging.getLogger(__name__)
-
-BASETHRID: Final = NAMESPACE + "basethrid"
 
 
 class _Held:
@@ -201,37 +200,14 @@ class Conversing:
     def add_all(self) -> None:
         """The mailbox and all its messages belong to the owner from now on."""
         state = self._open()
-        if state is None:
-            return
-        self.note_modseq()
-        folder = self._folder()
-        for record in self._mailbox.records(unlinked=False):
-            if not record.cid:
-                continue
-            content = self._content(record)
-            assigned = update_record(
-                state, folder, None, record, content, basecid=self._basecid(record), ignore_limits=True
-            )
-            if assigned.cid != record.cid:
-                new = record.copy()
-                new.cid = assigned.cid
-                # the rewrite moves the message out of its old conversation, so it must be in that
-                update_record(state, folder, new, None, content, renumber=False, ignore_limits=True)
-                update_record(state, folder, None, record, content, renumber=False, ignore_limits=True)
-                self._mailbox.rewrite(new)
+        if state is not None:
+            membership.add(state, self._mailbox, self._folder(), silent=False)
 
     def remove_all(self) -> None:
         """The mailbox is about to be deleted, or to go to where its owner has no conversations."""
         state = self._open()
-        if state is None:
-            return
-        folder = self._folder()
-        for record in self._mailbox.records(unlinked=False):
-            if record.cid:
-                update_record(
-                    state, folder, record, None, self._content(record), renumber=False, ignore_limits=True
-                )
-        state.rename_folder(state.folder_key(folder.name, folder.uniqueid), None)
+        if state is not None:
+            membership.remove(state, self._mailbox, self._folder())
 
     def rename(self, new_name: str, *, with_user: bool = False) -> None:
         """The mailbox is about to get another name, perhaps with another owner, or to be deleted by that.

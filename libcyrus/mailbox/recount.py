@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import os
 import shutil
-from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from libcyrus.errors import CyrusError
+from libcyrus.mailbox import membership
 from libcyrus.mailbox.annotations import change as change_annotation
-from libcyrus.mailbox.conversing import BASETHRID
 from libcyrus.mailbox.index_record import SPLITCONVERSATION, IndexRecord
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
-from libcyrus.message import cache
+from libcyrus.mailbox.membership import BASETHRID
 from libcyrus.records.annotate import Annotation
 from libcyrus.records.conversations import (
     Content,
     Conversations,
     Folder,
-    FolderStatus,
     assign,
     compare,
     maintenance,
-    update_record,
 )
 from libcyrus.records.conversations.compare import Difference
 from libcyrus.records.mbentry import MboxEntry
@@ -90,7 +87,7 @@ def build(store: MailStore, userid: str, skipped: Report) -> None:
             if mailbox is None:
                 continue
             with mailbox:
-                for record, content in messages(mailbox):
+                for record, content in membership.messages(mailbox):
                     if record.cid:
                         continue
                     _build_message(state, mailbox, record, content)
@@ -134,55 +131,8 @@ def add_user(store: MailStore, state: Conversations, *, silent: bool, counted: R
         with store.open(entry, write=not silent) as mailbox:
             counted(entry.name)
             if store.conversations.db.applies_to(entry.name, entry.mbtype):
-                add_mailbox(state, mailbox, silent=silent)
-
-
-def add_mailbox(state: Conversations, mailbox: Mailbox, *, silent: bool) -> None:
-    """Add the messages of one mailbox, and set its folder's state to what they make of it."""
-    folder = Folder(mailbox.name, mailbox.uniqueid, mailbox.header.flags)
-    key = state.folder_key(folder.name, folder.uniqueid)
-    state.set_status(key, FolderStatus(mailbox.i.highestmodseq))
-    for record, content in messages(mailbox):
-        if not record.cid:
-            continue
-        assigned = update_record(state, folder, None, record, content, silent=silent, ignore_limits=True)
-        if assigned.cid != record.cid:
-            _move_message(state, mailbox, folder, record, content, assigned.cid, assigned.basecid)
-
-
-def _move_message(
-    state: Conversations,
-    mailbox: Mailbox,
-    folder: Folder,
-    record: IndexRecord,
-    content: Content,
-    cid: int,
-    basecid: int,
-) -> None:
-    """Write a message's new conversation into its mailbox, which counts it there itself."""
-    new = record.copy()
-    new.cid = cid
-    if basecid not in (0, cid):
-        new.internal_flags |= SPLITCONVERSATION
-        mailbox.changes.annotate(record.uid, Annotation("", BASETHRID, "", b"%016x" % basecid), "")
-    # the rewrite takes it from its old conversation, where it must be for that
-    update_record(state, folder, new, None, content, renumber=False, ignore_limits=True)
-    update_record(state, folder, None, record, content, renumber=False, ignore_limits=True)
-    mailbox.rewrite(new)
-
-
-def messages(mailbox: Mailbox) -> Iterator[tuple[IndexRecord, Content]]:
-    """All messages that are not unlinked, with their content."""
-    records = list(mailbox.records(unlinked=False))
-    offsets = sorted({record.cache_offset for record in records})
-    for record in records:
-        after = bisect_right(offsets, record.cache_offset)
-        end = offsets[after] if after < len(offsets) else 0
-        yield record, _content(mailbox, record, end)
-
-
-def _content(mailbox: Mailbox, record: IndexRecord, end: int) -> Content:
-    return Content(lambda: cache.split(mailbox.cache(record, end=end)))
+                folder = Folder(mailbox.name, mailbox.uniqueid, mailbox.header.flags)
+                membership.add(state, mailbox, folder, silent=silent)
 
 
 def _open(store: MailStore, entry: MboxEntry, skipped: Report) -> Mailbox | None:
