@@ -16,7 +16,8 @@ import click
 from libcyrus import options as opt
 from libcyrus import tool
 from libcyrus.errors import CyrusError
-from libcyrus.mailbox.index_record import ANSWERED, DELETED, DRAFT, FLAGGED, IndexRecord
+from libcyrus.mailbox import columns
+from libcyrus.mailbox.index_record import ANSWERED, ARCHIVED, DELETED, DRAFT, EXPUNGED, FLAGGED
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace
@@ -58,10 +59,15 @@ def cyrdump(config_file: str | None, verbose: int, patterns: tuple[str, ...]) ->
 main = tool.main(cyrdump)
 
 
+Message = tuple[int, int]
+"""uid, and the word of system and internal flags"""
+
+
 def _dump(mailbox: Mailbox, server: str, *, verbose: bool) -> None:
     boundary = f"dump-{os.getpid()}-{int(time.time())}-{random.randrange(2**31)}"
-    records = list(mailbox.records(expunged=False))
     nextuid = mailbox.i.last_uid + 1
+    scan = columns.fields(mailbox.region, mailbox.i.record_size, ">I28xI")
+    found = [(uid, flags) for uid, flags in scan if uid and not flags & EXPUNGED]
     # the files stay as long as the mailbox is open
     mailbox.unlock_index()
     _out(f'Content-Type: multipart/related; boundary="{boundary}"\n\n')
@@ -69,34 +75,36 @@ def _dump(mailbox: Mailbox, server: str, *, verbose: bool) -> None:
     _out(f'<imapdump uniqueid="{mailbox.uniqueid}">\n')
     _out(f"  <mailbox-url>imap://{server}/{_url(mailbox.name)}</mailbox-url>\n")
     _out(f"  <incremental-uid>0</incremental-uid>\n  <nextuid>{nextuid}</nextuid>\n\n")
-    _out(f"  <uidlist>{_uids(records)}</uidlist>\n\n  <flags>\n")
+    _out(f"  <uidlist>{_uids(found)}</uidlist>\n\n  <flags>\n")
     for bit, word in _FLAGS:
-        having = [record for record in records if record.system_flags & bit]
+        having = [message for message in found if message[1] & bit]
         _out(f'  <flag name="\\{word}" user="*">{_uids(having)}</flag>\n')
     _out("  </flags>\n</imapdump>\n")
-    following = [record.uid for record in records[1:]] + [0]
-    for record, content_id in zip(records, following, strict=False):
+    following = [uid for uid, _ in found[1:]] + [0]
+    for message, content_id in zip(found, following, strict=False):
         _out(f"\n--{boundary}\nContent-Type: message/rfc822\nContent-ID: {content_id}\n\n")
-        if not _copy(mailbox, record, verbose=verbose):
+        if not _copy(mailbox, message, verbose=verbose):
             break
     _out(f"\n--{boundary}--\n")
 
 
-def _copy(mailbox: Mailbox, record: IndexRecord, *, verbose: bool) -> bool:
+def _copy(mailbox: Mailbox, message: Message, *, verbose: bool) -> bool:
     """Print a message; False if it cannot be read."""
+    uid, flags = message
     sys.stdout.flush()
     try:
-        with open(mailbox.message_path(record), "rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-    except FileNotFoundError:
+        fd = os.open(mailbox.paths.message(uid, archived=bool(flags & ARCHIVED)), os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         if verbose:
-            _out(f"error mapping message {record.uid}: System I/O error\n")
+            _out(f"error mapping message {uid}: System I/O error\n")
         return False
+    with open(fd, "rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer)
     return True
 
 
-def _uids(records: list[IndexRecord]) -> str:
-    return "".join(f"{record.uid} " for record in records)
+def _uids(messages: list[Message]) -> str:
+    return "".join(f"{uid} " for uid, _ in messages)
 
 
 def _url(name: str) -> str:
