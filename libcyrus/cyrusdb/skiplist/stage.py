@@ -12,7 +12,7 @@ Commit, in the order that the format asks for
    recovery, which forgets them.
 2. Write the header, if a record is higher than any before, and the pointers of
    old records, in place; sync.
-3. Append the commit record; sync. Now the transaction counts.
+3. Append the commit record; sync, but for ``Sync.ORDERED``. Now the transaction counts.
 
 The format has no mark that would tell after a power cut that pointers of step 2
 reached the disk before the records of step 1. That is what the recovery stamp
@@ -30,6 +30,7 @@ from libcyrus.base import files
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import DatabaseCorrupt
 
+from ..listfile import Sync
 from .layout import (
     ADD,
     COMMIT_RECORD,
@@ -132,7 +133,8 @@ class Stage:
         file.flush()
         try:
             files.pwrite_all(file.fd, COMMIT_RECORD, self.end)
-            file.flush()
+            if file.sync is Sync.FULL:
+                file.flush()
         except OSError:
             # what is reported as failed must not count
             with contextlib.suppress(OSError):

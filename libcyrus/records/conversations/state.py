@@ -3,7 +3,12 @@
 Whoever opens it holds the user's namespace lock, exclusively for changing (see ``mailbox.namelock``; in the
 lock order the database comes after the index lock), and holds it until ``commit`` or ``abort``. Everything is
 one transaction: conversations and folder states that change are kept in memory and written once, at the
-end, so many changes to one conversation cost one record. A commit syncs as the backend does, once.
+end, so many changes to one conversation cost one record.
+
+A commit costs one sync with skiplist (``Sync.ORDERED``): a power cut may lose the latest commits, but not
+break the file. All of it is made of the mailboxes, whose index keeps each message's conversation and was
+synced before; what is missing here comes back when a message's flags change, or by
+``ctl_conversationsdb -R``. That is what a crash between the two commits means as well.
 
 Shared mailboxes have no conversations.
 """
@@ -22,7 +27,7 @@ from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
-from libcyrus.cyrusdb import Database, Records, Transaction
+from libcyrus.cyrusdb import Database, Records, Sync, Transaction
 from libcyrus.errors import MailboxBadFormat, MailboxBadName
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.conversations import guids, layout
@@ -151,7 +156,12 @@ class ConversationsDb:
         database = self._files.pop(path, None)
         if database is None:
             database = cyrusdb.open_db(
-                self._backend, path, create=True, convert=not shared, settings=self._settings
+                self._backend,
+                path,
+                create=True,
+                convert=not shared,
+                sync=Sync.ORDERED,
+                settings=self._settings,
             )
         try:
             return Conversations(self, database, userid, shared=shared, splits=splits or NoSplits())
