@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
@@ -77,7 +78,7 @@ def ctl_cyrusdb(
     """Prepare the server's databases at startup, or keep copies of them."""
     if recovering + checkpointing != 1 or (no_cleanup and not recovering):
         raise tool.usage_error()
-    config = tool.begin(config_file, "ctl_cyrusdb")
+    config = tool.begin(config_file, "ctl_cyrusdb", before=load_if_unfinished if recovering else None)
     for known in DATABASES:
         if config[known.backend] not in cyrusdb.BACKENDS:
             raise Fatal(f"cyrusdb backend {config[known.backend]} not supported", os.EX_CONFIG)
@@ -120,10 +121,21 @@ def recover(config: Config, *, cleanup: bool) -> None:
         finish_operations(config)
 
 
+def load_if_unfinished(config: Config) -> None:
+    """Load what ``finish_operations`` needs, which a server in good order starts without."""
+    if left_unfinished(config):
+        import_module("libcyrus.mboxops")
+        import_module("libcyrus.text.charset").load_codecs()
+
+
+def left_unfinished(config: Config) -> bool:
+    directory = f"{config.directory}/{UNFINISHED}"
+    return os.path.isdir(directory) and bool(os.listdir(directory))
+
+
 def finish_operations(config: Config) -> None:
     """Put right what processes that died left of creating, renaming and removing mailboxes."""
-    directory = f"{config.directory}/{UNFINISHED}"
-    if os.path.isdir(directory) and os.listdir(directory):
+    if left_unfinished(config):
         from libcyrus.mboxops import repair_all
 
         with mailstore(config) as store:

@@ -10,6 +10,7 @@ import logging
 import os
 import syslog
 import traceback
+from collections.abc import Callable
 
 from libcyrus import options as opt
 from libcyrus.base import privileges, systemlog
@@ -35,11 +36,18 @@ class SyslogHandler(logging.Handler):
             self.handleError(record)
 
 
-def begin(path: str | None, ident: str, *, need_partitions: bool = False) -> Config:
+def begin(
+    path: str | None,
+    ident: str,
+    *,
+    need_partitions: bool = False,
+    before: Callable[[Config], None] | None = None,
+) -> Config:
     """Load the configuration as ``ident`` and set up the process by it.
 
-    Root becomes ``cyrus_user``; the umask is set; DEBUG messages are passed on
-    only with ``debug: yes``. Raises ``Fatal``: EX_CONFIG for the configuration,
+    Root becomes ``cyrus_user``, which may not be able to read modules that are
+    loaded later: ``before`` can do that. The umask is set; DEBUG messages are passed
+    on only with ``debug: yes``. Raises ``Fatal``: EX_CONFIG for the configuration,
     EX_USAGE where root cannot become the Cyrus user.
     """
     _hold_standard_descriptors()
@@ -48,6 +56,8 @@ def begin(path: str | None, ident: str, *, need_partitions: bool = False) -> Con
     config = Config.load(path, ident, need_partitions=need_partitions)
     # what that loads, the Cyrus user may not be able to read
     _watch_locks(config)
+    if before is not None:
+        before(config)
     if os.geteuid() == 0:
         try:
             privileges.become_cyrus(config[opt.cyrus_user], config[opt.cyrus_group])
