@@ -118,6 +118,10 @@ class Counters:
             raise IoError from error
         return CounterValues.unpack(data) if len(data) >= 8 else CounterValues()
 
+    def kind(self, name: str, mbtype: int = mbtypes.EMAIL) -> str:
+        """Which counter a mailbox raises, a word of ``MODSEQS``."""
+        return self._kind(self._rules.from_internal(name), mbtype)
+
     def next_modseq(
         self, name: str, last: int, mbtype: int = mbtypes.EMAIL, *, folder: bool = False, delete: bool = False
     ) -> int:

@@ -227,6 +227,8 @@ class Conversations:
         self._msgids: dict[bytes, list[int]] = {}
         self._read_status: dict[str, FolderStatus] = {}
         self._names: dict[int, str | None] = {}
+        self.known_names: dict[str, str] = {}
+        """Names by unique id of mailboxes that the caller has open, to save looking them up."""
         self._quota: Quota | None = None
         self._quota_changed = False
         self._open = True
@@ -574,10 +576,16 @@ class Conversations:
 
     def _announce(self) -> None:
         """The counters of the user must not be behind any folder's; and the sync log wants to know."""
+        counters = self.owner.counters
+        highest: dict[str, tuple[int, str]] = {}
         for key, status in self._status.items():
-            name = key if self.by_name else self.mailboxes.name_of_uniqueid(key)
+            name = key if self.by_name else self.known_names.get(key) or self.mailboxes.name_of_uniqueid(key)
             if name is None:
                 continue
-            self.owner.counters.set_modseq(name, status.threadmodseq)
+            kind = counters.kind(name)
+            if status.threadmodseq > highest.get(kind, (-1, ""))[0]:
+                highest[kind] = status.threadmodseq, name
             if self.owner.on_folder is not None:
                 self.owner.on_folder(name)
+        for modseq, name in highest.values():
+            counters.set_modseq(name, modseq)

@@ -145,6 +145,7 @@ def _update_guids(
     """Write the G records of a message, and count its copies before and after."""
     record = new if new is not None else old
     assert record is not None
+    state.known_names[folder.uniqueid] = folder.name
     number = state.folder_number(state.folder_key(folder.name, folder.uniqueid), create=True)
     places = _read_places(state, record.guid)
     before = count(places, number, state.trash)
