@@ -206,7 +206,8 @@ class Side:
             for uniqueid, name in ids.items():
                 text = text.replace(uniqueid, f"<{name}>")
             owner = ids.get(path.parent.name, "")
-            shown[f"{path.name} {owner}"] = sorted(_without_times(text).splitlines())
+            lines = [line for line in _without_times(text).splitlines() if not _UNKNOWN.match(line)]
+            shown[f"{path.name} {owner}"] = sorted(lines)
         spool = self.server.directory / "spool"
         for uniqueid, name in ids.items():
             directory = spool / "uuid" / uniqueid[0] / uniqueid[1] / uniqueid
@@ -231,6 +232,9 @@ class Side:
 
 _RANDOM = {"I", "V", "uniqueid", "uidvalidity", "mtime"}
 """Of an entry of mailboxes.db: drawn at random, or the time."""
+
+_UNKNOWN = re.compile(r"[0-9a-z]{24}\t|\x1fVER\x1f|\xffVER")
+"""Records of mailboxes that are in the list no more, and the mark of a file that may be there or not."""
 
 _EXAMINED = re.compile(
     r"(?i)(UniqueID|Path[^:]*|INT_DATE|LAST_UPDATED|SAVEDATE|.*[ _]time|Header.*CRC|UIDVALIDITY|"
