@@ -27,7 +27,8 @@ _NAMES = (
     "UID COPY", "UID MOVE", "UID SEARCH", "UID EXPUNGE", "GETACL", "SETACL", "DELETEACL", "MYRIGHTS",
     "LISTRIGHTS", "GETQUOTA", "GETQUOTAROOT", "NAMESPACE", "CAPABILITY", "UNSELECT", "SELECT INBOX",
     "SELECT INBOX", "FETCH 1:*", "STORE 1", "SEARCH", 'LIST ""', "NONSENSE", "UID", "UID NONSENSE",
-    "SEARCH RETURN (COUNT)", "UID SEARCH RETURN (MIN MAX)", "SEARCH RETURN ()", "SEARCH RETURN",
+    "SETMETADATA", "SETANNOTATION", "GETANNOTATION", "SEARCH RETURN (COUNT)",
+    "UID SEARCH RETURN (MIN MAX)", "SEARCH RETURN ()", "SEARCH RETURN",
 
 )  # fmt: skip
 _WORDS = (
@@ -42,7 +43,9 @@ _WORDS = (
 _LISTS = (
     "(", "()", "(FLAGS)", "(FLAGS UID)", "(\\Seen)", "(\\Deleted)", "(kw kw2)", "(MESSAGES)",
     "(MESSAGES UNSEEN RECENT UIDNEXT)", "(COUNT)", "(MIN MAX)", "BODY[HEADER.FIELDS (Subject)]",
-    "(UID BODY.PEEK[HEADER])",
+    "(UID BODY.PEEK[HEADER])", '(/private/comment "x")', '(/shared/comment NIL)', '"/comment"',
+    '("value.priv" "y")', '(ANNOTATION (/comment value))', '(/comment (value.priv "z"))', "ANNOTATION",
+    '(/shared/vendor/cmu/cyrus-imapd/expire "3")',
 )  # fmt: skip
 _MASKS = (
     (r" \(\d+\.\d+ secs?( \d+ calls)?\)", ""),

@@ -32,6 +32,7 @@ _SEQUENCE = re.compile(rb"(?:\*|[0-9]+)(?::(?:\*|[0-9]+))?(?:,(?:\*|[0-9]+)(?::(
 _ATOM = re.compile(rb"[^\x00-\x1e \x7f-\xff{()\"%*\\]{1,1023}\Z")
 
 SP = 0x20
+LBRACE = 0x7B
 LPAREN = 0x28
 RPAREN = 0x29
 DQUOTE = 0x22
@@ -240,7 +241,7 @@ class Parser:
         octet = self.peek()
         if octet == DQUOTE:
             return self._quoted()
-        if octet == 0x7B:
+        if octet == LBRACE:
             return self._literal()
         word = self.word()
         if not word:
@@ -258,7 +259,7 @@ class Parser:
         octet = self.peek()
         if octet == DQUOTE:
             return self._quoted()
-        if octet == 0x7B:
+        if octet == LBRACE:
             return self._literal()
         raise MissingArgument
 
@@ -278,7 +279,7 @@ class Parser:
             if self.word() == b"NIL":
                 return None
             self.pos = start
-        if self.peek() == 0x7B:
+        if self.peek() == LBRACE:
             return self._literal(binary=True)
         return self.string()
 

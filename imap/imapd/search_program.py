@@ -11,6 +11,7 @@ from typing import Final
 
 from imap.imapd.parse import (
     DQUOTE,
+    LBRACE,
     LPAREN,
     RPAREN,
     SP,
@@ -381,10 +382,15 @@ class SearchProgram:
 
     def _take_charset(self) -> None:
         parser = self._parser
-        try:
-            name = parser.astring() if parser.peek() == DQUOTE else parser.word()
-        except MissingArgument:
-            name = b""
+        name = b""
+        # a literal is no charset, and must be left for the end of the line to be found
+        if parser.peek() == DQUOTE:
+            try:
+                name = parser.astring()
+            except MissingArgument:
+                name = b""
+        elif parser.peek() != LBRACE:
+            name = parser.word()
         if not name or not parser.accept(SP):
             raise ParseError("Missing charset")
         self._charset = charset.lookup(name)
