@@ -333,3 +333,21 @@ def test_the_original_killed_at_work_leaves_whole_commits(tools: Tools, backend:
     database.close()
     assert tools.theirs(["@a", backend, "get", "two"]) == (0, b"%d\n" % number, b"")
     assert tools.theirs(["@a", backend, "consistent"]) == (0, b"Yes, consistent\n", b"")
+
+
+@pytest.mark.parametrize("convert", [[], ["-c"]])
+@pytest.mark.parametrize("wanted", [*LINKED, "zeroskip"])
+@pytest.mark.parametrize("found", LINKED)
+def test_a_file_of_another_backend_is_taken_or_converted_alike(
+    tools: Tools, found: str, wanted: str, convert: list[str]
+) -> None:
+    stamp(tools)
+    for place in ("ours", "theirs"):
+        with cyrusdb.open_db(found, tools.directory / place / "a", create=True) as database:
+            _fill(database, 1)
+    words = [*convert, "@a", wanted, "show"]
+    ours = tools.ours(words)
+    assert ours == tools.theirs(words)
+    assert ours[0] == (os.EX_CONFIG if wanted == "zeroskip" else 0)
+    kinds = [cyrusdb.detect(tools.directory / place / "a") for place in ("ours", "theirs")]
+    assert kinds[0] == kinds[1]

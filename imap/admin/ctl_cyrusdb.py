@@ -80,7 +80,7 @@ def ctl_cyrusdb(
         raise tool.usage_error()
     config = tool.begin(config_file, "ctl_cyrusdb", before=load_if_unfinished if recovering else None)
     for known in DATABASES:
-        if config[known.backend] not in cyrusdb.BACKENDS:
+        if config[known.backend] not in cyrusdb.BUILT:
             raise Fatal(f"cyrusdb backend {config[known.backend]} not supported", os.EX_CONFIG)
     message = "recovering cyrus databases" if recovering else "checkpointing cyrus databases"
     log.log(NOTICE, message)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import NoReturn
 
 from libcyrus.base import xlog
 from libcyrus.errors import DatabaseCorrupt, Fatal, IoError
@@ -27,7 +26,6 @@ from .sql import engines as sql_engines
 from .twoskip import TwoskipDatabase
 
 __all__ = [
-    "BACKENDS",
     "BUILT",
     "Database",
     "Records",
@@ -42,9 +40,6 @@ __all__ = [
     "truncate",
     "undump_text",
 ]
-
-BACKENDS = ("flat", "skiplist", "quotalegacy", "sql", "twoskip", "zeroskip")
-"""The names that configuration may give; ``open_db`` refuses those that are not in ``BUILT``."""
 
 _MAGIC = {
     b"\xa1\x02\x8b\x0dskiplist fil": "skiplist",
@@ -79,8 +74,8 @@ def open_db(
     """
     name = os.fspath(path)
     settings = settings or Settings()
-    if backend not in BACKENDS:
-        _refuse(backend)
+    if backend not in BUILT:
+        raise Fatal(f"cyrusdb backend {backend} not supported", os.EX_CONFIG)
     actual = backend
     if backend != "quotalegacy" and (backend != "sql" or sql_engines.is_own_file(settings)):
         found = detect(name)
@@ -88,8 +83,6 @@ def open_db(
             actual = _other_backend(
                 name, found, backend, convert=convert, mboxsort=mboxsort, settings=settings
             )
-    if actual not in BUILT:
-        _refuse(actual)
     if actual == "flat":
         return FlatDatabase(name, create=create)
     if actual == "quotalegacy":
@@ -151,7 +144,3 @@ def _other_backend(
         raise
     log.log(xlog.NOTICE, "cyrusdb: converted %s from %s to %s", path, found, wanted)
     return wanted
-
-
-def _refuse(backend: str) -> NoReturn:
-    raise Fatal(f"cyrusdb backend {backend} not supported", os.EX_CONFIG)

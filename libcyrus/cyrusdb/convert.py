@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
-from libcyrus.base import files
+from libcyrus.base import files, lock
 from libcyrus.errors import Fatal, IoError
 
 from . import flat, quotalegacy, skiplist, twoskip
@@ -72,20 +72,9 @@ def convert_file(
         ):
             copy_records(reading, filling)
         return
-    new = name + ".NEW"
-    try:
-        files.mkdirs_for(name)
-        files.remove(new)
-        with source.transaction() as reading:
-            _build(backend, new, name, reading, mboxsort=mboxsort, settings=settings)
-            os.rename(new, name)
-            files.fsync_dir(os.path.dirname(name) or ".")
-    except OSError as error:
-        files.remove(new)
-        raise IoError() from error
-    except BaseException:
-        files.remove(new)
-        raise
+    # nothing is touched before the lock is ours: another process may be doing the same
+    with source.transaction() as reading:
+        build_file(name, backend, reading, mboxsort=mboxsort, settings=settings)
 
 
 def build_file(
@@ -96,16 +85,25 @@ def build_file(
     mboxsort: bool = False,
     settings: Settings | None = None,
 ) -> None:
-    """Put a file of ``backend`` (skiplist or twoskip) with these records at ``path``, in one pass.
+    """Put a file of ``backend`` with these records at ``path``, in one pass, and nothing else there.
 
-    The caller has the old file locked, as when converting. Raises IoError with the old file in place.
+    The caller has the old file locked. Whoever waits for that finds the new one, which is locked until its
+    name is lasting: a power cut would bring back the old file, without what was committed to the new one.
+    Raises IoError, or what reading the records raises, with the old file in place.
     """
     new = path + ".NEW"
     try:
+        files.mkdirs_for(path)
         files.remove(new)
         _build(backend, new, path, records, mboxsort=mboxsort, settings=settings or Settings())
-        os.rename(new, path)
-        files.fsync_dir(os.path.dirname(path) or ".")
+        fd = os.open(new, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            if backend != "sql":
+                lock.exclusive_new(fd)
+            os.rename(new, path)
+            files.fsync_dir(os.path.dirname(path) or ".")
+        finally:
+            lock.release_and_close(fd)
     except OSError as error:
         files.remove(new)
         raise IoError() from error
