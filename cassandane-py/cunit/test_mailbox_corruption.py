@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -202,3 +204,51 @@ def test_a_message_that_is_gone_fails_alone(store: MailStore) -> None:
         assert bytes(mailbox.map_message(mailbox.record(1))) == MESSAGE % 1
         with pytest.raises(IoError):
             mailbox.map_message(mailbox.record(2))
+
+
+@pytest.mark.parametrize("name", ["listdir", "stat"])
+def test_a_disk_that_fails_is_not_taken_for_an_empty_one(
+    store: MailStore, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """reconstruct would otherwise expunge what it does not find, and remove what it cannot look at."""
+    directory = directory_of(store, "user.a")
+    before = contents(directory)
+    working = getattr(os, name)
+
+    def failing(path: str, *arguments: object, **options: object) -> object:
+        if name == "stat" and not str(path).endswith("2."):
+            return working(path, *arguments, **options)
+        raise OSError(errno.EIO, "Input/output error", path)
+
+    monkeypatch.setattr(os, name, failing)
+    with store.locks.user("a"), pytest.raises(IoError):
+        reconstruct.reconstruct(store, "user.a", Options(), lambda line: None)
+    monkeypatch.undo()
+    assert contents(directory) == before
+    mend(store)
+
+
+def test_a_partition_that_is_not_there_expunges_nothing(tmp_path: Path) -> None:
+    """Such as one that was not mounted, where the metadata is on another."""
+    for name in ("conf", "spool", "meta"):
+        (tmp_path / name).mkdir()
+    config = Config.for_tests(
+        configdirectory=str(tmp_path / "conf"),
+        defaultpartition="default",
+        metapartition_files=frozenset({"header", "index", "cache"}),
+        extra={"partition-default": str(tmp_path / "spool"), "metapartition-default": str(tmp_path / "meta")},
+    )
+    store = MailStore(config)
+    mboxops.create(store, "user.a", is_admin=True, userid=None, auth=None)
+    add(store, "user.a", 1, 2, 3)
+    store.close()
+    (tmp_path / "spool").rename(tmp_path / "away")
+    (tmp_path / "spool").mkdir()
+    with store.locks.user("a"), pytest.raises(IoError):
+        reconstruct.reconstruct(store, "user.a", Options(), lambda line: None)
+    (tmp_path / "spool").rmdir()
+    (tmp_path / "away").rename(tmp_path / "spool")
+    mend(store)
+    with store.open("user.a", write=False) as mailbox:
+        assert mailbox.i.exists == 3
+    store.close()

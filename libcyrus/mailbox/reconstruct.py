@@ -28,6 +28,7 @@ from libcyrus.mailbox import (
     index_header,
     leftovers,
     lifecycle,
+    message_files,
     soundness,
     synccrc,
 )
@@ -86,7 +87,7 @@ class Options:
     quiet: bool = False
 
 
-#: a message file: twice its uid, and 1 more if it is in the archive
+#: see ``message_files``
 _File = int
 
 
@@ -162,7 +163,7 @@ class _Reconstruction:
         self._check_flag_names()
         if self._options.make_changes:
             leftovers.remove_expunged(mailbox)
-        found = deque(self._find_files())
+        found = deque(message_files.find(mailbox, self._options.odd_files, self._say))
         annotated = deque(sorted(self._annotated().items()))
         last_uid = self._check_records(found, annotated)
         if mailbox.i.last_uid < last_uid:
@@ -206,35 +207,6 @@ class _Reconstruction:
             self._tell(f"{self._name}: bogus flag name {number}:{flag}")
             self._mailbox.header.flags[number] = None
             self._mailbox.header_changed()
-
-    # files
-
-    def _find_files(self) -> list[_File]:
-        paths = self._mailbox.paths
-        found = []
-        for directory in dict.fromkeys((paths.data, paths.archive)):
-            try:
-                names = os.listdir(directory)
-            except OSError:
-                continue
-            for name in names:
-                if name.startswith((".", "cyrus.")):
-                    continue
-                uid = _uid_of(name)
-                if uid is None:
-                    self._odd_file(f"{directory}/{name}")
-                else:
-                    found.append(uid << 1 | (directory != paths.data))
-        return sorted(found)
-
-    def _odd_file(self, path: str) -> None:
-        if self._options.odd_files == "ignore" or os.path.isdir(path) or not os.path.exists(path):
-            return
-        self._tell(f"{self._name} odd file {path}")
-        if self._options.odd_files == "remove":
-            files.remove(path)
-        else:
-            self._tell("run reconstruct with -O to remove odd files")
 
     # annotations
 
@@ -316,10 +288,7 @@ class _Reconstruction:
         return zip(uids, keys, columns.words(region, width, OFFSET_SIZE), doubts, strict=True)
 
     def _has_size(self, file: _File, size: int) -> bool:
-        return not self._options.stat or _size(self._path(file)) == size
-
-    def _path(self, file: _File) -> str:
-        return self._mailbox.paths.message(file >> 1, archived=bool(file & 1))
+        return not self._options.stat or message_files.size(message_files.path(self._mailbox, file)) == size
 
     def _match_file(self, record: IndexRecord, found: deque[_File]) -> bool:
         mailbox = self._mailbox
@@ -345,7 +314,7 @@ class _Reconstruction:
         path = mailbox.message_path(record)
         parse = options.parse
         if have_file and options.stat:
-            size = _size(path)
+            size = message_files.size(path)
             if size == 0:
                 have_file = False
             elif size != record.size:
@@ -480,8 +449,8 @@ class _Reconstruction:
 
     def _append(self, file: _File, *, snoozed: bool) -> None:
         mailbox, uid, archived = self._mailbox, file >> 1, bool(file & 1)
-        path = self._path(file)
-        if not _size(path):
+        path = message_files.path(mailbox, file)
+        if not message_files.size(path):
             self._tell(f"{self._name} uid {uid} not found")
             if self._options.make_changes:
                 files.remove(path)
@@ -543,19 +512,3 @@ class _Reconstruction:
 def _tell(say: Say, text: str) -> None:
     say(text)
     log.error("%s", text)
-
-
-def _uid_of(name: str) -> int | None:
-    """The number of a file ``NUMBER.``, zero included: such a file gets a proper uid."""
-    digits = name[:-1]
-    if name[-1:] != "." or not (digits.isascii() and digits.isdigit()) or len(digits) > 10:
-        return None
-    uid = int(digits)
-    return uid if uid <= 0xFFFFFFFF else None
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
