@@ -80,9 +80,8 @@ def _copy(
         if mbtype.kind(target.entry.mbtype) != mbtype.EMAIL:
             raise MailboxNotSupported
         rights = store.acl_rules.myrights(auth, target.acl)
-        # with this option copies of what one has take no room
-        once = store.config[opt.quota_use_conversations]
-        need_room = not (move or once) or root != target.quotaroot
+        # where each distinct message counts once, copies of what one has take no room
+        need_room = not (move or store.counts_once) or root != target.quotaroot
         size = sum(original.record.size for original in originals)
         quota = (size, len(originals), 0, 0) if need_room and not ignore_quota else None
         check(target, rights, need=acl.INSERT, quota=quota)

@@ -74,6 +74,8 @@ class MailStore:
             mbtypes.ADDRESSBOOK: config[opt.mailbox_maxmessages_addressbook],
         }
         self.conversations_on: bool = config[opt.conversations]
+        # the original also obeys the second option alone, and then finds nothing used
+        self.counts_once: bool = self.conversations_on and config[opt.quota_use_conversations]
         self._statuscache_on: bool = config[opt.statuscache]
         # told the name of each mailbox that changed, by those daemons of which idlers expect it
         self.notifier: Callable[[str], None] | None = None
@@ -101,10 +103,8 @@ class MailStore:
 
     @cached_property
     def quota(self) -> QuotaDb:
-        by_message = self.config[opt.quota_use_conversations]
-        return QuotaDb(
-            self.config, self.counters, message_use=self.conversations.message_use if by_message else None
-        )
+        use = self.conversations.message_use if self.counts_once else None
+        return QuotaDb(self.config, self.counters, message_use=use)
 
     @cached_property
     def annotations(self) -> AnnotationDb:
