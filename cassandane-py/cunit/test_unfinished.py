@@ -17,13 +17,16 @@ from cassandane import crash
 from cassandane.crash import DIED, die_at, in_child, restore, snapshot
 from imap.admin import relocate_by_id
 from imap.admin.ctl_mboxlist import verify_directories
-from libcyrus import mboxops
+from libcyrus import cyrusdb, mboxops
+from libcyrus import options as opt
 from libcyrus.append import Appender, Stage
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
+from libcyrus.errors import IoError
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace, sieve_path
 from libcyrus.records import mbtype as mbtypes
+from libcyrus.records.mboxlist import Change
 from libcyrus.records.quota import Resource
 from libcyrus.records.subscriptions import Subscriptions
 
@@ -265,15 +268,13 @@ def test_the_next_operation_finds_what_was_left(spool: Path) -> None:
             break
 
 
-def test_what_fails_is_undone_at_once(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from libcyrus.errors import IoError
-    from libcyrus.records.mboxlist import Change
+def fail(*_: object) -> None:
+    raise IoError
 
+
+def test_what_fails_is_undone_at_once(spool: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before: list[State] = []
     with_store(spool, lambda store: before.append(state(store)))
-
-    def fail(*_: object) -> None:
-        raise IoError
 
     def work(store: MailStore) -> None:
         for action in (rename_user, move, rename):
@@ -322,3 +323,26 @@ def test_a_relocation_by_id_is_finished(spool: Path) -> None:
             break
     scripts = [path.relative_to(spool / "conf") for path in (spool / "conf").rglob("script")]
     assert [path.parts[:2] for path in scripts] == [("sieve", "uuid")]
+
+
+def test_conversations_come_back_with_a_mailbox(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A delayed delete takes them away before it fails."""
+    (tmp_path / "spool").mkdir()
+    config = Config.for_tests(
+        configdirectory=str(tmp_path), conversations="yes", defaultpartition="default",
+        extra={"partition-default": str(tmp_path / "spool")},
+    )  # fmt: skip
+    store = MailStore(config)
+    prepare(store)
+    path = store.conversations.path("user.a")
+
+    def known() -> set[bytes]:
+        with cyrusdb.open_db(config[opt.conversations_db], path) as database:
+            return {key for key, _ in database.foreach()}
+
+    before = known()
+    with monkeypatch.context() as patch, pytest.raises(IoError):
+        patch.setattr(Change, "update", fail)
+        mboxops.delete(store, "user.a.x.y", is_admin=True, userid=None, auth=None, force=True)
+    assert known() == before and len(before) > 3
+    store.close()

@@ -209,6 +209,15 @@ class Conversing:
         if state is not None:
             membership.remove(state, self._mailbox, self._folder())
 
+    def restore(self) -> None:
+        """The mailbox stays, though its conversations may have been removed already: add them again then."""
+        state = self._open()
+        if state is None:
+            return
+        folder = self._folder()
+        if state.folder_key(folder.name, folder.uniqueid) not in state.folders:
+            self.add_all()
+
     def rename(self, new_name: str, *, with_user: bool = False) -> None:
         """The mailbox is about to get another name, perhaps with another owner, or to be deleted by that.
 

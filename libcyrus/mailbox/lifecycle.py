@@ -226,6 +226,7 @@ def agree(mailbox: Mailbox) -> None:
     if header.name != entry.name:
         header.name = entry.name
         mailbox.header_changed()
+        mailbox.conversing.restore()
     mailbox.set_acl(mailbox.acl)
     mailbox.set_quotaroot(mailbox.store.quota.find_root(entry.name))
     if mailbox.i.highestmodseq < entry.foldermodseq and not mailbox.store.counters.enabled:
