@@ -41,20 +41,11 @@ def is_deleted(record: IndexRecord) -> bool:
     return bool(record.system_flags & DELETED)
 
 
-def expunge(mailbox: Mailbox, decide: Decision = is_deleted) -> list[IndexRecord]:
-    """Mark the living messages that ``decide`` picks as expunged and return their new records.
-
-    Needs the exclusive index lock; the caller commits. Raises IoError.
-    """
-    expunged = []
-    for record in mailbox.records(expunged=False):
-        if decide(record):
-            record.internal_flags |= EXPUNGED
-            mailbox.rewrite(record)
-            expunged.append(record)
-    if expunged:
-        log.log(xlog.NOTICE, "Expunged %d messages from %s", len(expunged), mailbox.name)
-    return expunged
+def expunge(mailbox: Mailbox, decide: Decision = is_deleted) -> int:
+    """``expunge_records`` for the living messages that ``decide`` picks."""
+    return expunge_records(
+        mailbox, [record.recno for record in mailbox.records(expunged=False) if decide(record)]
+    )
 
 
 def expunge_records(mailbox: Mailbox, recnos: Iterable[int]) -> int:
