@@ -240,6 +240,7 @@ def test_directories_without_a_record_are_discovered(spool: Spool) -> None:
     assert bool(b"".join(spool.conversations())) == ("conversations" in spool.server.settings)
     spool.forget("Nuser\x1falice\x1fchild", "Nuser\x1falice\x1fchild\x1fgrand")
     done = spool.server.run("reconstruct", "-rf", "user/alice")
+    assert done.stderr == b""
     if "mailbox_legacy_dirs" not in spool.server.settings:
         assert done.stdout == b"user/alice\n"
         return

@@ -11,6 +11,8 @@ import os
 from collections.abc import Callable
 
 from libcyrus.base import files
+from libcyrus.mailbox import columns
+from libcyrus.mailbox.index_record import ARCHIVED, OFFSET_FLAGS, UNLINKED
 from libcyrus.mailbox.mailbox import Mailbox
 
 log = logging.getLogger(__name__)
@@ -28,8 +30,8 @@ def find(mailbox: Mailbox, odd_files: str, say: Callable[[str], None]) -> list[i
         try:
             names = os.listdir(directory)
         except FileNotFoundError:
-            # archiving makes its directories when it needs them
-            if directory == paths.data:
+            # the original makes directories when the first message comes
+            if directory == paths.data and _expects_files(mailbox):
                 raise
             continue
         for name in names:
@@ -53,6 +55,12 @@ def size(path: str) -> int:
         return os.stat(path).st_size
     except FileNotFoundError:
         return 0
+
+
+def _expects_files(mailbox: Mailbox) -> bool:
+    """Whether any record is of a message that should be there, and not in the archive."""
+    flags = columns.words(mailbox.region, mailbox.i.record_size, OFFSET_FLAGS)
+    return not all(map((UNLINKED | ARCHIVED).__and__, flags))
 
 
 def _odd_file(mailbox: Mailbox, path: str, odd_files: str, say: Callable[[str], None]) -> None:
