@@ -238,6 +238,22 @@ def test_the_owners_seen_state_moves_to_the_seen_database(store: MailStore) -> N
     assert (data.uids, data.lastuid) == ("1:3", 4)
 
 
+def test_what_all_users_share_is_the_seen_state_of_anyone(store: MailStore) -> None:
+    add(store, 1, 2, 3, flags=("\\Seen",))
+    add(store, 4)
+    with store.open("user.a", write=True) as mailbox:
+        mailbox.i.options |= index_header.SHAREDSEEN
+        mailbox.dirty()
+    convert(store, 9)
+    with store.open("user.a", write=False) as mailbox:
+        assert mailbox.seen_user("b") == "anyone" and not mailbox.internal_seen("b")
+        with SeenDb(store.config, store.userstate, "anyone") as database:
+            assert database.read(mailbox.uniqueid).uids == "1:3"
+    convert(store, 17)
+    with store.open("user.a", write=False) as mailbox:
+        assert mailbox.i.unseen == 1 and mailbox.internal_seen("b")
+
+
 def test_a_message_that_cannot_be_read_stops_the_way_up(store: MailStore) -> None:
     add(store, 1, 2)
     convert(store, 8)

@@ -138,6 +138,7 @@ CASES = {
     "sums wrong, only said": Case(("-f", "-n"), lambda spool: spool.set("user.alice", WRONG)),
     "sums wrong, of a user": Case(("-f", "-u", "alice"), lambda spool: spool.set("user.alice", WRONG)),
     "sums wrong, of all but": Case(("-f", "user/alice/child"), lambda spool: spool.set("user.alice", WRONG)),
+    "below zero": Case((), lambda spool: spool.set("user.alice", "%(S (-5 100000) M (-7 50))")),
     "record of old": Case(("-f",), lambda spool: spool.set("user.alice", "1234\n100000")),
     "record of garbage": Case((), lambda spool: spool.set("user.alice", "garbage")),
     "root lost": Case(("-f",), lambda spool: spool.delete("user.alice")),

@@ -94,7 +94,7 @@ class Quota:
             if not isinstance(numbers, list):
                 raise TypeError(f"{key} is no list")
             if numbers:
-                self.used[resource] = int(numbers[0])
+                self.used[resource] = max(0, int(numbers[0]))
             if len(numbers) > 1:
                 self.limits[resource] = int(numbers[1])
         scan = value.get(b"SCAN") or {}
