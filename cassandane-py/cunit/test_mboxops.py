@@ -308,6 +308,20 @@ def test_a_user_can_be_renamed(store: MailStore, tmp_path: Path) -> None:
     assert Subscriptions(store.config, store.userstate).list("joseph") == ["user.joseph.a"]
 
 
+def test_what_cannot_go_along_stays_and_is_told_in_the_end(store: MailStore) -> None:
+    for name in ("user.joe.a", "user.joe.a.b", "user.joe.a.c"):
+        mboxops.create(store, name, **JOE)
+    mboxops.rename(store, "user.joe.a.b", "user.joe.a.b", partition="two", **ADMIN)
+    said: list[tuple[str, bool]] = []
+    with pytest.raises(MailboxExists):
+        mboxops.rename(
+            store, "user.joe.a", "user.joe.a", partition="two",
+            progress=lambda old, new, error: said.append((old, error is None)), **ADMIN,
+        )  # fmt: skip
+    assert said == [("user.joe.a", True), ("user.joe.a.c", True), ("user.joe.a.b", False)]
+    assert {entry.partition for entry in store.mboxlist.tree("user.joe.a")} == {"two"}
+
+
 def test_a_tree_moves_to_another_partition(store: MailStore, tmp_path: Path) -> None:
     entry = mboxops.create(store, "user.joe.a.b", **JOE)
     mboxops.rename(store, "user.joe.a", "user.joe.a", partition="two", **ADMIN)

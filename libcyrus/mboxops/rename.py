@@ -41,8 +41,9 @@ def rename(
 
     With ``old`` and ``new`` the same and a ``partition``, move it there. An admin may rename users where
     ``allowusermoves`` is set; their data, quota and rights go along. ``progress(old, new, error)`` hears of
-    every mailbox. One's own INBOX is not renamed so: the caller makes ``new`` and moves the messages. Raises
-    what ``checks`` do, MailboxNonexistent, MailboxExists, PartitionUnknown, and storage errors.
+    every mailbox; if one of those below fails, its error is raised when all others are done (where the
+    original stops at it). One's own INBOX is not renamed so: the caller makes ``new`` and moves the messages.
+    Raises what ``checks`` do, MailboxNonexistent, MailboxExists, PartitionUnknown, and storage errors.
     """
     actor = Actor(is_admin, userid, auth)
     rules = store.rules
@@ -119,6 +120,8 @@ def rename(
             progress(name, new + name[len(old) :], None)
         for name, new_name, error in failed:
             progress(name, new_name, error)
+    if failed:
+        raise failed[0][2]
 
 
 def _plan_base(
