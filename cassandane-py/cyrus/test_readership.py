@@ -19,7 +19,16 @@ XLIST = {"xlist-sent": "Sent-Items", "xlist-Trash": "Bin", "xlist-all": "a"}
 
 def make(**settings: str) -> Instance:
     server = Instance(services=("imap",), imapd_conf=settings)
-    server.start()
+    try:
+        server.start()
+        _fill(server)
+    except BaseException:
+        server.stop(check=False)
+        raise
+    return server
+
+
+def _fill(server: Instance) -> None:
     server.create_user("bob", "a", "Sent-Items", "Bin", "a/Bin")
     for user in ("eve", "joe"):
         server.create_user(user, "Bin")
@@ -44,7 +53,6 @@ def make(**settings: str) -> Instance:
                 client.ok("FETCH 1 BODY[]")
                 client.ok("UNSELECT")
                 client.ok(f'SUBSCRIBE "{name}"')
-    return server
 
 
 @pytest.fixture(scope="module")
