@@ -205,6 +205,10 @@ def thrids(server: Instance, kind: str, mailbox: str) -> list[str]:
         (2, {"expunge_mode": "immediate", "delete_mode": "immediate", "conversations_db": "twoskip"}),
         (3, {"expunge_mode": "semidelayed", "delete_mode": "delayed", "mailbox_legacy_dirs": "yes"}),
         (4, {"expunge_mode": "delayed", "conversations_max_thread": "4"}),
+        *(
+            pytest.param(seed, {"conversations_db": "twoskip"}, marks=pytest.mark.long)
+            for seed in range(5, 13)
+        ),
     ],
 )
 def test_the_same_commands_leave_the_same_conversations(seed: int, more: dict[str, str]) -> None:
@@ -469,5 +473,5 @@ def test_a_long_day_ends_with_a_clean_audit(seed: int) -> None:
             thread.start()
         for thread in threads:
             thread.join()
-        assert failures == []
+        assert failures == [], server.describe()
         audit(server, "alice", alone=seed % 2 == 0)
