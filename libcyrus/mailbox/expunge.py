@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from libcyrus.base import xlog
-from libcyrus.errors import CyrusError
+from libcyrus.errors import CyrusError, MailboxChecksum
 from libcyrus.mailbox import columns, index_header, remove
 from libcyrus.mailbox.index_record import (
     DELETED,
@@ -189,14 +189,19 @@ def unlink_files(mailbox: Mailbox) -> None:
     Needs the name lock exclusively.
     """
     log.info("Unlinking files in mailbox %s", mailbox.name)
-    for record in mailbox.records():
-        if record.internal_flags & (NEEDS_CLEANUP | UNLINKED):
-            remove.record_files(mailbox, record)
-            if record.internal_flags & NEEDS_CLEANUP:
-                record.internal_flags &= ~NEEDS_CLEANUP
-                mailbox.rewrite(record, silent=True)
+    scan = columns.fields(mailbox.region, mailbox.i.record_size, ">I28xI")
+    due = [
+        recno for recno, (uid, flags) in enumerate(scan, 1) if uid and flags & (NEEDS_CLEANUP | UNLINKED)
+    ]
+    for recno in due:
+        try:
+            record = mailbox.record(recno)
+        except MailboxChecksum:
+            continue
+        remove.record_files(mailbox, record)
+        if record.internal_flags & NEEDS_CLEANUP:
+            record.internal_flags &= ~NEEDS_CLEANUP
+            mailbox.rewrite(record, silent=True)
     mailbox.dirty()
     mailbox.i.options &= ~index_header.NEEDS_UNLINK
     mailbox.commit()
-
-
