@@ -274,3 +274,21 @@ def test_the_original_does_the_same(tmp_path: Path, words: tuple[str, ...]) -> N
         code, output, errors = server.ours(*words) if place == "ours" else server.theirs(*words)
         results.append((code, output, bool(errors), server.files()))
     assert results[0] == results[1]
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("present", [(), ("skipstamp",), ("skipstamp", "skipcleanshutdown")])
+@pytest.mark.parametrize("words", [("-r",), ("-c",)])
+def test_the_stamp_is_the_originals(tmp_path: Path, words: tuple[str, ...], present: tuple[str, ...]) -> None:
+    """Made or left, by recovery only. (After a clean shutdown without a stamp 3.6.1 made none, later ones do.)"""
+    results = []
+    for place in ("ours", "theirs"):
+        server = Server(tmp_path / place)
+        (server.conf / "db").mkdir()
+        for name in present:
+            (server.conf / "db" / name).write_bytes(b"mark")
+        ran = server.ours(*words) if place == "ours" else server.theirs(*words)
+        stamp = server.conf / "db/skipstamp"
+        kept = stamp.exists() and stamp.read_bytes() == b"mark"
+        results.append((ran, sorted(path.name for path in (server.conf / "db").iterdir()), kept))
+    assert results[0] == results[1]
