@@ -280,7 +280,7 @@ def test_the_original_does_the_same(tmp_path: Path, words: tuple[str, ...]) -> N
 @pytest.mark.parametrize("present", [(), ("skipstamp",), ("skipstamp", "skipcleanshutdown")])
 @pytest.mark.parametrize("words", [("-r",), ("-c",)])
 def test_the_stamp_is_the_originals(tmp_path: Path, words: tuple[str, ...], present: tuple[str, ...]) -> None:
-    """Made or left, by recovery only. (After a clean shutdown without a stamp 3.6.1 made none, later ones do.)"""
+    """Made or left, by recovery only. After a clean shutdown without a stamp only later versions make one."""
     results = []
     for place in ("ours", "theirs"):
         server = Server(tmp_path / place)
