@@ -227,3 +227,25 @@ def test_a_user_who_is_made_again_begins_with_nothing(spool: Path) -> None:
         assert differences(store, "b") == []
 
     with_store(spool, work, mailbox_legacy_dirs=True)
+
+
+def test_a_message_whose_file_and_cache_are_lost_can_be_expunged(spool: Path) -> None:
+    def lose(store: MailStore) -> None:
+        with store.open("user.a", write=False) as mailbox:
+            record = next(mailbox.records())
+            Path(mailbox.message_path(record)).unlink()
+            Path(mailbox.paths.cache).write_bytes(bytes(4))
+
+    def flag_and_expunge(store: MailStore) -> None:
+        with store.open("user.a", write=True) as mailbox:
+            for flags in (FLAGGED, EXPUNGED):
+                record = next(mailbox.records(expunged=False))
+                record.system_flags, record.internal_flags = flags & 0xFFFF, flags & 0xFFFF0000
+                mailbox.rewrite(record)
+                mailbox.commit()
+        assert [uid for uid, _, _ in state(store)["user.a"]] == [2]
+        recount.recount(store, "a", silent=False, counted=lambda name: None)
+        assert differences(store) == []
+
+    with_store(spool, lose)
+    with_store(spool, flag_and_expunge)

@@ -21,7 +21,6 @@ from libcyrus.mailbox.index_record import SPLITCONVERSATION, IndexRecord
 from libcyrus.mailbox.membership import BASETHRID
 from libcyrus.mailbox.splits import PendingSplits
 from libcyrus.message import cache as cache_record
-from libcyrus.message.cache import CacheRecord
 from libcyrus.records.annotate import Annotation
 from libcyrus.records.conversations import Content, Conversations, ConversationsDb, Folder, update_record
 from libcyrus.records.userstate import CONVERSATIONS
@@ -325,10 +324,9 @@ class Conversing:
         return Folder(self._name, mailbox.uniqueid, mailbox.header.flags)
 
     def _content(self, record: IndexRecord, cache: bytes | memoryview | None = None) -> Content:
-        def load() -> CacheRecord:
-            return cache_record.split(self._mailbox.cache(record) if cache is None else cache)
-
-        return Content(load)
+        if cache is None:
+            return membership.content(self._mailbox, record)
+        return Content(lambda: cache_record.split(cache))
 
     def _basecid(self, record: IndexRecord) -> int:
         """The conversation that a message would be in had that not grown too long; 0 if it is in that."""
