@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import stat
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -272,3 +274,45 @@ def _place(target: Any) -> str:
         return os.fsdecode(target)
     path = os.readlink(f"/proc/self/fd/{target}")
     return "" if path.endswith(" (deleted)") else path
+
+
+@contextmanager
+def full_disk(step: int) -> Iterator[list[str]]:
+    """From the ``step``-th call on that would need room there is none, in this process, for the block.
+
+    Yields a list that gets the calls that failed: it stays empty when ``step`` is beyond the last.
+    """
+    failed: list[str] = []
+    left = step
+
+    def refuse(name: str, path: object) -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            failed.append(f"{name} {path}")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def wrap(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def filling(target: Any, *args: Any, **options: Any) -> Any:
+            refuse(name, target)
+            return call(target, *args, **options)
+
+        return filling
+
+    opened = os.open
+
+    def filling_open(path: Any, flags: int, *args: Any, **options: Any) -> int:
+        if flags & os.O_CREAT and not os.path.exists(path):
+            refuse("open", path)
+        return opened(path, flags, *args, **options)
+
+    originals = {name: getattr(os, name) for name in ("write", "writev", "pwrite", "link", "mkdir")}
+    for name, call in originals.items():
+        setattr(os, name, wrap(name, call))
+    os.open = filling_open
+    try:
+        yield failed
+    finally:
+        for name, call in originals.items():
+            setattr(os, name, call)
+        os.open = opened

@@ -14,7 +14,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from libcyrus import mboxops
 from libcyrus.append import Appender, Stage
 from libcyrus.auth import AuthState
 from libcyrus.config import Config
-from libcyrus.errors import CyrusError, MailboxExists, MailboxNonexistent
+from libcyrus.errors import CyrusError, Fatal, MailboxExists, MailboxNonexistent
 from libcyrus.index.copy import copy
 from libcyrus.index.store import FlagChange
 from libcyrus.index.store import store as store_flags
@@ -386,26 +386,31 @@ def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def run(operation: Operation, top: Path, worlds: dict[Any, crash.Files], most: int) -> int:
-    """Try ``most`` of the moments, and all that come after the acknowledgement; returns how many."""
-    settings = operation.settings
+def world_of(settings: dict[str, str], top: Path, worlds: dict[Any, crash.Files]) -> crash.Files:
+    """The prepared directories for these settings, which are made once."""
     key = tuple(sorted(settings.items()))
     if key not in worlds:
         for name in ("conf", "spool", "two"):
             (top / name).mkdir()
         with_store(top, settings, prepare)
         worlds[key] = crash.snapshot(top)
-    saved = worlds[key]
+    return worlds[key]
+
+
+def before_and_after(operation: Operation, top: Path, saved: crash.Files) -> tuple[Picture, Picture]:
     crash.restore(top, saved)
-
-    def see_all(into: list[Picture], store: MailStore) -> None:
-        into.append(picture(store))
-
     pictures: list[Picture] = []
-    with_store(top, settings, partial(see_all, pictures))
-    with_store(top, settings, operation.action)
-    with_store(top, settings, partial(see_all, pictures))
-    before, after = pictures
+    for action in (lambda store: None, operation.action):
+        with_store(top, operation.settings, action)
+        with_store(top, operation.settings, lambda store: pictures.append(picture(store)))
+    return pictures[0], pictures[1]
+
+
+def run(operation: Operation, top: Path, worlds: dict[Any, crash.Files], most: int) -> int:
+    """Try ``most`` of the moments, and all that come after the acknowledgement; returns how many."""
+    settings = operation.settings
+    saved = world_of(settings, top, worlds)
+    before, after = before_and_after(operation, top, saved)
     crash.restore(top, saved)
     moments = crash.record(top, partial(with_store, top, settings, operation.action))
     step = max(1, len(moments) // most)
@@ -454,3 +459,55 @@ def test_a_crash_at_every_moment_leaves_all_in_order(
     operation: Operation, tmp_path: Path, worlds: dict[Any, crash.Files], quiet: None
 ) -> None:
     assert run(operation, tmp_path, worlds, most=10_000) > 3
+
+
+def fill(operation: Operation, top: Path, worlds: dict[Any, crash.Files], every: int) -> int:
+    """Let the disk be full from each of its calls on in turn; returns how many needed room."""
+    saved = world_of(operation.settings, top, worlds)
+    before, after = before_and_after(operation, top, saved)
+    step, full = 0, True
+
+    def check(step: int, store: MailStore) -> None:
+        nonlocal full
+        refused = False
+        with crash.full_disk(step) as failed:
+            try:
+                operation.action(store)
+            except (CyrusError, Fatal):
+                refused = True
+        shown = picture(store)
+        check_between(shown, before, after, operation.loose)
+        if not refused:
+            # what it could do without is missing, or left over
+            exempt = replace(operation, may_lose=operation.may_lose + operation.loose)
+            assert lasting(shown, exempt) == lasting(after, exempt), failed
+        elif operation.again or lasting(shown, operation) == lasting(before, operation):
+            with suppress(MailboxExists, MailboxNonexistent):
+                operation.action(store)
+            assert lasting(picture(store), operation) == lasting(after, operation), failed
+        assert complaints(store, strays=True) == [], failed
+        full = bool(failed)
+
+    while full:
+        crash.restore(top, saved)
+        try:
+            with_store(top, operation.settings, partial(check, step))
+        except BaseException as error:
+            raise AssertionError(f"{operation.name}, the disk full from call {step} on") from error
+        step += every
+    return step
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name.replace(" ", "-"))
+def test_a_full_disk_is_a_failure_that_passes(
+    operation: Operation, tmp_path: Path, worlds: dict[Any, crash.Files], quiet: None
+) -> None:
+    fill(operation, tmp_path, worlds, every=5)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name.replace(" ", "-"))
+def test_a_disk_full_from_any_call_on_is_a_failure_that_passes(
+    operation: Operation, tmp_path: Path, worlds: dict[Any, crash.Files], quiet: None
+) -> None:
+    fill(operation, tmp_path, worlds, every=1)

@@ -167,16 +167,21 @@ def new_header(store: MailStore, entry: MboxEntry) -> MailboxHeader:
 def delete(mailbox: Mailbox) -> None:
     """Mark a mailbox deleted and close it, which removes its files once nobody has it open.
 
-    Needs the exclusive index lock. Raises IoError.
+    Needs the exclusive index lock. Raises IoError or NoSpace, with the mailbox closed all the same.
     """
-    mailbox.conversing.remove_all()
-    mailbox.quota_dirty()
-    mailbox.dirty()
-    mailbox.i.options |= index_header.MAILBOX_DELETED
-    mailbox.commit()
     store = mailbox.store
-    with store.annotations.transaction() as change:
-        change.delete_owner(mailbox.uniqueid)
+    try:
+        mailbox.conversing.remove_all()
+        mailbox.quota_dirty()
+        mailbox.dirty()
+        mailbox.i.options |= index_header.MAILBOX_DELETED
+        mailbox.commit()
+        with store.annotations.transaction() as change:
+            change.delete_owner(mailbox.uniqueid)
+    except BaseException:
+        mailbox.abort()
+        mailbox.close()
+        raise
     log.log(xlog.NOTICE, "Deleted mailbox %s", mailbox.name)
     if store.auditlog:
         audit.mailbox_event(mailbox, "delete")

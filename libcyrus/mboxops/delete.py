@@ -234,7 +234,15 @@ def _delete_user(
     operation = moving.operation("delete", (userid,), places=places, inbox=inbox, roots=tuple(roots))
     with unfinished.noted(store, operation, needed=False):
         if delayed:
-            moving.carry_out(lambda name, new, error: _complain(name, error, on_failure))
+            failures: dict[str, CyrusError | None] = {}
+
+            def note(name: str, new: str, error: CyrusError | None) -> None:
+                failures[name] = error
+                _complain(name, error, on_failure)
+
+            moving.carry_out(note)
+            if (failure := failures.get(inbox.name)) is not None:
+                raise failure
         else:
             for entry in entries:
                 removal.prepare(entry)

@@ -35,7 +35,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from libcyrus.base import xlog
-from libcyrus.errors import CyrusError, NoSpace
+from libcyrus.errors import CyrusError, MailboxNonexistent, NoSpace
 from libcyrus.mailbox import lifecycle
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.paths import MailboxPaths
@@ -183,7 +183,8 @@ def _clear(store: MailStore, place: MboxEntry) -> None:
 def _home(store: MailStore, place: MboxEntry) -> MboxEntry | None:
     try:
         home = store.mboxlist.lookup_uniqueid(place.uniqueid or "")
-    except CyrusError:
+    except MailboxNonexistent:
+        # nothing else, such as a list that cannot be read, means that files may go
         return None
     return None if home.deleted or home.intermediate or not home.partition else home
 
