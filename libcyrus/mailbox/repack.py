@@ -16,20 +16,35 @@ from __future__ import annotations
 import logging
 import os
 import time
+from struct import Struct
+from zlib import crc32
 
 from libcyrus.base import files, xlog
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, MailboxBadFormat, MailboxChecksum, MailboxLocked
-from libcyrus.mailbox import index_header, index_record, old_index, remove, synccrc
+from libcyrus.mailbox import index_header, index_record, old_index, remove, soundness, synccrc
 from libcyrus.mailbox.cache import GENERATION_SIZE
 from libcyrus.mailbox.conversion import Conversion
 from libcyrus.mailbox.failure import storage_error
+from libcyrus.mailbox.flagchange import user_number
 from libcyrus.mailbox.index_header import IndexHeader
-from libcyrus.mailbox.index_record import NEEDS_CLEANUP, UNLINKED, IndexRecord
+from libcyrus.mailbox.index_record import (
+    ARCHIVED,
+    EXPUNGED,
+    NEEDS_CLEANUP,
+    SYSTEM_FLAGS,
+    UNLINKED,
+    IndexRecord,
+)
 from libcyrus.mailbox.mailbox import Mailbox
 
 log = logging.getLogger(__name__)
 
+# uid, internaldate, last_updated, flags, user flags, cache_version, guid, modseq
+_FIELDS = ">II20xII16s4xI20sQ"
+_FIELDS_SIZE = 88
+_WORD = Struct(">I").pack
+_U32 = 0xFFFFFFFF
 _FLUSH = 1 << 20
 _BATCH = 8192
 
@@ -78,16 +93,13 @@ class _Repack:
     def run(self) -> None:
         mailbox, header = self._mailbox, self._header
         self._index = index = _IndexWriter(mailbox.paths.index + ".NEW", header)
-        sync_crc = 0
         conversion = self._conversion
-        for record in mailbox.records():
-            if not self._keep(record):
-                continue
-            new_cache = None if conversion is None else conversion.convert(record)
-            cache = mailbox.cache(record) if new_cache is None else new_cache
-            record.cache_offset = self._cache(archived=record.archived).add(cache)
-            sync_crc ^= synccrc.basic(record, mailbox.flag_crcs)
-            index.add(record)
+        if conversion is not None or header.minor_version <= old_index.NEWEST:
+            sync_crc = 0
+            for record in mailbox.records():
+                sync_crc ^= self._add(record)
+        else:
+            sync_crc = self._copy()
         if conversion is not None:
             header.sync_crc = sync_crc
             conversion.count_annotations()
@@ -101,6 +113,63 @@ class _Repack:
         for writer in self._caches.values():
             writer.finish()
         os.rename(index.path, mailbox.paths.index)
+
+    def _add(self, record: IndexRecord) -> int:
+        """Add one record, unless it is to be dropped; its share of the sync CRC."""
+        mailbox, conversion, index = self._mailbox, self._conversion, self._index
+        assert index is not None
+        if not self._keep(record):
+            return 0
+        new_cache = None if conversion is None else conversion.convert(record)
+        cache = mailbox.cache(record) if new_cache is None else new_cache
+        record.cache_offset = self._cache(archived=record.archived).add(cache)
+        index.add(index_record.pack(record, self._header.minor_version))
+        return synccrc.basic(record, mailbox.flag_crcs)
+
+    def _add_doubtful(self, recno: int) -> int:
+        try:
+            record = self._mailbox.record(recno)
+        except MailboxChecksum:
+            # logged; the sums will not agree
+            return 0
+        # reconstruct wipes records that cannot be read: they have no uid
+        return self._add(record) if record.uid else 0
+
+    def _copy(self) -> int:
+        """Add all records: packed, only with another cache_offset, where nothing else is to be done."""
+        mailbox, index = self._mailbox, self._index
+        assert index is not None
+        region, size = mailbox.region, mailbox.i.record_size
+        caches = soundness.cache_records(mailbox, region, size)
+        flag_crcs: dict[tuple[int, bytes], int] = {}
+        sync_crc = place = 0
+        layout = Struct(f"{_FIELDS}{size - _FIELDS_SIZE - 4}xI")
+        for recno, fields in enumerate(layout.iter_unpack(region), 1):
+            uid, date, updated, flags, user, version, guid, modseq, crc = fields
+            cache = next(caches)
+            start, place = place, place + size
+            old = bytes(region[start:place])
+            if cache is None or flags & (NEEDS_CLEANUP | UNLINKED) or not uid or crc32(old[:-4]) != crc:
+                sync_crc ^= self._add_doubtful(recno)
+                continue
+            offset = self._cache(archived=bool(flags & ARCHIVED)).add(cache)
+            body = b"%b%b%b%b%b" % (
+                old[:24],
+                _WORD(offset & _U32),
+                old[28:56],
+                _WORD(version & 0xFFFF | offset >> 16 & 0xFFFF0000),
+                old[60:-4],
+            )
+            index.add(body + _WORD(crc32(body)))
+            if flags & EXPUNGED:
+                continue
+            key = (flags & SYSTEM_FLAGS, user)
+            flag_crc = flag_crcs.get(key)
+            if flag_crc is None:
+                flag_crc = flag_crcs[key] = mailbox.flag_crcs.of(key[0], user_number(user))
+            text = b"%d %d %d (%d) %d %b" % (uid, modseq, updated, flag_crc, date, guid.hex().encode())
+            sync_crc ^= crc32(text)
+        return sync_crc
 
     def rename_caches(self) -> None:
         """Put the caches in their places; should that fail, they are found where they are."""
@@ -161,9 +230,8 @@ class _IndexWriter:
         self._fd = files.open_making_dirs(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         self._parts = [bytes(header.start_offset)]
 
-    def add(self, record: IndexRecord) -> None:
+    def add(self, packed: bytes) -> None:
         header = self._header
-        packed = index_record.pack(record, header.minor_version)
         if header.disk_record_size:
             packed = old_index.narrow(packed, header.disk_record_size, header.minor_version)
         self._parts.append(packed)

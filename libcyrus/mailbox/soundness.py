@@ -41,7 +41,7 @@ def doubtful(mailbox: Mailbox, valid_flags: int) -> bytearray:
     if i.minor_version < index_header.CACHE_CRC_VERSION:
         return bytearray(b"\1") * count
     found = bytearray(count)
-    caches = _cache_records(mailbox, region, size)
+    caches = cache_records(mailbox, region, size)
     every_flag = (1 << MAX_USER_FLAGS) - 1
     known_users = {_NO_FLAGS: True}
     last_uid = place = 0
@@ -73,8 +73,8 @@ def doubtful(mailbox: Mailbox, valid_flags: int) -> bytearray:
     return found
 
 
-def _cache_records(mailbox: Mailbox, region: memoryview, size: int) -> Iterator[memoryview | None]:
-    """Every record's checked cache record, None where there is none."""
+def cache_records(mailbox: Mailbox, region: memoryview, size: int) -> Iterator[memoryview | None]:
+    """The checked cache record of every record in ``region``, None where there is none. Nothing is logged."""
     columns_of_place = (
         columns.words(region, size, OFFSET_CACHE_OFFSET),
         columns.words(region, size, OFFSET_CACHE_VERSION),
