@@ -268,6 +268,27 @@ def test_the_next_operation_finds_what_was_left(spool: Path) -> None:
             break
 
 
+def test_notes_that_make_no_sense(tmp_path: Path) -> None:
+    """Rubbish goes, what a later version wrote stays, what another process is writing is left alone."""
+    (tmp_path / "spool").mkdir()
+    notes = tmp_path / "unfinished"
+    notes.mkdir()
+    contents = {"1-a-0": b"", "1-a-1": b"{}", "1-a-2": b"[1]", "1-a-3": b'{"version": 2}', "1-a-4": b"\xff{"}
+    for name, content in contents.items():
+        (notes / name).write_bytes(content)
+    (notes / f".{os.getpid()}-b-0").touch()
+    (notes / ".999999999-c-0").touch()
+    config = Config.for_tests(
+        configdirectory=str(tmp_path), defaultpartition="default",
+        extra={"partition-default": str(tmp_path / "spool")},
+    )  # fmt: skip
+    store = MailStore(config)
+    assert mboxops.repair_all(store) == 0
+    mboxops.create(store, "user.a", is_admin=True, userid=None, auth=None)
+    assert sorted(path.name for path in notes.iterdir()) == [f".{os.getpid()}-b-0", "1-a-3"]
+    store.close()
+
+
 def fail(*_: object) -> None:
     raise IoError
 

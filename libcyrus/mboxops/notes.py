@@ -1,7 +1,8 @@
 """Notes of operations under way, which outlive a process that dies in the middle; see ``unfinished``.
 
-A note is a file ``CONFIGDIRECTORY/unfinished/PID-N`` with JSON in it, locked as long as its writer lives and
-removed when the operation is complete. Nobody ever waits for that lock, so it has no place in the lock order.
+A note is a file ``CONFIGDIRECTORY/unfinished/PID-TIME-N`` with JSON in it, locked as long as its writer
+lives and removed when the operation is complete. Nobody ever waits for that lock, so it has no place in the
+lock order.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -16,6 +18,7 @@ from typing import Any
 
 from libcyrus.base import files, lock, xlog
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.errors import MailboxBadFormat
 from libcyrus.mailbox import leftovers
 from libcyrus.mailbox.failure import storage_error
 from libcyrus.mailbox.mailstore import MailStore
@@ -75,11 +78,11 @@ class Operation:
 
     @classmethod
     def unpack(cls, data: bytes) -> Operation:
-        """Raises ValueError for what is no note."""
+        """Raises ValueError for what is no note, MailboxBadFormat for one of a later version."""
         try:
             fields = json.loads(data)
             if fields["version"] != _VERSION:
-                raise ValueError("unknown version")
+                raise MailboxBadFormat
             inbox, layout = fields["inbox"], fields["layout"]
             return cls(
                 kind=str(fields["operation"]),
@@ -121,7 +124,8 @@ class Note:
     def write(cls, store: MailStore, operation: Operation, *, lasting: bool) -> Note:
         """``lasting``: it survives a power cut. Raises NoSpace, IoError."""
         directory = f"{store.config.directory}/{UNFINISHED}"
-        name = f"{os.getpid()}-{next(_numbers)}"
+        # the number of a dead process may be given again
+        name = f"{os.getpid()}-{time.time_ns():x}-{next(_numbers)}"
         path, new = f"{directory}/{name}", f"{directory}/{_NEW}{name}"
         try:
             fd = files.open_making_dirs(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -135,6 +139,7 @@ class Note:
                     files.fsync_dir(directory)
             except BaseException:
                 os.close(fd)
+                files.remove(new)
                 raise
         except OSError as error:
             xlog.ioerror(log, "writing note failed", error, filename=path)
@@ -193,10 +198,12 @@ def opened(path: str) -> Iterator[Operation | None]:
         if not lock.try_exclusive(fd) or not os.fstat(fd).st_nlink:
             yield None
             return
-        data = os.pread(fd, _MOST_BYTES, 0)
+        data = os.pread(fd, min(os.fstat(fd).st_size, _MOST_BYTES), 0)
         operation = None
         try:
             operation = Operation.unpack(data)
+        except MailboxBadFormat:
+            log.warning("leaving %s alone, the note of a later version", path)
         except ValueError:
             # a power cut can leave that of a note that was not synced
             log.warning("removing %s, which is no note of an operation", path)
