@@ -120,6 +120,35 @@ def test_a_program_is_asked_about_each_message(pair: list[Asked], answer: bytes)
     assert found[0] == found[1]
 
 
+def test_messages_are_looked_at_again(pair: list[Asked]) -> None:
+    found = []
+    for one in pair:
+        one.answer(b"()\n")
+        told: list[object] = []
+        with one.server.imap("bob") as client:
+            for command, message in COMMANDS:
+                client.ok(command, message)
+            client.ok("SELECT INBOX")
+            client.ok("STORE 2 +FLAGS (Work \\Answered)")
+            one.asked()
+            one.answer(b'(+FLAGS (\\Flagged New) -FLAGS Work ANNOTATION (/comment (value.priv "later")))\n')
+            for command in (
+                "XRUNANNOTATOR 2", "UID XRUNANNOTATOR 1:*", "XRUNANNOTATOR 9", "XRUNANNOTATOR",
+                "XRUNANNOTATOR x", "XRUNANNOTATOR 1 2", "UID XRUNANNOTATOR",
+            ):  # fmt: skip
+                reply = client.command(command)
+                told.append(re.sub(r" \(.*", "", f"{reply.status} {reply.text}"))
+                told.append(one.asked())
+            told += client.command("FETCH 1:* (FLAGS ANNOTATION (/comment value))").untagged
+            client.ok("EXAMINE INBOX")
+            told.append(client.command("XRUNANNOTATOR 1").status)
+            client.ok("SELECT INBOX")
+            client.ok("STORE 1:* +FLAGS.SILENT (\\Deleted)")
+            client.ok("EXPUNGE")
+        found.append(told)
+    assert found[0] == found[1]
+
+
 def test_a_daemon_is_asked_too() -> None:
     asked = []
 

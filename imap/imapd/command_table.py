@@ -51,6 +51,7 @@ from imap.imapd.commands import (
     subscribe,
     thread,
     unauthenticate,
+    xrunannotator,
 )
 from imap.imapd.commands import (
     id as id_command,
@@ -173,5 +174,11 @@ COMMANDS: dict[str, Command] = {
     "UID SORT": Command(sort.parse, partial(sort.run, by_uid=True), State.SELECTED),
     "THREAD": Command(thread.parse, partial(thread.run, by_uid=False), State.SELECTED),
     "UID THREAD": Command(thread.parse, partial(thread.run, by_uid=True), State.SELECTED),
+    "XRUNANNOTATOR": Command(
+        xrunannotator.parse, partial(xrunannotator.run, by_uid=False), State.SELECTED, writes=True
+    ),
+    "UID XRUNANNOTATOR": Command(
+        xrunannotator.parse, partial(xrunannotator.run, by_uid=True), State.SELECTED, writes=True
+    ),
     "UID": Command(no_arguments, _uid, State.SELECTED),
 }

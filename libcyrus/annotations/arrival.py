@@ -73,7 +73,7 @@ class Arrival:
         return b"(FILENAME %b ANNOTATIONS (%b) FLAGS (%b) BODY %b GUID %b)" % (
             write.nstring(_bytes(path)),
             annotations,
-            _bytes(" ".join(flag.lower() if flag.startswith("\\") else flag for flag in flags)),
+            _bytes(" ".join(flags)),
             write.body_with_places(self._message.body),
             self._message.guid.hex().encode("ascii"),
         )

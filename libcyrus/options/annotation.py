@@ -23,7 +23,7 @@ annotation_callout_disable_append = switch(
     "annotation_callout_disable_append",
     False,
     since="3.1.2",
-    doc="Do not call annotation_callout for appended messages.",
+    doc="Do not call annotation_callout for the command XRUNANNOTATOR.",
 )
 annotation_enable_legacy_commands = switch(
     "annotation_enable_legacy_commands",

@@ -154,7 +154,9 @@ def _flags(parser: Parser) -> tuple[str, ...]:
         parser.check_arguments()
         if not word and not flags and parser.peek() == RPAREN:
             break
-        if word.lower() not in _SYSTEM_FLAGS and not is_atom(word):
+        if word.lower() in _SYSTEM_FLAGS:
+            word = word.lower()
+        elif not is_atom(word):
             raise ParseError("Invalid flag in Append command")
         flags.append(word.decode("ascii"))
         if not parser.accept(SP):
