@@ -209,7 +209,7 @@ def share(settings: dict[str, str], master: str, rounds: int) -> None:
         imapd_conf={"duplicatesuppression": "no", **settings},
     )
     # what one program removes, another may be about to look at
-    server.allowed_log.append(r"cyr_expire|reconstruct\[|unexpunge")
+    server.allowed_log.append(r"cyr_expire|reconstruct\[|unexpunge|ctl_cyrusdb\[")
     server.start()
     try:
         server.create_user("alice", *FOLDERS)
