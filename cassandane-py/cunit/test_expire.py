@@ -179,7 +179,8 @@ def remove_expunged(store: MailStore) -> None:
 
 
 def expire_everything(store: MailStore) -> None:
-    run(store, Plan(archive=0, expunged=0, userflags=True))
+    # an age in the future, so that it does not matter where in a second this begins
+    run(store, Plan(archive=0, expunged=-60, userflags=True))
 
 
 def annotate(store: MailStore, name: str, word: str, value: bytes) -> None:
