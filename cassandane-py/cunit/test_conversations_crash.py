@@ -249,3 +249,31 @@ def test_a_message_whose_file_and_cache_are_lost_can_be_expunged(spool: Path) ->
 
     with_store(spool, lose)
     with_store(spool, flag_and_expunge)
+
+
+def test_dying_while_a_user_is_made_leaves_room_for_another_try(spool: Path) -> None:
+    saved = snapshot(spool)
+
+    def make(store: MailStore) -> None:
+        mboxops.create(store, "user.b", is_admin=True, userid=None, auth=None)
+
+    for step in range(1000):
+        restore(spool, saved)
+
+        def work(step: int = step) -> None:
+            die_at(step)
+            with_store(spool, make)
+
+        code = in_child(work)
+        assert code in (0, DIED)
+
+        def check(store: MailStore) -> None:
+            if store.mboxlist.get("user.b") is None:
+                make(store)
+            append(store, 1, name="user.b")
+            assert differences(store, "b") == []
+
+        with_store(spool, check)
+        if code == 0:
+            break
+    assert step > 3
