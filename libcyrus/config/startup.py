@@ -11,6 +11,8 @@ import os
 import syslog
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 
 from libcyrus import options as opt
 from libcyrus.base import privileges, systemlog
@@ -19,6 +21,19 @@ from libcyrus.config import Config
 from libcyrus.errors import Fatal
 
 log = logging.getLogger(__name__)
+
+_DATABASES = (
+    opt.annotation_db,
+    opt.conversations_db,
+    opt.duplicate_db,
+    opt.mboxlist_db,
+    opt.quota_db,
+    opt.statuscache_db,
+    opt.tls_sessions_db,
+    opt.userdeny_db,
+)
+"""The options that may name ``sql``."""
+_SQL_MODULES = {"sqlite": "sqlite3", "pgsql": "psycopg", "mysql": "pymysql"}
 
 
 class SyslogHandler(logging.Handler):
@@ -56,6 +71,7 @@ def begin(
     config = Config.load(path, ident, need_partitions=need_partitions)
     # what that loads, the Cyrus user may not be able to read
     _watch_locks(config)
+    _load_sql(config)
     if before is not None:
         before(config)
     if os.geteuid() == 0:
@@ -79,6 +95,13 @@ def _watch_locks(config: Config) -> None:
         from libcyrus.base import lock_order
 
         lock_order.install()
+
+
+def _load_sql(config: Config) -> None:
+    """The package behind ``sql`` databases; who opens one complains if it is not there."""
+    if any(config[option] == "sql" for option in _DATABASES):
+        with suppress(ImportError):
+            import_module(_SQL_MODULES.get(config[opt.sql_engine] or "pgsql", "psycopg"))
 
 
 def umask(config: Config) -> int:
