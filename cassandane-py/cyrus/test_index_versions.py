@@ -81,36 +81,46 @@ PATHS = [(12,), (13,), (14,), (15,), (9,), (8,), (7,), (6,), (9, 17), (6, 17), (
          (7, 9, 15, 6, 16)]  # fmt: skip
 
 
-def test_both_convert_alike(server: Server) -> None:
+QUICK = ((6, 17), (9,), (13,))
+
+
+@pytest.fixture(scope="module")
+def saved(server: Server) -> Path:
+    """The mailbox of alice, with her server stopped, copied to be restored."""
     fill(server, "alice")
     server.stop()
     top = server.instance.directory
     for name in ("conf", "spool"):
         shutil.copytree(top / name, top / "saved" / name, symlinks=True)
-    directory = server.directory("alice")
-    for path in PATHS:
-        results = []
-        for kind in KINDS:
-            restore(top)
-            said = [server.admin("reconstruct", "-V", str(v), "user/alice", kind=kind) for v in path]
-            index = bytearray((directory / "cyrus.index").read_bytes())
-            wipe_times(index, path[-1])
-            results.append(
-                {
-                    "said": said,
-                    "index": bytes(index),
-                    "cache": (directory / "cyrus.cache").read_bytes()[4:],
-                    "seen": seen(server),
-                    "mbexamine": server.admin("mbexamine", "user/alice", kind="reference"),
-                    "ours": server.admin("mbexamine", "user/alice", kind="ours"),
-                    "reconstruct": server.admin("reconstruct", "-n", "user/alice", kind="reference"),
-                    "ours too": server.admin("reconstruct", "-n", "user/alice", kind="ours"),
-                }
-            )
-        for key, theirs in results[0].items():
-            assert results[1][key] == theirs, (path, key)
-        assert results[0]["mbexamine"] == results[0]["ours"], path
-        assert results[0]["reconstruct"] == results[0]["ours too"], path
+    return server.directory("alice")
+
+
+@pytest.mark.parametrize(
+    "path", [path if path in QUICK else pytest.param(path, marks=pytest.mark.long) for path in PATHS], ids=str
+)
+def test_both_convert_alike(server: Server, saved: Path, path: tuple[int, ...]) -> None:
+    results = []
+    for kind in KINDS:
+        restore(server.instance.directory)
+        said = [server.admin("reconstruct", "-V", str(v), "user/alice", kind=kind) for v in path]
+        index = bytearray((saved / "cyrus.index").read_bytes())
+        wipe_times(index, path[-1])
+        results.append(
+            {
+                "said": said,
+                "index": bytes(index),
+                "cache": (saved / "cyrus.cache").read_bytes()[4:],
+                "seen": seen(server),
+                "mbexamine": server.admin("mbexamine", "user/alice", kind="reference"),
+                "ours": server.admin("mbexamine", "user/alice", kind="ours"),
+                "reconstruct": server.admin("reconstruct", "-n", "user/alice", kind="reference"),
+                "ours too": server.admin("reconstruct", "-n", "user/alice", kind="ours"),
+            }
+        )
+    for key, theirs in results[0].items():
+        assert results[1][key] == theirs, key
+    assert results[0]["mbexamine"] == results[0]["ours"]
+    assert results[0]["reconstruct"] == results[0]["ours too"]
 
 
 def restore(top: Path) -> None:
@@ -139,7 +149,7 @@ def wipe_times(index: bytearray, version: int) -> None:
         index[EPOCH : EPOCH + 4] = bytes(4)
 
 
-def test_unknown_versions_are_refused(server: Server) -> None:
+def test_unknown_versions_are_refused(server: Server, saved: Path) -> None:
     for version in ("5", "11", "18"):
         arguments = ("reconstruct", "-V", version, "user/alice")
         theirs = server.instance.run(*arguments, kind="reference", check=False)
@@ -147,7 +157,7 @@ def test_unknown_versions_are_refused(server: Server) -> None:
         assert (ours.returncode, ours.stderr) == (theirs.returncode, theirs.stderr) == (
             70, b"fatal error: index version not supported\n",
         )  # fmt: skip
-        for path in server.directory("alice").glob("*.NEW"):
+        for path in saved.glob("*.NEW"):
             path.unlink()
 
 
