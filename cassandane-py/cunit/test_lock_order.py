@@ -13,9 +13,11 @@ from pathlib import Path
 import pytest
 
 import libcyrus.mailbox
+from libcyrus import mboxops
 from libcyrus.base import lock, lock_order, lock_timer
 from libcyrus.config import Config
 from libcyrus.errors import InternalError
+from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mailbox.namelock import NameLocks
 from libcyrus.mboxname import NameRules
 
@@ -140,3 +142,24 @@ def test_long_waits_are_logged(
     assert bool(re.search(rf"locktimer: reopen {path} \(0\.\d\ds\)", caplog.text)) == logged
     os.close(holder)
     os.close(waiter)
+
+
+def test_making_a_quota_root_takes_the_lock_that_recounting_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the original does, so that no quota -f counts a mailbox twice or not at all."""
+    (tmp_path / "spool").mkdir()
+    config = Config.for_tests(
+        configdirectory=str(tmp_path / "conf"),
+        defaultpartition="default",
+        extra={"partition-default": str(tmp_path / "spool")},
+    )
+    store = MailStore(config)
+    mboxops.create(store, "user.a", is_admin=True, userid=None, auth=None)
+    taken: list[str] = []
+    monkeypatch.setattr(lock_order, "check", lambda fd: taken.append(os.path.basename(lock.path_of(fd))))
+    mboxops.set_quotas(store, "user.a", [10, -1, -1, -1])
+    names = [name for name in taken if name.endswith(".lock") or name == "cyrus.index"]
+    uniqueid = store.lookup("user.a").uniqueid
+    assert names[:4] == ["$QUOTACHANGE.lock", "*U*a.lock", f"{uniqueid}.lock", "cyrus.index"]
+    store.close()

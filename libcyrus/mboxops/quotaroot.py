@@ -47,8 +47,12 @@ def set_quotas(store: MailStore, root: str, limits: Sequence[int], *, force: boo
         store.quota.make_lasting(root)
     except QuotarootNonexistent:
         _check_new_root(store, root, force=force)
-        _create(store, root, limits)
-        store.sync_log.quota(root)
+        with unfinished.exclusive(store, store.rules.from_internal(root).userid, quota_change=True):
+            made_meanwhile = store.quota.get(root) is not None
+            if not made_meanwhile:
+                _create(store, root, limits)
+        if made_meanwhile:
+            set_quotas(store, root, limits)
         return
     store.sync_log.quota(root)
     if store.auditlog and old != list(limits):
