@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from libcyrus import message
 from libcyrus.config import Config
-from libcyrus.errors import ConversationGuidLimit, MailboxBadName
+from libcyrus.errors import ConversationGuidLimit, IoError, MailboxBadName
 from libcyrus.mailbox.index_record import DELETED, SEEN, IndexRecord
 from libcyrus.message.cache import split
 from libcyrus.records.conversations import (
@@ -348,3 +348,32 @@ def test_a_database_needs_a_user(users: ConversationsDb) -> None:
 )
 def test_which_mailboxes_have_conversations(users: ConversationsDb, name: str, applies: bool) -> None:
     assert users.applies_to(name) is applies
+
+
+def test_a_copy_in_memory_takes_the_place_of_the_file(users: ConversationsDb, tmp_path: Path) -> None:
+    with users.open("joe") as state:
+        record = _add(state, 1)
+        before = dict(state.records.foreach())
+        state.hold_in_memory()
+        assert dict(state.records.foreach()) | before == dict(state.records.foreach())
+        _add(state, 2)
+    with users.open("joe") as state:
+        assert len(list(state.guid_records(record.guid))) == 2
+        kept = dict(state.records.foreach())
+        state.clear()
+        assert not list(state.records.foreach())
+        state.abort()
+    # a directory where the new file is to be made
+    new = Path(users.path("joe") + ".NEW")
+    new.mkdir()
+    state = users.open("joe")
+    state.hold_in_memory()
+    _add(state, 3, internal_flags=1 << 31)
+    with pytest.raises(IoError):
+        state.commit()
+    new.rmdir()
+    with users.open("joe") as state:
+        assert dict(state.records.foreach()) == kept
+        state.clear()
+    with users.open("joe") as state:
+        assert [key for key, _ in state.records.foreach()] == [layout.COUNTED_FLAGS]

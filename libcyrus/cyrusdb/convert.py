@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 
 from libcyrus.base import files, lock
@@ -104,11 +105,11 @@ def build_file(
             files.fsync_dir(os.path.dirname(path) or ".")
         finally:
             lock.release_and_close(fd)
-    except OSError as error:
-        files.remove(new)
-        raise IoError() from error
-    except BaseException:
-        files.remove(new)
+    except BaseException as error:
+        with suppress(OSError):
+            files.remove(new)
+        if isinstance(error, OSError):
+            raise IoError() from error
         raise
 
 

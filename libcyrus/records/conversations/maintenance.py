@@ -27,12 +27,12 @@ def zero_counts(state: Conversations, *, wipe: bool = False) -> None:
     Modseqs, subjects and message ids stay; senders, threads and G records go. With ``wipe`` everything goes,
     and folders are numbered by id from then on. A record that cannot be read is removed.
     """
-    state.flush()
-    records = state.records
     if wipe:
-        cyrusdb.truncate(records)
+        state.clear()
         state.forget_folders()
     else:
+        state.flush()
+        records = state.records
         flags = len(state.counted_flags)
         for key, data in records.foreach(b"B"):
             try:
@@ -108,7 +108,7 @@ def undump(state: Conversations, lines: Iterable[bytes]) -> None:
     """Replace all records by those of a dump. A line without TAB removes its key; blank lines and those that
     begin with ``#`` are skipped.
     """
-    cyrusdb.truncate(state.records)
+    state.clear()
     cyrusdb.undump_text(state.records, _whole_values(lines))
     state.forget_memory()
 

@@ -18,7 +18,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -460,9 +460,21 @@ class Conversations:
         """
         if self._replaced is None and self.owner.has_files:
             self.flush()
-            self._replaced = self.records
-            self.records = MemoryRecords(self._replaced.foreach())
-            self._most_in_memory = _MOST_BESIDE_MEMORY
+            self._begin_in_memory(self.records.foreach())
+
+    def clear(self) -> None:
+        """Remove every record."""
+        self.forget_memory()
+        if self._replaced is not None or self.owner.has_files:
+            self._begin_in_memory(())
+        else:
+            cyrusdb.truncate(self.records)
+
+    def _begin_in_memory(self, records: Iterable[tuple[bytes, bytes]]) -> None:
+        memory = MemoryRecords(records)
+        self._replaced = self._replaced or self.records
+        self.records = memory
+        self._most_in_memory = _MOST_BESIDE_MEMORY
 
     def commit(self) -> None:
         """Make everything durable. After an error nothing of it happened."""
