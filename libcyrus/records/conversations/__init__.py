@@ -9,8 +9,9 @@ from libcyrus.records.conversations.content import Content
 from libcyrus.records.conversations.conversation import Conversation
 from libcyrus.records.conversations.guids import GuidRecord
 from libcyrus.records.conversations.layout import FolderStatus, Quota, format_cid, parse_cid
-from libcyrus.records.conversations.state import Conversations, ConversationsDb, NoSplits, Splits
+from libcyrus.records.conversations.state import Conversations, NoSplits, Splits
 from libcyrus.records.conversations.update import Assigned, Folder, MessageRecord, update_record
+from libcyrus.records.conversations.users import ConversationsDb
 
 __all__ = [
     "Assigned",
