@@ -11,6 +11,7 @@ _GREETING = ("IMAP4rev1", "LITERAL+", "ID", "ENABLE")
 _BASE = (
     "ACL",
     "ANNOTATE-EXPERIMENT-1",
+    "BINARY",
     "CHILDREN",
     "CONDSTORE",
     "CREATE-SPECIAL-USE",

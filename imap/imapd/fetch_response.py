@@ -27,7 +27,9 @@ from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import CACHE_VERSION, OFFSET_INTERNALDATE, OFFSET_MODSEQ, OFFSET_SIZE
 from libcyrus.message import cached_headers
 from libcyrus.message.prune import FieldFilter
+from libcyrus.message.section import Section as SectionEntry
 from libcyrus.records.annotate import Annotation
+from libcyrus.text.transfer import Buffer
 
 _BLOCK = 512
 """Messages whose responses are made together."""
@@ -81,6 +83,8 @@ class FetchItems:
     header_lines_not: list[bytes] = field(default_factory=list)
     field_sections: list[Section] = field(default_factory=list)
     sections: list[Section] = field(default_factory=list)
+    binaries: list[Section] = field(default_factory=list)
+    binary_sizes: list[Section] = field(default_factory=list)
     entries: list[str] = field(default_factory=list)
     attributes: list[str] = field(default_factory=list)
 
@@ -112,7 +116,7 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
         ranges = list(SeqSet.of(number for number in numbers if number in changed).ranges())
     writer = _Writer(session, view, items, by_uid=by_uid)
     writer.write(ranges)
-    return matching
+    return matching and not (writer.stopped and not writer.fetched)
 
 
 _Part = Callable[[Fields, memoryview | None, MessageFile], bytes]
@@ -127,9 +131,17 @@ class _Writer:
         self._by_uid = by_uid
         self._dates: dict[int, bytes] = {}
         self._needs_file = bool(
-            items.rfc822 or items.rfc822_header or items.rfc822_text or items.sections
+            items.rfc822
+            or items.rfc822_header
+            or items.rfc822_text
+            or items.sections
+            or items.binaries
+            or items.binary_sizes
         ) or not items.facts.isdisjoint(fetch_facts.OF_FILE)
         self._query: Query | None = None
+        # a message whose last part cannot be decoded is the last one told of, which is no error
+        self.stopped = False
+        self.fetched = False
         # of all messages by uid, when many are asked for
         self._annotations: dict[int, list[Annotation]] | None = None
         self._max_lines = session.process.config[opt.maxheaderlines]
@@ -167,6 +179,8 @@ class _Writer:
             response = make(number)
             chunk.append(response)
             size += len(response)
+            if self.stopped:
+                break
             if size >= _CHUNK:
                 out.write(b"".join(chunk))
                 chunk.clear()
@@ -241,7 +255,9 @@ class _Writer:
         try:
             if self._needs_file:
                 file.open()
-            return self._response(number, found, file)
+            response = self._response(number, found, file)
+            self.fetched = self.fetched or not self.stopped
+            return response
         except CyrusError:
             return b"* OK Message %d no longer exists\r\n" % number
         finally:
@@ -341,6 +357,10 @@ class _Writer:
             self._plan_fields(section)
         for section in items.sections:
             self._plan_section(section)
+        for section in items.binaries:
+            self._plan_binary(section)
+        for section in items.binary_sizes:
+            self._plan_binary_size(section)
 
     def _add(self, part: _Part) -> None:
         self._parts.append(part)
@@ -423,6 +443,61 @@ class _Writer:
         self._add(value)
 
 
+    # RFC 3516
+
+    def _plan_binary(self, section: Section) -> None:
+        label, path = section.label + b" ", section.path
+        self._needs_cache = self._needs_cache or bool(path)
+
+        def value(found: Fields, record: memoryview | None, file: MessageFile) -> bytes:
+            self.stopped = False
+            if not path:
+                return label + _piece(file, 0, found.size, section.start, section.count)
+            if record is None:
+                return b""
+            part = _part(record, path)
+            if part is None:
+                return label + b"NIL"
+            try:
+                data = contents.decoded(file, part)
+            except CyrusError:
+                self.stopped = True
+                return b""
+            if section.count:
+                data = data[section.start : section.start + section.count]
+            return label + literal(data)
+
+        self._add(value)
+
+    def _plan_binary_size(self, section: Section) -> None:
+        label, path = section.label + b" ", section.path
+        self._needs_cache = self._needs_cache or bool(path)
+
+        def value(found: Fields, record: memoryview | None, file: MessageFile) -> bytes:
+            self.stopped = False
+            if not path:
+                return label + b"%d" % found.size
+            if record is None:
+                return b""
+            part = _part(record, path)
+            if part is None:
+                return label + b"0"
+            try:
+                return label + b"%d" % contents.decoded_size(file, part)
+            except CyrusError:
+                self.stopped = True
+                return b""
+
+        self._add(value)
+
+
+def _part(record: memoryview, path: tuple[int, ...]) -> SectionEntry | None:
+    try:
+        return contents.part(record, path)
+    except ValueError:
+        return None
+
+
 def _place(record: memoryview | None, path: tuple[int, ...], kind: str) -> tuple[int, int] | None:
     if record is None:
         return None
@@ -448,7 +523,13 @@ def _piece(file: MessageFile, offset: int, size: int, start: int = 0, count: int
     if not size:
         return b'""'
     data = file.read(offset + start, size)
-    if not data:
+    return literal(data.ljust(size, b" ")) if data else b'""'
+
+
+def literal(data: Buffer) -> bytes:
+    """Octets as a literal, one that says so if there are NULs; a quoted string if there are none at all."""
+    octets = bytes(data)
+    if not octets:
         return b'""'
-    mark = b"~" if b"\0" in data else b""
-    return b"%b{%d}\r\n%b" % (mark, size, data.ljust(size, b" "))
+    mark = b"~" if b"\0" in octets else b""
+    return b"%b{%d}\r\n%b" % (mark, len(octets), octets)

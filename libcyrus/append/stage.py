@@ -12,6 +12,7 @@ import logging
 import mmap
 import os
 import time
+from collections.abc import Iterable
 from functools import cached_property
 from itertools import count
 from types import TracebackType
@@ -86,6 +87,24 @@ class Stage:
     def fileno(self) -> int:
         """The descriptor, for who writes to it directly before ``finish``."""
         return self._fd
+
+    def rewrite(self, blocks: Iterable[bytes]) -> None:
+        """Put other octets in the message's place before ``finish``. Raises NoSpace, IoError.
+
+        The blocks may be made from ``data`` meanwhile: they go to a new file.
+        """
+        old = self._fd
+        try:
+            os.unlink(self.path)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._failed(error) from error
+        try:
+            self.size = 0
+            for block in blocks:
+                self.write(block)
+        finally:
+            os.close(old)
 
     def finish(self) -> message.Message:
         """The message is complete: bring it to disk, parse it. Raises NoSpace, IoError, MessageTooLarge."""

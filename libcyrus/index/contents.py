@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from zlib import crc32
 
 from libcyrus.base import xlog
-from libcyrus.errors import CyrusError, IoError, MailboxChecksum
+from libcyrus.errors import CyrusError, IoError, MailboxChecksum, UnknownCte
 from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import (
@@ -25,7 +25,9 @@ from libcyrus.mailbox.index_record import (
     OFFSET_FLAGS,
     OLDEST_CACHE_VERSION,
 )
-from libcyrus.message.section import SectionTable
+from libcyrus.message.section import Section, SectionTable
+from libcyrus.text import transfer
+from libcyrus.text.transfer import Buffer
 
 log = logging.getLogger(__name__)
 
@@ -185,9 +187,41 @@ def place(record: memoryview, path: tuple[int, ...], kind: str) -> tuple[int, in
                 return first.content_offset, first.content_size
             return inner.content_offset, inner.content_size
         return inner.header_offset, inner.header_size
-    part = table.find(path)
-    if part is None or not path or 0 in path:
+    part = _part(table, path)
+    if part is None:
         return None
     if kind == "MIME":
         return part.header_offset, part.header_size
     return part.content_offset, part.content_size
+
+
+def part(record: memoryview, path: tuple[int, ...]) -> Section | None:
+    """Part 1.2 and so on, None if there is no such part. Raises ValueError for a damaged section item."""
+    return _part(SectionTable(item(record, SECTION)), path)
+
+
+def decoded(file: MessageFile, part: Section) -> Buffer:
+    """A part's content without its transfer encoding. Raises UnknownCte, IoError."""
+    data = transfer.decode(_content(file, part), part.encoding)
+    if data is None:
+        raise UnknownCte
+    return data
+
+
+def decoded_size(file: MessageFile, part: Section) -> int:
+    """Octets that ``decoded`` would give, without ever holding them all. Raises UnknownCte, IoError."""
+    found = transfer.digest(_content(file, part), part.encoding)
+    if found is None:
+        raise UnknownCte
+    return found[1]
+
+
+def _content(file: MessageFile, part: Section) -> bytes:
+    data = file.read(part.content_offset, part.content_size)
+    if len(data) < part.content_size:
+        raise IoError
+    return data
+
+
+def _part(table: SectionTable, path: tuple[int, ...]) -> Section | None:
+    return table.find(path) if path and 0 not in path else None

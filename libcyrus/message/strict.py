@@ -33,14 +33,19 @@ class Writer(Protocol):
 class StrictWriter:
     """Passes a message on, block by block, and judges it: ``failure`` is the first thing wrong with it.
 
+    A ``binary`` message may hold anything after its header.
+
     After a failure nothing more is passed on. A failure of the target, if it is a CyrusError, counts too, so
     that whoever reads from a network can go on to the end of the message.
     """
 
-    def __init__(self, target: Writer, *, reject8bit: bool = False, munge8bit: bool = True) -> None:
+    def __init__(
+        self, target: Writer, *, reject8bit: bool = False, munge8bit: bool = True, binary: bool = False
+    ) -> None:
         self._target = target
         self._reject8bit = reject8bit
         self._munge8bit = munge8bit
+        self._binary = binary
         self._in_header = True
         self._blank = True
         self._last = b""
@@ -49,7 +54,7 @@ class StrictWriter:
     def write(self, data: bytes, /) -> None:
         if self.failure is None:
             self.failure = self._judge(data)
-        elif b"\0" in data:
+        elif b"\0" in data and not self._binary:
             self.failure = MessageContainsNull()
         if self.failure is not None:
             return
@@ -62,6 +67,8 @@ class StrictWriter:
                 self.failure = error
 
     def _judge(self, data: bytes) -> CyrusError | None:
+        if self._binary:
+            data = data[: self._header_end(data)[0]] if self._in_header else b""
         if b"\0" in data:
             return MessageContainsNull()
         joined = self._last + data
@@ -72,13 +79,10 @@ class StrictWriter:
 
     def _header(self, data: bytes) -> bytes:
         """Deal with 8-bit octets in the part of the block that is header."""
-        prefix = b"\n" if self._blank else b""
-        found = _BLANK_LINE.search(prefix + data)
-        if found is not None:
+        end, ends = self._header_end(data)
+        if ends:
             self._in_header = False
-            end = found.end() - len(prefix)
         else:
-            end = len(data)
             line = data.rpartition(b"\n")
             self._blank = (self._blank or bool(line[1])) and not line[2].strip(b"\r")
         if _EIGHT_BIT.search(data, 0, end) is None:
@@ -88,6 +92,12 @@ class StrictWriter:
         if not self._munge8bit:
             return data
         return data[:end].translate(_MUNGE) + data[end:]
+
+    def _header_end(self, data: bytes) -> tuple[int, bool]:
+        """How much of the block is header, and whether that is all of it."""
+        prefix = b"\n" if self._blank else b""
+        found = _BLANK_LINE.search(prefix + data)
+        return (len(data), False) if found is None else (found.end() - len(prefix), True)
 
 
 def check_header(data: bytes | mmap.mmap) -> None:

@@ -1,5 +1,7 @@
 """APPEND (RFC 3501 section 6.3.11), of several messages too (RFC 3502), with APPENDUID (RFC 4315).
 
+Binary parts (RFC 3516) are made base64 before a message is stored.
+
 A message may bring annotations along (RFC 5257 section 4.7), whatever the rights of who appends it.
 
 Each message goes to a stage file as it comes in, all of them are appended in one transaction, and the
@@ -44,6 +46,7 @@ from libcyrus.errors import (
     ZeroLengthLiteral,
 )
 from libcyrus.mboxops.checks import Actor, creation
+from libcyrus.message import binary
 from libcyrus.message.strict import StrictWriter, check_header
 from libcyrus.records import mbtype as mbtypes
 
@@ -61,6 +64,7 @@ class _Incoming:
     internaldate: int
     stage: Stage
     settings: list[Setting]
+    is_binary: bool = False
 
 
 def parse(parser: Parser) -> str:
@@ -106,7 +110,7 @@ def _receive(session: Session, partition: str, stages: ExitStack) -> list[_Incom
         message = None
         try:
             stage = stages.enter_context(Stage(session.process.store, partition, internaldate=internaldate))
-            message = _Incoming(flags, internaldate, stage, settings)
+            message = _Incoming(flags, internaldate, stage, settings, literal.binary)
             messages.append(message)
         except CyrusError as error:
             failure = error
@@ -130,6 +134,7 @@ def _read(session: Session, literal: MessageLiteral, message: _Incoming | None) 
         message.stage if message is not None else _Nowhere(),
         reject8bit=config[opt.reject8bit],
         munge8bit=config[opt.munge8bit],
+        binary=literal.binary,
     )
     session.stream.read_into_file(literal.size, writer)
     parser.resume()
@@ -198,12 +203,10 @@ def _annotations(parser: Parser) -> list[Setting]:
 def _literal(parser: Parser) -> MessageLiteral:
     literal = parser.message_literal()
     if literal is not None:
-        if literal.binary:
-            raise ParseError(_NO_LITERAL)
         if literal.size > MAX_UINT32:
             raise ParseError("Literal size not a number")
         return literal
-    word = parser.word()
+    word = parser.word().removeprefix(b"~")
     if not word.startswith(b"{"):
         raise ParseError(_NO_LITERAL)
     if not word[1:2].isdigit():
@@ -237,6 +240,8 @@ def _fatal(session: Session, text: str) -> Fatal:
 def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
     store = session.process.store
     for message in messages:
+        if message.is_binary:
+            message.stage.rewrite(binary.encoded(message.stage.data(), store.parse_options))
         message.stage.finish()
     quota = None
     if not session.settings.switches.ignore_quota:

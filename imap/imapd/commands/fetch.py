@@ -40,6 +40,8 @@ _ITEMS = {
     b"RFC822.TEXT.PEEK": ("rfc822_text",),
 }
 _BODY = re.compile(rb"BODY(?P<peek>\.PEEK)?\[(?P<rest>.*)\Z", re.DOTALL)
+_BINARY = re.compile(rb"BINARY(?P<of>\.PEEK|\.SIZE)?\[(?P<rest>.*)\Z", re.DOTALL)
+_BINARY_PATH = re.compile(rb"(?:[1-9][0-9]*(?:\.|(?=\])))*\]")
 _PATH = re.compile(rb"(?:[1-9][0-9]*(?:\.|(?=[\]HMT])|\Z)|0(?=\]))*")
 _PARTIAL = re.compile(rb"<([0-9]+)\.([1-9][0-9]*)>")
 _FIELD_NAME = re.compile(rb"[^\x00-\x20:\x80-\xff]+\Z")
@@ -124,6 +126,10 @@ def _item(parser: Parser, word: bytes, items: FetchItems, *, in_list: bool) -> N
     if name in (b"RFC822.HEADER.LINES", b"RFC822.HEADER.LINES.NOT"):
         _header_lines(parser, name, items)
         return
+    binary = _BINARY.match(name)
+    if binary is not None:
+        _binary_section(name, binary["of"], binary["rest"], items)
+        return
     body = _BODY.match(name)
     if body is None:
         raise ParseError("Invalid {full} attribute " + name.decode("latin-1"))
@@ -191,6 +197,23 @@ def _section(parser: Parser, item: bytes, rest: bytes, items: FetchItems) -> Non
     items.sections.append(Section(b"BODY[%b]%b" % (name, label), path, kind, start, count))
 
 
+def _binary_section(name: bytes, of: bytes | None, rest: bytes, items: FetchItems) -> None:
+    """RFC 3516 section 4.2; ``of`` is what stands behind the word BINARY."""
+    items.set_seen = items.set_seen or of is None
+    found = _BINARY_PATH.match(rest)
+    if found is None:
+        raise ParseError("Invalid binary section")
+    tail = rest[found.end() :]
+    path = tuple(int(number[:10]) for number in found[0][:-1].split(b".") if number)
+    if of == b".SIZE":
+        if tail:
+            raise ParseError("Junk after binary section")
+        items.binary_sizes.append(Section(b"BINARY.SIZE[" + found[0], path, ""))
+        return
+    start, count, label = _partial(tail, junk="Junk after binary section")
+    items.binaries.append(Section(b"BINARY[" + found[0] + label, path, "", start, count))
+
+
 def _fields_section(
     parser: Parser, item: bytes, rest: bytes, digits: bytes, items: FetchItems, *, inverted: bool
 ) -> None:
@@ -227,15 +250,15 @@ def _field_names(parser: Parser, item: bytes) -> list[bytes]:
     return names
 
 
-def _partial(text: bytes) -> tuple[int, int, bytes]:
+def _partial(text: bytes, *, junk: str = "Junk after body section") -> tuple[int, int, bytes]:
     """``<start.count>``: the two numbers, a count of 0 for none, and how the answer shows it."""
     if not text:
         return 0, 0, b""
     found = _PARTIAL.match(text)
     if found is None:
-        raise ParseError("Invalid body partial" if re.match(rb"<[0-9]", text) else "Junk after body section")
+        raise ParseError("Invalid body partial" if re.match(rb"<[0-9]", text) else junk)
     if found.end() != len(text):
-        raise ParseError("Junk after body section")
+        raise ParseError(junk)
     start = min(int(found[1][:11]), _MAX_NUMBER)
     return start, min(int(found[2][:11]), _MAX_NUMBER), b"<%b>" % found[1]
 

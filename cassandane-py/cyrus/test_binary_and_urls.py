@@ -1,0 +1,158 @@
+"""BINARY: both servers are told the same and must say and store the same.
+
+Each server has an account of its own on one spool, so that an answer of one can be given to the other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from cassandane.clients import ImapClient
+from cassandane.instance import Instance
+
+pytestmark = pytest.mark.reference
+
+SERVICES = {"ann": "imap", "bob": "imap2"}
+ENCODED = (
+    b"From: a@example.org\r\nSubject: parts\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=o\r\n\r\npreamble\r\n"
+    b"--o\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    b"caf=C3=A9 =\r\nau lait\r\n"
+    b"--o\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    b"AAECAwQFBgcICQ==\r\n"
+    b"--o\r\nContent-Type: application/x\r\nContent-Transfer-Encoding: x-odd\r\n\r\nodd\r\n"
+    b"--o\r\nContent-Type: message/rfc822\r\n\r\nSubject: inner\r\n"
+    b"Content-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n"
+    b"--o\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: base64\r\n\r\n\r\n"
+    b"--o--\r\n"
+)
+BINARY = (
+    b"Subject: raw\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding:  Binary\r\n"
+    b"Content-Type: multipart/mixed; boundary=o\r\n\r\n"
+    b"--o\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    + bytes(range(256)) * 3
+    + b"\r\n--o\r\nContent-Transfer-Encoding: 8bit\r\nContent-Type: text/plain\r\n\r\nkeep\r\n"
+    + b"--o\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    + b"Subject: in\r\ncontent-transfer-encoding: BINARY\r\n\r\na\0b\nc\r\n--o--\r\n"
+)
+ONE_PART = b"Subject: x\r\nContent-Transfer-Encoding: binary\r\n\r\n" + b"\0\n" * 40
+PARTS = ("", "1", "2", "3", "4", "4.1", "5", "6", "1.1", "99999999999", "1.")
+READING = (
+    *(f"{what}[{part}]" for what in ("BINARY.PEEK", "BINARY.SIZE") for part in PARTS),
+    "BINARY[1]",
+    "BINARY.PEEK[1]<2.4>",
+    "BINARY.PEEK[2]<0.1>",
+    "BINARY.PEEK[2]<90.1>",
+    "BINARY.PEEK[]<5.9>",
+    "BINARY.PEEK[1]<2>",
+    "BINARY.PEEK[1]<2.4>x",
+    "BINARY.PEEK[1]x",
+    "BINARY.SIZE[1]<0.2>",
+    "BINARY.PEEK[0]",
+    "BINARY.PEEK[1.0]",
+    "BINARY.PEEK[TEXT]",
+    "BINARY.PEEK[1..2]",
+    "BINARY.PEEK[",
+    "BINARY",
+    "(BINARY.SIZE[2] UID BODY.PEEK[1] BINARY.PEEK[3] BINARY.PEEK[2] FLAGS)",
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Instance]:
+    instance = Instance(
+        programs={"imap": "reference", "imap2": "ours"}, master="reference", services=("imap", "imap2")
+    ).start()
+    for user in SERVICES:
+        instance.create_user(user)
+    yield instance
+    instance.stop()
+    instance.remove()
+
+
+class Pair:
+    """Two sessions that do the same: ann's at the original, bob's at ours."""
+
+    def __init__(self, server: Instance) -> None:
+        self.clients = {user: server.imap(user, service=name) for user, name in SERVICES.items()}
+        for client in self.clients.values():
+            client.socket.settimeout(6)
+        self.differences: list[tuple[bytes, str, str]] = []
+
+    def __enter__(self) -> Pair:
+        return self
+
+    def __exit__(self, *_args: object) -> None:
+        for client in self.clients.values():
+            client.close()
+
+    def say(self, command: str | bytes) -> None:
+        """``{user}`` in the command is the account's name. A difference is noted."""
+        data = command.encode("latin-1") if isinstance(command, str) else command
+        said = [self._one(client, user, data) for user, client in self.clients.items()]
+        if said[0] != said[1]:
+            self.differences.append((data, said[0], said[1]))
+
+    def check(self) -> None:
+        shown = "\n".join(f"{command!r}\n  {one!r}\n  {two!r}" for command, one, two in self.differences)
+        assert not self.differences, shown
+
+    @staticmethod
+    def _one(client: ImapClient, user: str, data: bytes) -> str:
+        client.send(b"t " + data.replace(b"{user}", user.encode()) + b"\r\n")
+        lines = []
+        while True:
+            lines.append(client.response().decode("latin-1"))
+            if lines[-1].startswith("t "):
+                break
+            if "[URLMECH " in lines[-1]:
+                lines.pop()
+        text = re.sub(r"\d+\.\d+ sec", "T sec", "\n".join(lines))
+        text = re.sub(r"(UIDVALIDITY|APPENDUID) \d+", r"\1 V", text)
+        return re.sub(r"MAILBOXID \([^)]*\)", "MAILBOXID", text).replace(user, "USER")
+
+
+def literal(data: bytes, *, binary: bool = False) -> bytes:
+    return b"%b{%d+}\r\n%b" % (b"~" if binary else b"", len(data), data)
+
+
+def test_parts_are_read_decoded(server: Instance) -> None:
+    """RFC 3516 section 4.2, 4.3."""
+    with Pair(server) as pair:
+        pair.say("CREATE INBOX.read")
+        pair.say(b"APPEND INBOX.read " + literal(ENCODED))
+        odd = b"Subject: one\r\nContent-Transfer-Encoding: odd\r\n\r\nx\r\n"
+        pair.say(b"APPEND INBOX.read " + literal(odd))
+        pair.say("SELECT INBOX.read")
+        for item in READING:
+            pair.say(f"FETCH 1:* {item}")
+        pair.say("FETCH 1 FLAGS")
+        pair.say("UID FETCH 1 (BINARY[2])")
+        pair.check()
+
+
+def test_binary_messages_are_stored_encoded(server: Instance) -> None:
+    """RFC 3516 section 4.4."""
+    with Pair(server) as pair:
+        pair.say("CREATE INBOX.write")
+        for data in (
+            BINARY,
+            ONE_PART,
+            ENCODED,
+            b"Subject: \0x\r\n\r\nbody\r\n",
+            b"Subject: x\n\r\nbody\r\n",
+            b"Subject x\r\n\r\nbody\r\n",
+            b"Subject: \xe9\r\n\r\nbody\n\r\n",
+        ):
+            pair.say(b"APPEND INBOX.write " + literal(data, binary=True))
+        pair.say(b"APPEND INBOX.write " + literal(ONE_PART, binary=True) + b" (\\Seen) " + literal(ENCODED))
+        pair.say(b"APPEND INBOX.write " + literal(ONE_PART))
+        pair.say(b"APPEND INBOX.write ~{x}")
+        pair.say(b"APPEND INBOX.write ~x")
+        pair.say("EXAMINE INBOX.write")
+        pair.say("FETCH 1:* (FLAGS BODYSTRUCTURE BODY[])")
+        pair.say("FETCH 1:2 (BINARY[1])")
+        pair.check()
