@@ -35,6 +35,7 @@ class World:
     rounds: int
     stored: set[str] = field(default_factory=set)
     removed: set[str] = field(default_factory=set)
+    moved: set[str] = field(default_factory=set)
     flagged: dict[str, set[str]] = field(default_factory=dict)
     errors: list[BaseException] = field(default_factory=list)
     busy: threading.Event = field(default_factory=threading.Event)
@@ -64,6 +65,7 @@ def append(world: World, service: str) -> None:
                 client.ok("SELECT INBOX")
                 uids = found(client, f'SUBJECT "{name}"')
                 if uids:
+                    world.moved.add(name)
                     client.command(f"UID MOVE {uids[0]} one")
 
 
@@ -183,7 +185,8 @@ def check(world: World) -> None:
         pictures.append(seen)
         assert seen.keys() == world.stored, world.stored ^ seen.keys()
         for word, names in world.flagged.items():
-            # a move may come between a search and what it found
+            # the original copies and expunges in two steps: a flag set in between is lost
+            names -= {name for name in world.moved if name.startswith("imap2-")}
             lost = [name for name in names & seen.keys() if word not in seen[name]]
             assert not lost, (word, lost)
     server.stop()
