@@ -192,8 +192,8 @@ def check(world: World) -> None:
     server.stop()
     for kind in ("reference", "ours"):
         done = server.run("reconstruct", "-n", "-r", "user/alice", kind=kind)
-        names = {b"user/alice", b"user/alice/one", b"user/alice/two", b"user/alice/three"}
-        assert set(done.stdout.split()) <= names, done.stdout
+        folders = {b"user/alice", b"user/alice/one", b"user/alice/two", b"user/alice/three"}
+        assert set(done.stdout.split()) <= folders, done.stdout
         done = server.run("quota", "-f", "-q", kind=kind)
         assert (done.stdout, done.stderr) == (b"", b"")
         if server.settings.get("conversations") == "yes":
