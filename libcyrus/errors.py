@@ -223,6 +223,10 @@ class ProtocolError(CyrusError):
     text = "Bad protocol"
 
 
+class BadUrl(CyrusError):
+    text = "Bad URL"
+
+
 class BadParameters(CyrusError):
     text = "Syntax error in parameters"
 

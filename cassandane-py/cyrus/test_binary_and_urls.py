@@ -1,4 +1,4 @@
-"""BINARY: both servers are told the same and must say and store the same.
+"""BINARY and CATENATE: both servers are told the same and must say and store the same.
 
 Each server has an account of its own on one spool, so that an answer of one can be given to the other.
 """
@@ -58,6 +58,50 @@ READING = (
     "BINARY.PEEK[",
     "BINARY",
     "(BINARY.SIZE[2] UID BODY.PEEK[1] BINARY.PEEK[3] BINARY.PEEK[2] FLAGS)",
+)
+URLS = (
+    b"/INBOX.source/;UID=1",
+    b"/INBOX.source;UIDVALIDITY=1/;UID=1",
+    b"INBOX.source/;uid=1/;section=1",
+    b"/INBOX.source/;UID=1/;SECTION=HEADER",
+    b"/INBOX.source/;UID=1/;SECTION=TEXT",
+    b"/INBOX.source/;UID=1/;SECTION=TEXT.MIME",
+    b"/INBOX.source/;UID=1/;SECTION=MIME",
+    b"/INBOX.source/;UID=1/;SECTION=2.MIME",
+    b"/INBOX.source/;UID=1/;SECTION=4.header",
+    b"/INBOX.source/;UID=1/;SECTION=4.1",
+    b"/INBOX.source/;UID=1/;SECTION=1.HEADER",
+    b"/INBOX.source/;UID=1/;SECTION=0",
+    b"/INBOX.source/;UID=1/;SECTION=9",
+    b"/INBOX.source/;UID=1/;SECTION=",
+    b"/INBOX.source/;UID=1/;SECTION=1/",
+    b"/INBOX.source/;UID=1/;SECTION=1/;PARTIAL=2.5",
+    b"/INBOX.source/;UID=1/;PARTIAL=20",
+    b"/INBOX.source/;UID=1/;PARTIAL=5.",
+    b"/INBOX.source/;UID=1/;PARTIAL=90000.5",
+    b"/INBOX.source/;PARTIAL=1/;UID=1",
+    b"/INBOX.source/;UID=2",
+    b"/INBOX.source/;UID=0",
+    b"/INBOX.source/;UID=-1",
+    b"/INBOX.source/;UID=99999999999999999999999",
+    b"/INBOX.source/;UID=x",
+    b"/INBOX.source/;UID=1/;FOO=1",
+    b"/INBOX.source/;UID=1;EXPIRE=2020-01-01T00:00:00Z",
+    b"/INBOX.source/;UID=1;EXPIRE=2020",
+    b"/INBOX.source/;UID=1;URLAUTH=anonymous:internal:00",
+    b"/INBOX.source",
+    b"/INBOX%2Esource/;UID=1/;SECTION=1",
+    b"/INBOX.h%C3%A9%20x/;UID=1",
+    b"/INBOX.h%zz/;UID=1",
+    b"/INBOX.nowhere/;UID=1",
+    b"/user.nobody/;UID=1",
+    b";UID=1",
+    b"",
+    b"imap://{user}@localhost/INBOX.source/;UID=1",
+    b"imap://localhost",
+    b"{localhost}INBOX.source",
+    b"{localhost",
+    b"http://example.org/",
 )
 
 
@@ -155,4 +199,41 @@ def test_binary_messages_are_stored_encoded(server: Instance) -> None:
         pair.say("EXAMINE INBOX.write")
         pair.say("FETCH 1:* (FLAGS BODYSTRUCTURE BODY[])")
         pair.say("FETCH 1:2 (BINARY[1])")
+        pair.check()
+
+
+def test_messages_are_put_together(server: Instance) -> None:
+    """RFC 4469, its errors and what the original lets pass."""
+    with Pair(server) as pair:
+        for name in ("INBOX.source", "INBOX.h&AOk- x", "INBOX.made"):
+            pair.say(f'CREATE "{name}"')
+        pair.say(b"APPEND INBOX.source " + literal(ENCODED))
+        pair.say(b'APPEND "INBOX.h&AOk- x" ' + literal(b"Subject: odd name\r\n\r\ntext\r\n"))
+        made = b"APPEND INBOX.made CATENATE ("
+        header = b"TEXT " + literal(b"Subject: made\r\n\r\n")
+        pair.say(made + b'URL "/INBOX.source/;UID=1/;SECTION=4")')
+        for url in URLS:
+            pair.say(made + header + b' URL "' + url + b'")')
+        pair.say("SELECT INBOX.source")
+        pair.say(made + header + b' URL ";UID=1/;SECTION=1")')
+        pair.say(made + header + b" URL /;uid=1/;section=2 TEXT " + literal(b"\r\nend\n") + b")")
+        pair.say(made + header + b" URL " + literal(b"/INBOX.source;UID=1") + b" " + header + b")")
+        pair.say(made + header + b" TEXT " + literal(b"a\0b") + b")")
+        pair.say(made + b"TEXT " + literal(b"X: \xe9\n\r\n") + b")")
+        pair.say(made + b"TEXT " + literal(ONE_PART, binary=True) + b" URL /;UID=1/;SECTION=1)")
+        pair.say(made + b"TEXT " + literal(b"no header") + b")")
+        pair.say(made + header + b') (\\Seen) " 1-Jan-2020 00:00:00 +0000" CATENATE (' + header + b")")
+        pair.say(made + header + b") (\\Seen) " + literal(ENCODED))
+        pair.say(b'APPEND INBOX.source CATENATE (URL "/INBOX.source/;UID=1" URL "/;UID=1/;SECTION=HEADER")')
+        pair.say("NOOP")
+        pair.say("FETCH 1:* (RFC822.SIZE FLAGS)")
+        for rest in (b"", b")", b"FOO x)", b"URL)", b"TEXT)", b"TEXT x)", b"TEXT {x})", b"URL /;UID=1"):
+            pair.say(made + rest)
+        pair.say(made + header)
+        pair.say(b"APPEND INBOX.made CATENATE")
+        pair.say(b"APPEND INBOX.made CATENATE " + header)
+        pair.say(b"APPEND INBOX.made catenate (" + header + b") x")
+        pair.say(b"APPEND INBOX.nowhere CATENATE (" + header + b")")
+        pair.say("EXAMINE INBOX.made")
+        pair.say("FETCH 1:* (FLAGS BODYSTRUCTURE BODY[])")
         pair.check()

@@ -12,6 +12,7 @@ _BASE = (
     "ACL",
     "ANNOTATE-EXPERIMENT-1",
     "BINARY",
+    "CATENATE",
     "CHILDREN",
     "CONDSTORE",
     "CREATE-SPECIAL-USE",

@@ -225,3 +225,10 @@ def _content(file: MessageFile, part: Section) -> bytes:
 
 def _part(table: SectionTable, path: tuple[int, ...]) -> Section | None:
     return table.find(path) if path and 0 not in path else None
+
+
+def encoding(record: memoryview, path: tuple[int, ...]) -> int:
+    """The transfer encoding of a part, () being the message; NONE where none is known. Raises ValueError."""
+    table = SectionTable(item(record, SECTION))
+    found = table.find(path or (1,))
+    return transfer.NONE if found is None else found.encoding

@@ -1,6 +1,7 @@
 """APPEND (RFC 3501 section 6.3.11), of several messages too (RFC 3502), with APPENDUID (RFC 4315).
 
-Binary parts (RFC 3516) are made base64 before a message is stored.
+A message may be put together from parts (RFC 4469), see ``catenate``. Binary ones (RFC 3516) are made base64
+before a message is stored.
 
 A message may bring annotations along (RFC 5257 section 4.7), whatever the rights of who appends it.
 
@@ -14,12 +15,10 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
-from imap.imapd import annotating
+from imap.imapd import annotating, catenate, message_literal
 from imap.imapd.parse import (
     DQUOTE,
-    LITERAL_MINUS_TOO_LARGE,
     LPAREN,
-    MAX_UINT32,
     RPAREN,
     SP,
     MessageLiteral,
@@ -38,10 +37,8 @@ from libcyrus.base import times
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import (
     CyrusError,
-    Fatal,
     MailboxNonexistent,
     MailboxNotSupported,
-    MessageTooBig,
     MessageTooLarge,
     ZeroLengthLiteral,
 )
@@ -105,16 +102,19 @@ def _receive(session: Session, partition: str, stages: ExitStack) -> list[_Incom
         flags = _flags(parser)
         internaldate = _internaldate(parser)
         settings = _annotations(parser)
-        literal = _literal(parser)
-        _check_size(session, literal)
+        is_catenated = catenate.begins(parser)
+        literal = None if is_catenated else _literal(session)
         message = None
         try:
             stage = stages.enter_context(Stage(session.process.store, partition, internaldate=internaldate))
-            message = _Incoming(flags, internaldate, stage, settings, literal.binary)
+            message = _Incoming(flags, internaldate, stage, settings)
             messages.append(message)
         except CyrusError as error:
             failure = error
-        failure = _read(session, literal, message) or failure
+        if literal is not None:
+            failure = _read(session, literal, message) or failure
+        elif message is not None:
+            message.is_binary = catenate.receive(session, message.stage)
         if not parser.accept(SP):
             break
     if failure is not None:
@@ -124,10 +124,22 @@ def _receive(session: Session, partition: str, stages: ExitStack) -> list[_Incom
     return messages
 
 
+def _literal(session: Session) -> MessageLiteral:
+    literal = message_literal.read_head(session.parser)
+    message_literal.check_size(session, literal, session.settings.max_message_size)
+    if not literal.size:
+        if literal.non_synchronizing:
+            session.parser.resume()
+        raise ZeroLengthLiteral
+    return literal
+
+
 def _read(session: Session, literal: MessageLiteral, message: _Incoming | None) -> CyrusError | None:
     """Read one message from the network to its end, whatever is wrong with it."""
     parser = session.parser
     config = session.process.config
+    if message is not None:
+        message.is_binary = literal.binary
     if not literal.non_synchronizing:
         parser.go_ahead()
     writer = StrictWriter(
@@ -200,43 +212,6 @@ def _annotations(parser: Parser) -> list[Setting]:
     return settings
 
 
-def _literal(parser: Parser) -> MessageLiteral:
-    literal = parser.message_literal()
-    if literal is not None:
-        if literal.size > MAX_UINT32:
-            raise ParseError("Literal size not a number")
-        return literal
-    word = parser.word().removeprefix(b"~")
-    if not word.startswith(b"{"):
-        raise ParseError(_NO_LITERAL)
-    if not word[1:2].isdigit():
-        raise ParseError("Literal size not a number")
-    raise ParseError("Invalid literal in Append command")
-
-
-def _check_size(session: Session, literal: MessageLiteral) -> None:
-    """Refuse what is too large before its octets come; if they come anyway, end the connection."""
-    too_large = literal.size > session.settings.max_message_size
-    if not literal.non_synchronizing:
-        if too_large:
-            raise MessageTooLarge
-        if not literal.size:
-            raise ZeroLengthLiteral
-        return
-    if session.settings.limits.literal_minus and literal.size > 4096:
-        raise _fatal(session, LITERAL_MINUS_TOO_LARGE)
-    if too_large:
-        raise _fatal(session, MessageTooBig.text)
-    if not literal.size:
-        session.parser.resume()
-        raise ZeroLengthLiteral
-
-
-def _fatal(session: Session, text: str) -> Fatal:
-    session.out.tagged(session.tag, No(text))
-    return Fatal(text, os.EX_PROTOCOL)
-
-
 def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
     store = session.process.store
     for message in messages:
@@ -285,7 +260,9 @@ def _size(settings: list[Setting]) -> int:
 
 def _refusal(session: Session, name: str, error: CyrusError) -> No:
     code = None
-    if isinstance(error, MailboxNotSupported):
+    if isinstance(error, catenate.UnusableUrl):
+        code = f'BADURL "{os.fsdecode(error.url)}"'
+    elif isinstance(error, MailboxNotSupported):
         code = "CANNOT"
     elif isinstance(error, MessageTooLarge):
         code = "TOOBIG"
