@@ -86,9 +86,9 @@ def test_a_connection_that_just_ends_is_no_event(process: Process) -> None:
 
 
 def test_what_is_not_built_is_unknown(process: Process) -> None:
-    said = converse(process, b"1 LOGIN joe x\r\n2 URLFETCH x\r\n3 XFER a b\r\n4 SYNCAPPLY x\r\n")
+    said = converse(process, b"1 LOGIN joe x\r\n2 XCONVFETCH x\r\n3 XFER a b\r\n4 SYNCAPPLY x\r\n")
     assert said.count(b" BAD Unrecognized command\r\n") == 3
-    assert b"URLFETCH" not in said
+    assert b"XCONVFETCH" not in said
     assert b"XFER" not in said
 
 

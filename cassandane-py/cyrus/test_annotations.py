@@ -47,8 +47,7 @@ _FLAGS = re.compile(r"\d+ FETCH \(FLAGS \([^)]*\)( UID \d+)?\)")
 
 
 def masked(reply: Reply) -> list[str]:
-    lines = [line for line in reply.untagged if "[URLMECH " not in line]
-    lines.append(f"{reply.status} {reply.text}")
+    lines = [*reply.untagged, f"{reply.status} {reply.text}"]
     for pattern, replacement in _MASKS:
         lines = [re.sub(pattern, replacement, line) for line in lines]
     return lines

@@ -1,6 +1,6 @@
-"""BINARY and CATENATE: both servers are told the same and must say and store the same.
+"""BINARY, CATENATE and URLAUTH: both servers are told the same and must say and store the same.
 
-Each server has an account of its own on one spool, so that an answer of one can be given to the other.
+Where something is stored, each server has an account of its own on one spool; what opens URLs is one account.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ URLS = (
     b"/user.nobody/;UID=1",
     b";UID=1",
     b"",
-    b"imap://{user}@localhost/INBOX.source/;UID=1",
+    b"imap://ann@localhost/INBOX.source/;UID=1",
     b"imap://localhost",
     b"{localhost}INBOX.source",
     b"{localhost",
@@ -108,9 +108,11 @@ URLS = (
 @pytest.fixture(scope="module")
 def server() -> Iterator[Instance]:
     instance = Instance(
-        programs={"imap": "reference", "imap2": "ours"}, master="reference", services=("imap", "imap2")
+        imapd_conf={"servername": "mail.example.org", "submitservers": "carl"},
+        programs={"imap": "reference", "imap2": "ours"}, master="reference",
+        services=("imap", "imap2"),
     ).start()
-    for user in SERVICES:
+    for user in (*SERVICES, "carl"):
         instance.create_user(user)
     yield instance
     instance.stop()
@@ -118,45 +120,42 @@ def server() -> Iterator[Instance]:
 
 
 class Pair:
-    """Two sessions that do the same: ann's at the original, bob's at ours."""
+    """Two sessions that do the same: one's own user or ann at the original, bob at ours."""
 
-    def __init__(self, server: Instance) -> None:
-        self.clients = {user: server.imap(user, service=name) for user, name in SERVICES.items()}
-        for client in self.clients.values():
-            client.socket.settimeout(6)
+    def __init__(self, server: Instance, user: str | None = None) -> None:
+        self.clients = [server.imap(user or own, service=service) for own, service in SERVICES.items()]
         self.differences: list[tuple[bytes, str, str]] = []
 
     def __enter__(self) -> Pair:
         return self
 
     def __exit__(self, *_args: object) -> None:
-        for client in self.clients.values():
+        for client in self.clients:
             client.close()
 
-    def say(self, command: str | bytes) -> None:
-        """``{user}`` in the command is the account's name. A difference is noted."""
+    def say(self, command: str | bytes) -> str:
+        """What ours says; a difference is noted."""
         data = command.encode("latin-1") if isinstance(command, str) else command
-        said = [self._one(client, user, data) for user, client in self.clients.items()]
+        said = [self._one(client, data) for client in self.clients]
         if said[0] != said[1]:
             self.differences.append((data, said[0], said[1]))
+        return said[1]
 
     def check(self) -> None:
         shown = "\n".join(f"{command!r}\n  {one!r}\n  {two!r}" for command, one, two in self.differences)
         assert not self.differences, shown
 
     @staticmethod
-    def _one(client: ImapClient, user: str, data: bytes) -> str:
-        client.send(b"t " + data.replace(b"{user}", user.encode()) + b"\r\n")
+    def _one(client: ImapClient, data: bytes) -> str:
+        client.send(b"t " + data + b"\r\n")
         lines = []
         while True:
             lines.append(client.response().decode("latin-1"))
             if lines[-1].startswith("t "):
                 break
-            if "[URLMECH " in lines[-1]:
-                lines.pop()
         text = re.sub(r"\d+\.\d+ sec", "T sec", "\n".join(lines))
         text = re.sub(r"(UIDVALIDITY|APPENDUID) \d+", r"\1 V", text)
-        return re.sub(r"MAILBOXID \([^)]*\)", "MAILBOXID", text).replace(user, "USER")
+        return re.sub(r"MAILBOXID \([^)]*\)", "MAILBOXID", text)
 
 
 def literal(data: bytes, *, binary: bool = False) -> bytes:
@@ -236,4 +235,96 @@ def test_messages_are_put_together(server: Instance) -> None:
         pair.say(b"APPEND INBOX.nowhere CATENATE (" + header + b")")
         pair.say("EXAMINE INBOX.made")
         pair.say("FETCH 1:* (FLAGS BODYSTRUCTURE BODY[])")
+        pair.check()
+
+
+FUTURE = b";EXPIRE=2099-01-01T00:00:00Z"
+PAST = b";EXPIRE=2001-01-01T00:00:00+01:00"
+ANYBODY = b";URLAUTH=anonymous"
+SERVER = b"imap://ann@mail.example.org/INBOX.open"
+UNSIGNED = (
+    b"",
+    b"INBOX.open/;UID=1;URLAUTH=anonymous",
+    b"imap://bob@mail.example.org/INBOX/;UID=1;URLAUTH=anonymous",
+    b"imap://ann@other.example.org/INBOX.open/;UID=1;URLAUTH=anonymous",
+    b"imap://mail.example.org/INBOX.open/;UID=1;URLAUTH=anonymous",
+    b"imap://ann@mail.example.org/;UID=1;URLAUTH=anonymous",
+    SERVER + b"/;UID=1",
+    SERVER + b";URLAUTH=anonymous",
+    SERVER + b"/;UID=1/;SECTION=;URLAUTH=anonymous",
+    SERVER + b"/;UID=1" + PAST + b";URLAUTH=anonymous",
+    b"imap://ann@mail.example.org/INBOX.nowhere/;UID=1;URLAUTH=anonymous",
+)
+RUMPS = (
+    *(b"/;UID=1" + tail for tail in (b"", FUTURE)),
+    *(b"/;UID=1/;SECTION=" + tail for tail in (b"1", b"2", b"3", b"4", b"5", b"4.1", b"HEADER", b"4.TEXT")),
+    *(b"/;UID=1/;SECTION=" + tail for tail in (b"1.MIME", b"9", b"2/;PARTIAL=1.3", b"2/;PARTIAL=90")),
+    b"/;UID=1/;PARTIAL=10.20",
+    b"/;UID=2",
+    b";UIDVALIDITY=1/;UID=1",
+)
+ASKED = (
+    b"BODY",
+    b"BINARY",
+    b"BODYPARTSTRUCTURE",
+    b"bodypartstructure binary",
+    b"BODY BODYPARTSTRUCTURE",
+    b"BODY BINARY",
+    b"FOO",
+)
+
+
+def signed(answer: str) -> list[bytes]:
+    assert answer.startswith("* GENURLAUTH "), answer
+    return [url.encode() for url in re.findall(r'"([^"]*)"', answer)]
+
+
+def test_urls_of_either_server_open_the_same_at_both(server: Instance) -> None:
+    """RFC 4467 and RFC 5524. Both servers sign with the same secret, and so alike."""
+    with Pair(server) as pair:
+        with server.imap("ann") as ann:
+            ann.ok("CREATE INBOX.open")
+            ann.append("INBOX.open", ENCODED)
+        ann_at_both = Pair(server, "ann")
+        for url in UNSIGNED:
+            ann_at_both.say(b'GENURLAUTH "%b" INTERNAL' % url)
+        urls = [
+            url
+            for rump in RUMPS
+            for url in signed(ann_at_both.say(b'GENURLAUTH "%b%b%b" INTERNAL' % (SERVER, rump, ANYBODY)))
+        ]
+        for url in urls:
+            pair.say(b'URLFETCH "%b"' % url)
+            for asked in ASKED:
+                pair.say(b'URLFETCH ("%b" %b)' % (url, asked))
+        pair.say(b'URLFETCH "%b" "%b" ("%b" BODY) "x"' % (urls[2], urls[3], urls[4]))
+        pair.say(b'URLFETCH ("%b")' % urls[2])
+        first = urls[0]
+        other = first.replace(b"UID=1", b"UID=01")
+        for broken in (first[:-4] + b"0000", other, first[:-43], other.replace(b"internal", b"x")):
+            pair.say(b'URLFETCH ("%b" BODY) x' % broken)
+        for rest in (b'URLFETCH ("%b"' % first, b'URLFETCH "%b")' % first, b"URLFETCH"):
+            pair.say(rest)
+        for rest in (b" x", b" x FOO", b"", b" x INTERNAL)"):
+            ann_at_both.say(b"GENURLAUTH" + rest)
+        for access in (b"user+bob", b"user+ann", b"authuser", b"submit+bob", b"other"):
+            (url,) = signed(ann_at_both.say(b'GENURLAUTH "%b/;UID=1;URLAUTH=%b" INTERNAL' % (SERVER, access)))
+            for asker in ("ann", "carl"):
+                with Pair(server, asker) as asking:
+                    asking.say(b'URLFETCH "%b"' % url)
+                    asking.check()
+        ann_at_both.say(b'URLFETCH "%b/;UID=1"' % SERVER)
+        ann_at_both.say("EXAMINE INBOX.open")
+        ann_at_both.say(b'URLFETCH "%b/;UID=1"' % SERVER)
+        for mailbox in (" INBOX.nowhere", " INBOX.open INTERNAL", " INBOX.open x y", " INBOX.open"):
+            ann_at_both.say("RESETKEY" + mailbox)
+        pair.say(b'URLFETCH "%b"' % first)
+        ann_at_both.say(b'GENURLAUTH "%b/;UID=1;URLAUTH=anonymous" INTERNAL' % SERVER)
+        ann_at_both.say("RESETKEY")
+        pair.say(b'URLFETCH "%b"' % first)
+        with server.imap("ann", service="imap2") as ours:
+            (line,) = ours.ok(b'GENURLAUTH "%b/;UID=1;URLAUTH=anonymous" INTERNAL' % SERVER).untagged
+            (fresh,) = signed("* " + line)
+        assert "boundary=o" in pair.say(b'URLFETCH "%b"' % fresh)
+        ann_at_both.check()
         pair.check()

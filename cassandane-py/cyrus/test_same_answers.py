@@ -31,7 +31,6 @@ _MASKS = (
     (r"MAILBOXID \([^)]*\)", "MAILBOXID (ID)"),
     (r'TAG "[^"]*"', "TAG"),
 )
-_ABSENT = re.compile(r"OK \[URLMECH ")
 _TEXTS = {
     "german": ("Grüße aus Köln, straße  doppelt\tTab", ("utf-8", "iso-8859-1", "windows-1252")),
     "russian": ("Привет мир, как дела", ("utf-8", "koi8-r", "windows-1251")),
@@ -102,8 +101,7 @@ class Pair:
 
 
 def masked(reply: Reply) -> list[str]:
-    lines = [line for line in reply.untagged if not _ABSENT.match(line)]
-    lines.append(f"{reply.status} {reply.text}")
+    lines = [*reply.untagged, f"{reply.status} {reply.text}"]
     for pattern, replacement in _MASKS:
         lines = [re.sub(pattern, replacement, line) for line in lines]
     return lines

@@ -39,6 +39,8 @@ _BASE = (
     "THREAD=REFERENCES",
     "UIDPLUS",
     "UNSELECT",
+    "URLAUTH",
+    "URLAUTH=BINARY",
     "WITHIN",
 )
 # of drafts, or Cyrus's own

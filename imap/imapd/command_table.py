@@ -34,6 +34,7 @@ from imap.imapd.commands import (
     enable,
     expunge,
     fetch,
+    genurlauth,
     idle,
     login,
     logout,
@@ -51,6 +52,7 @@ from imap.imapd.commands import (
     subscribe,
     thread,
     unauthenticate,
+    urlfetch,
     xrunannotator,
 )
 from imap.imapd.commands import (
@@ -153,6 +155,9 @@ COMMANDS: dict[str, Command] = {
     "SETMETADATA": Command(
         metadata.parse_set, metadata.set_metadata, State.LOGGED_IN, Tell.AFTER, writes=True
     ),
+    "GENURLAUTH": Command(genurlauth.parse, genurlauth.run, State.LOGGED_IN),
+    "RESETKEY": Command(genurlauth.parse_reset, genurlauth.reset, State.LOGGED_IN),
+    "URLFETCH": Command(urlfetch.parse, urlfetch.run, State.LOGGED_IN),
     # selected
     "CHECK": Command(no_arguments, noop.run, State.SELECTED, Tell.AFTER_WITH_EXPUNGES),
     "CLOSE": Command(no_arguments, partial(close.run, expunge=True), State.SELECTED),

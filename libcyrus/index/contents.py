@@ -228,7 +228,6 @@ def _part(table: SectionTable, path: tuple[int, ...]) -> Section | None:
 
 
 def encoding(record: memoryview, path: tuple[int, ...]) -> int:
-    """The transfer encoding of a part, () being the message; NONE where none is known. Raises ValueError."""
-    table = SectionTable(item(record, SECTION))
-    found = table.find(path or (1,))
+    """The transfer encoding of a part, NONE if there is no such part. Raises ValueError."""
+    found = part(record, path)
     return transfer.NONE if found is None else found.encoding

@@ -9,10 +9,13 @@ from collections.abc import Iterator
 
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.imapurl import ImapUrl
-from libcyrus.errors import BadParameters, BadUrl, InternalError, MessageTooLarge
+from libcyrus.errors import BadParameters, BadUrl, InternalError, MessageTooLarge, UnknownCte
 from libcyrus.index import contents
 from libcyrus.mailbox.mailbox import Mailbox
-from libcyrus.text import mutf7
+from libcyrus.message import structure, write
+from libcyrus.message.body import BodyPart
+from libcyrus.message.options import ParseOptions
+from libcyrus.text import mutf7, transfer
 
 _SECTION = re.compile(rb"((?:[0-9]+\.?)*)(HEADER|TEXT|MIME)?")
 _BLOCK = 1 << 18
@@ -28,16 +31,40 @@ def mailbox_name(url: ImapUrl) -> str:
 
 @dataclass(frozen=True, slots=True)
 class UrlPart:
-    """Where a section lies in the mapped message; ``path`` is that of its body part, () for the message."""
+    """Where a section lies in the mapped message; ``path`` is that of its body part, () for the message,
+    ``kind`` HEADER, TEXT, MIME or empty.
+    """
 
     data: mmap.mmap | bytes
     offset: int
     size: int
+    kind: str
     path: tuple[int, ...]
     encoding: int
 
-    def content(self) -> bytes:
-        return bytes(self.data[self.offset : self.offset + self.size])
+    def decoded(self) -> bytes:
+        """The content without its transfer encoding. Raises UnknownCte."""
+        content = transfer.decode(self.data[self.offset : self.offset + self.size], self.encoding)
+        if content is None:
+            raise UnknownCte
+        return bytes(content)
+
+    def structure(self, decoded: bytes | None, options: ParseOptions) -> bytes:
+        """The part's BODYSTRUCTURE (RFC 5524 section 3.3), that of its ``decoded`` content if given.
+
+        A whole message is shown as a message/rfc822 of size 0, as the original shows it.
+        """
+        body = BodyPart()
+        body.type, body.subtype, body.parts = b"MESSAGE", b"RFC822", [structure(self.data, options)]
+        for number in self.path:
+            inner = body.parts[0] if body.is_message else body
+            body = inner.parts[number - 1] if inner.is_multipart and inner.parts else inner
+        if self.kind in ("HEADER", "TEXT"):
+            body = body.parts[0]
+        if decoded is not None and self.encoding != transfer.NONE:
+            body.encoding = b"BINARY" if b"\0" in decoded else None if decoded.isascii() else b"8BIT"
+            body.content_size, body.content_lines = len(decoded), 0
+        return write.body(body)[1]
 
     def blocks(self, start: int, size: int) -> Iterator[bytes]:
         """Some of the section, in pieces."""
@@ -60,7 +87,7 @@ def locate(mailbox: Mailbox, url: ImapUrl, *, decoded: bool = False) -> UrlPart:
     data = mailbox.map_message(record)
     section = (url.section or b"").upper()
     if not section:
-        return UrlPart(data, 0, len(data), (), contents.encoding(cache, ()))
+        return UrlPart(data, 0, len(data), "", (), transfer.NONE)
     if section == b"TEXT.MIME":
         # some client means the header by that
         section = b"HEADER"
@@ -77,7 +104,7 @@ def locate(mailbox: Mailbox, url: ImapUrl, *, decoded: bool = False) -> UrlPart:
         raise BadParameters
     if place[0] + place[1] > len(data):
         raise InternalError
-    return UrlPart(data, *place, path, encoding)
+    return UrlPart(data, *place, (found[2] or b"").decode("ascii"), path, encoding)
 
 
 def clip(size: int, start: int, count: int, room: int) -> tuple[int, int]:

@@ -161,6 +161,7 @@ def _describe(session: Session, view: SelectedView) -> None:
     out.ok("Ok", code=f"UIDNEXT {view.uidnext}")
     out.ok("Ok", code=f"HIGHESTMODSEQ {view.highestmodseq}")
     out.ok("Ok", code=f"MAILBOXID ({view.uniqueid})")
+    out.ok("Ok", code="URLMECH INTERNAL")
     # none is refused for being larger, but a client must be told some size (RFC 5257 section 3.2)
     out.ok("Ok", code="ANNOTATIONS 65536")
 
