@@ -274,6 +274,22 @@ ASKED = (
 )
 
 
+def test_a_url_opens_only_what_its_owner_may_read(server: Instance) -> None:
+    """Both when it is signed and when it is used; the original looks at neither."""
+    url = b"imap://carl@mail.example.org/Other%20Users/ann/shut/;UID=1;URLAUTH=anonymous"
+    with server.imap("ann", service="imap2") as ann, server.imap("carl", service="imap2") as carl:
+        ann.ok("CREATE shut")
+        ann.append("shut", b"Subject: secret\r\n\r\n")
+        carl.bad(b'GENURLAUTH "' + url + b'" INTERNAL')
+        ann.ok("SETACL shut carl lr")
+        (line,) = carl.ok(b'GENURLAUTH "' + url + b'" INTERNAL').untagged
+        # a percent sign makes it a literal
+        opened = line.partition("\r\n")[2].encode()
+        assert "secret" in ann.ok(b'URLFETCH "%b"' % opened).untagged[0]
+        ann.ok("SETACL shut carl l")
+        assert ann.ok(b'URLFETCH "%b"' % opened).untagged[0].endswith(" NIL")
+
+
 def signed(answer: str) -> list[bytes]:
     assert answer.startswith("* GENURLAUTH "), answer
     return [url.encode() for url in re.findall(r'"([^"]*)"', answer)]

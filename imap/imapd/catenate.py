@@ -119,10 +119,10 @@ def _url(session: Session, stage: Stage, room: int) -> None:
         raise UnusableUrl(text, "Improperly specified URL") from None
     if url.server is not None:
         raise UnusableUrl(text, "Only relative URLs are supported")
-    if not url.mailbox and session.index is None:
+    if url.mailbox is None and session.index is None:
         raise UnusableUrl(text, "No mailbox is selected or specified")
     try:
-        part = _selected_part(session, url) if not url.mailbox else _part(session, url)
+        part = _selected_part(session, url) if url.mailbox is None else _part(session, url)
         for block in part.blocks(*urlpart.clip(part.size, url.start, url.count, room)):
             stage.write(block)
     except (BadParameters, MessageTooLarge, IoError):

@@ -64,7 +64,7 @@ def parse(text: bytes) -> ImapUrl:
     if parameters:
         mailbox = mailbox.removesuffix(b"/")
     _parameters(url, parameters)
-    url.mailbox = _decoded(mailbox) or None
+    url.mailbox = _decoded(mailbox) if mailbox else None
     return url
 
 

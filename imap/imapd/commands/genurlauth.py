@@ -14,6 +14,7 @@ import time
 from imap.imapd.parse import SP, MissingArgument, ParseError, Parser
 from imap.imapd.response import Bad, No, Ok, Outcome, quoted
 from imap.imapd.session import Session
+from libcyrus import acl
 from libcyrus.base import imapurl
 from libcyrus.errors import CyrusError
 from libcyrus.index import urlpart
@@ -61,8 +62,11 @@ def run(session: Session, urls: list[bytes]) -> Outcome:
                 return No(f"Error authorizing {os.fsdecode(text)}: not a cyrusdb error")
             name = session.internal_name(urlpart.mailbox_name(url))
             try:
-                store.mboxlist.lookup(name)
+                entry = store.mboxlist.lookup(name)
             except CyrusError:
+                entry = None
+            # unlike the original, which lets everybody open everything this way
+            if entry is None or not session.rights(entry.acl) & acl.READ:
                 return Bad(f"Poorly specified URL to Genurlauth {os.fsdecode(text)}")
             secret = database.lock_read(name)
             if secret is None:
@@ -81,7 +85,7 @@ def _own(session: Session, text: bytes) -> imapurl.ImapUrl | None:
         url = imapurl.parse(text)
     except imapurl.BadImapUrl:
         return None
-    if not (url.mailbox and url.uid and url.access is not None) or url.section == b"":
+    if url.mailbox is None or not url.uid or url.access is None or url.section == b"":
         return None
     if url.user != os.fsencode(session.user()) or url.server != os.fsencode(session.settings.servername):
         return None

@@ -14,7 +14,7 @@ from imap.imapd.commands.genurlauth import token
 from imap.imapd.parse import LPAREN, RPAREN, SP, LiteralTooLarge, MissingArgument, Parser
 from imap.imapd.response import Bad, Ok, Outcome, quoted
 from imap.imapd.session import Session
-from libcyrus import acl
+from libcyrus import acl, auth
 from libcyrus import options as opt
 from libcyrus.base import imapurl
 from libcyrus.base.imapurl import ImapUrl
@@ -86,6 +86,10 @@ def _fetch(session: Session, text: bytes, wanted: set[bytes]) -> None:
     entry = store.mboxlist.lookup(name)
     if url.access is not None:
         _check_token(session, url, user, name)
+        # who signed may read no more than otherwise, now as then
+        owner = auth.new_state(store.config, user)
+        if owner is None or not store.mboxlist.acl.myrights(owner, entry.acl) & acl.READ:
+            raise PermissionDenied
     elif session.index is None or session.index.mboxname != name:
         rights = store.mboxlist.acl.myrights(None, entry.acl)
         if not rights & acl.READ:
@@ -98,7 +102,7 @@ def _fetch(session: Session, text: bytes, wanted: set[bytes]) -> None:
 
 def _check(session: Session, url: ImapUrl) -> None:
     """Raises BadUrl for one that lacks something, is not for here, not for this user, or has expired."""
-    if not (url.user and url.server and url.mailbox and url.uid) or url.section == b"":
+    if not (url.user and url.server and url.uid) or url.mailbox is None or url.section == b"":
         raise BadUrl
     if url.server != os.fsencode(session.settings.servername):
         raise BadUrl
