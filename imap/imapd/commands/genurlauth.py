@@ -59,15 +59,14 @@ def run(session: Session, urls: list[bytes]) -> Outcome:
         for text in urls:
             url = _own(session, text)
             if url is None:
-                return No(f"Error authorizing {os.fsdecode(text)}: not a cyrusdb error")
+                return _refused(text)
             name = session.internal_name(urlpart.mailbox_name(url))
             try:
                 entry = store.mboxlist.lookup(name)
             except CyrusError:
-                entry = None
-            # unlike the original, which lets everybody open everything this way
-            if entry is None or not session.rights(entry.acl) & acl.READ:
                 return Bad(f"Poorly specified URL to Genurlauth {os.fsdecode(text)}")
+            if not session.rights(entry.acl) & acl.READ:
+                return _refused(text)
             secret = database.lock_read(name)
             if secret is None:
                 secret = secrets.token_bytes(_SECRET_SIZE)
@@ -77,6 +76,10 @@ def run(session: Session, urls: list[bytes]) -> Outcome:
     if not session.parser.at_eol():
         return Bad("Unexpected extra arguments to GENURLAUTH")
     return Ok()
+
+
+def _refused(text: bytes) -> No:
+    return No(f"Error authorizing {os.fsdecode(text)}: not a cyrusdb error")
 
 
 def _own(session: Session, text: bytes) -> imapurl.ImapUrl | None:
