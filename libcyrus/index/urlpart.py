@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.imapurl import ImapUrl
-from libcyrus.errors import BadParameters, BadUrl, InternalError, MessageTooLarge, UnknownCte
+from libcyrus.errors import BadParameters, BadUrl, InternalError, IoError, MessageTooLarge, UnknownCte
 from libcyrus.index import contents
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.message import structure, write
@@ -52,13 +52,19 @@ class UrlPart:
     def structure(self, decoded: bytes | None, options: ParseOptions) -> bytes:
         """The part's BODYSTRUCTURE (RFC 5524 section 3.3), that of its ``decoded`` content if given.
 
-        A whole message is shown as a message/rfc822 of size 0, as the original shows it.
+        A whole message is shown as a message/rfc822 of size 0, as the original shows it. Raises IoError.
         """
         body = BodyPart()
         body.type, body.subtype, body.parts = b"MESSAGE", b"RFC822", [structure(self.data, options)]
         for number in self.path:
             inner = body.parts[0] if body.is_message else body
-            body = inner.parts[number - 1] if inner.is_multipart and inner.parts else inner
+            if inner.is_multipart and number <= len(inner.parts):
+                body = inner.parts[number - 1]
+            elif number == 1:
+                body = inner
+            else:
+                # the file is not the one that the cache describes
+                raise IoError
         if self.kind in ("HEADER", "TEXT"):
             body = body.parts[0]
         if decoded is not None and self.encoding != transfer.NONE:
