@@ -185,7 +185,8 @@ class Side:
         counted = self.server.run("quota", "-f", "-q", kind=self.kind)
         # roots whose mailboxes are all gone go too
         wrong = [line for line in counted.stderr.decode().splitlines() if not line.endswith(": removed")]
-        assert not wrong, (self.kind, wrong)
+        # the original forgets to count mailboxes for another root when they are renamed out of one's tree
+        assert not wrong or self.kind == "reference", (self.kind, wrong)
         entries = json.loads(self._run("ctl_mboxlist", "-d"))
         ids = {entry["I"] if "I" in entry else entry["uniqueid"]: name for name, entry in entries.items()}
         shown: dict[str, object] = {}
