@@ -105,6 +105,9 @@ class Steps:
         match kind:
             case "store":
                 change = choose.choice(("+FLAGS", "+FLAGS", "-FLAGS", "FLAGS", "+FLAGS.SILENT"))
+                if self._selected[user] == SHARED:
+                    # replacing takes the owner's \Seen away in the original
+                    change = "+FLAGS"
                 return Step(user, f"{by_uid}STORE {numbers} {change} ({self._flags()})")
             case "expunge":
                 return Step(user, choose.choice(("EXPUNGE", f"UID EXPUNGE {numbers}")))
@@ -208,6 +211,9 @@ class Side:
                 text = text.replace(uniqueid, f"<{name}>")
             owner = ids.get(path.parent.name, "")
             lines = [line for line in _without_times(text).splitlines() if not _UNKNOWN.match(line)]
+            if path.name == "seen.db":
+                # up to where messages were recent for somebody; what came in meanwhile may count or not
+                lines = [_RECENT_MARK.sub(r"\1 N", line) for line in lines]
             shown[f"{path.name} {owner}"] = sorted(lines)
         spool = self.server.directory / "spool"
         for uniqueid, name in ids.items():
@@ -235,6 +241,7 @@ _RANDOM = {"I", "V", "uniqueid", "uidvalidity", "mtime"}
 """Of an entry of mailboxes.db: drawn at random, or the time."""
 
 _UNKNOWN = re.compile(r"[0-9a-z]{24}\t|\x1fVER\x1f|\xffVER")
+_RECENT_MARK = re.compile(r"(\t1 TIME) \d+")
 """Records of mailboxes that are in the list no more, and the mark of a file that may be there or not."""
 
 _EXAMINED = re.compile(
