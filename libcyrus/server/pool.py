@@ -94,6 +94,9 @@ def _fork(worker: Worker[App], channel: socket.socket) -> int:
         signals.unblock()
         _send(channel, Pool.BORN, os.getpid(), 0)
         channel.close()
+    except (BrokenPipeError, ConnectionResetError):
+        # master ended while it waited for this worker
+        os._exit(0)
     except BaseException:
         log.exception("a new worker of %s died", worker.service.name)
         os._exit(os.EX_SOFTWARE)
