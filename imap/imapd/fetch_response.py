@@ -111,7 +111,7 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
     if gone is not None:
         session.out.vanished(gone, earlier=True)
     if items.changedsince is not None:
-        changed = {update.msgno for update in view.changed_since(items.changedsince)}
+        changed = set(view.changed_since(items.changedsince))
         numbers = (number for low, high in ranges for number in range(low, high + 1))
         ranges = list(SeqSet.of(number for number in numbers if number in changed).ranges())
     writer = _Writer(session, view, items, by_uid=by_uid)

@@ -6,6 +6,7 @@ next name has shown whether the first has children (RFC 3348).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from imap.imapd.list_options import ListArgs, Return, Select
@@ -35,7 +36,7 @@ class Listing:
         self._response = NameResponse(session, args, write)
         self._subscriptions: list[str] | None = None
         if Return.SUBSCRIBED in args.returns and Select.SUBSCRIBED not in args.select:
-            self._subscriptions = session.process.subscriptions.list(session.user())
+            self._subscriptions = sorted(session.process.subscriptions.list(session.user()))
         self._name: str | None = None
         self._entry: MboxEntry | None = None
         self._attributes = 0
@@ -167,10 +168,12 @@ class Listing:
     def _subscribed(self, name: str, attributes: int) -> int:
         """What the user's subscriptions say of a mailbox."""
         found = 0
-        assert self._subscriptions is not None
-        for other in self._subscriptions:
-            if other == name:
-                found |= CHILD_SUBSCRIBED if attributes & NONEXISTENT else SUBSCRIBED
-            elif other.startswith(name + "."):
-                found |= CHILD_SUBSCRIBED
+        known = self._subscriptions
+        assert known is not None
+        place = bisect_left(known, name)
+        if place < len(known) and known[place] == name:
+            found |= CHILD_SUBSCRIBED if attributes & NONEXISTENT else SUBSCRIBED
+        below = bisect_left(known, name + ".")
+        if below < len(known) and known[below].startswith(name + "."):
+            found |= CHILD_SUBSCRIBED
         return found

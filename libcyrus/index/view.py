@@ -278,25 +278,25 @@ class IndexView:
             fetches=self._flag_updates(),
         )
 
-    def changed_since(self, modseq: int) -> list[FlagUpdate]:
-        """All messages with a higher modseq, to be told as they are now."""
+    def changed_since(self, modseq: int) -> list[int]:
+        """The numbers of all messages with a higher modseq."""
         picture = self.picture
         if not len(picture):
             return []
         modseqs = Rows(picture, 1, len(picture)).fields(f">{OFFSET_MODSEQ}xQ")
-        numbers = [
+        return [
             number
             for number, (value,) in enumerate(modseqs, 1)
             if value > modseq and picture.uids[number - 1] not in picture.gone
         ]
-        return self._told(numbers)
 
     def _flag_updates(self) -> list[FlagUpdate]:
-        found = self._told(self.picture.news())
+        found = self.as_they_are(self.picture.news())
         self.picture.pending.clear()
         return found
 
-    def _told(self, numbers: Iterable[int]) -> list[FlagUpdate]:
+    def as_they_are(self, numbers: Iterable[int]) -> list[FlagUpdate]:
+        """What there is to tell of messages, told before or not."""
         found: list[FlagUpdate] = []
         picture = self.picture
         for low, high in SeqSet.of(numbers).ranges():

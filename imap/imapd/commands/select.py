@@ -175,8 +175,8 @@ def _resynchronise(session: Session, view: SelectedView, known: Known) -> None:
     wanted = None if known.uids is None else SeqSet.parse(known.uids, maxval=view.uidnext - 1)
     changed = view.changed_since(known.modseq)
     if wanted is not None:
-        changed = [update for update in changed if update.uid in wanted]
-    session.out.flag_updates(changed, by_uid=True, modseqs=True)
+        changed = [number for number in changed if view.picture.uids[number - 1] in wanted]
+    session.out.flag_updates(view.as_they_are(changed), by_uid=True, modseqs=True)
 
 
 def _warn_about_quota(session: Session, root: str | None) -> None:
