@@ -11,7 +11,7 @@ from collections.abc import Container, Iterable
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
-from libcyrus.errors import CyrusError, MailboxBadName, MailboxNonexistent
+from libcyrus.errors import CyrusError, MailboxBadName, MailboxNonexistent, QuotarootNonexistent
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MAX_MAILBOX_NAME, MboxName, is_prefix
 from libcyrus.records import mbtype as mbtypes
@@ -192,11 +192,13 @@ def _new_roots(store: MailStore, source: MboxName, target: MboxName, names: Cont
 def _set_limits(store: MailStore, roots: Iterable[Quota]) -> None:
     """Make these roots, empty; those that exist get the limits only."""
     for root in roots:
-        known = store.quota.get(root.root)
         with store.quota.transaction() as change:
-            if known is not None:
+            try:
+                known = change.read(root.root)
                 known.limits = root.limits
-            change.put(known or root)
+            except QuotarootNonexistent:
+                known = root
+            change.put(known)
         store.sync_log.quota(root.root)
 
 
