@@ -1,14 +1,18 @@
 """The original Cyrus 3.6.1 and a few public mail clients, unpacked beside the clone.
 
 They are Debian's packages. ``python -m cassandane.reference`` fetches them with
-apt into a private state directory and unpacks them under ``.reference/root``:
-nothing is installed, root is not needed, and the machine is left as it was.
-Libraries that the machine already has are used from where they are.
+apt into a private state directory and unpacks them under ``.reference``: nothing
+is installed, root is not needed, and the machine is left as it was. Libraries
+that the machine already has are used from where they are.
+
+Every list of packages has a tree of its own, named after it, which appears
+whole by a rename: tests that run from an older list keep theirs.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -26,32 +30,40 @@ PACKAGES = (
     "cyrus-admin",
     "cyrus-clients",
     "libsasl2-modules",
-    "isync",
-    "mutt",
-    "swaks",
+    "alpine",
     "curl",
+    "fetchmail",
+    "getmail6",
+    "imapfilter",
+    "isync",
+    "libmail-imaptalk-perl",
+    "mutt",
+    "neomutt",
+    "offlineimap3",
+    "swaks",
     "mandoc",
 )
 
 _TOP = Path(__file__).resolve().parents[2] / ".reference"
-_ROOT = _TOP / "root"
-_STAMP = _TOP / "complete"
+_ROOT = _TOP / ("root-" + hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12])
 _PROGRAM_DIRECTORIES = ("usr/lib/cyrus/bin", "usr/bin", "usr/sbin")
+_MACHINE_PYTHON = Path("/usr/lib/python3/dist-packages")
 
 
 def ensure() -> None:
-    """Fetch and unpack the packages once; later calls find the stamp and return."""
-    if _STAMP.exists() and _STAMP.read_text() == _wanted():
+    """Fetch and unpack the packages once; later calls find the tree and return."""
+    if _ROOT.exists():
         return
     _TOP.mkdir(exist_ok=True)
     with open(_TOP / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if _STAMP.exists() and _STAMP.read_text() == _wanted():
+        if _ROOT.exists():
             return
-        shutil.rmtree(_ROOT, ignore_errors=True)
+        unfinished = _TOP / "unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
         for deb in _download():
-            subprocess.run(["dpkg-deb", "-x", deb, _ROOT], check=True)
-        _STAMP.write_text(_wanted())
+            subprocess.run(["dpkg-deb", "-x", deb, unfinished], check=True)
+        unfinished.rename(_ROOT)
 
 
 def program(name: str) -> str:
@@ -69,7 +81,10 @@ def environment() -> dict[str, str]:
     ensure()
     triplet = next((_ROOT / "usr/lib").glob("*-linux-gnu*"), _ROOT / "usr/lib")
     libraries = [triplet, _ROOT / "usr/lib", _ROOT / "lib" / triplet.name]
-    perl = [_ROOT / "usr/share/perl5", *sorted(triplet.glob("perl5/*"))]
+    perl = [
+        _ROOT / "usr/share/perl5", *sorted(triplet.glob("perl5/*")),
+        *sorted((_ROOT / "usr/share/perl").glob("5.*")), *sorted(triplet.glob("perl/5.*")),
+    ]
     return {
         **os.environ,
         "LD_LIBRARY_PATH": _joined(libraries, "LD_LIBRARY_PATH"),
@@ -78,13 +93,15 @@ def environment() -> dict[str, str]:
     }
 
 
+def python_environment() -> dict[str, str]:
+    """The same, for clients in Python: any interpreter finds their modules, which need no compiling."""
+    modules = [_ROOT / "usr/lib/python3/dist-packages", _MACHINE_PYTHON]
+    return {**environment(), "PYTHONPATH": ":".join(map(str, modules))}
+
+
 def _joined(paths: list[Path], variable: str) -> str:
     rest = [os.environ[variable]] if os.environ.get(variable) else []
     return ":".join([str(path) for path in paths] + rest)
-
-
-def _wanted() -> str:
-    return " ".join(PACKAGES)
 
 
 def _download() -> list[Path]:
@@ -100,6 +117,7 @@ def _download() -> list[Path]:
         "-q",
     ]
     _run(["apt-get", *options, "update"])
+    _run(["apt-get", *options, "autoclean"])  # else an older version would be unpacked beside the new
     fetch = [
         "apt-get", *options, "install", "--reinstall", "--download-only", "--no-install-recommends",
         *PACKAGES,
