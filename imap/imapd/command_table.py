@@ -125,6 +125,13 @@ COMMANDS: dict[str, Command] = {
     "EXAMINE": Command(select.parse, partial(select.run, examine=True), State.LOGGED_IN),
     "CREATE": Command(create.parse, create.run, State.LOGGED_IN, Tell.AFTER, writes=True),
     "DELETE": Command(one_mailbox, delete.run, State.LOGGED_IN, Tell.AFTER, writes=True),
+    "LOCALCREATE": Command(
+        create.parse, partial(create.run, local_only=True), State.LOGGED_IN, Tell.AFTER, writes=True
+    ),
+    "LOCALDELETE": Command(
+        one_mailbox, partial(delete.run, local_only=True), State.LOGGED_IN, Tell.AFTER, writes=True
+    ),
+    "LOCALAPPEND": Command(append.parse_local, append.run, State.LOGGED_IN, writes=True),
     "RENAME": Command(rename.parse, rename.run, State.LOGGED_IN, writes=True),
     "SUBSCRIBE": Command(
         subscribe.parse, partial(subscribe.run, add=True), State.LOGGED_IN, Tell.AFTER, writes=True

@@ -105,8 +105,11 @@ class _Removal:
         self._tombstones: list[MboxEntry] = []
         self._entries: list[MboxEntry] = []
 
-    def prepare(self, entry: MboxEntry, *, forget: bool = False) -> None:
-        """Decide what becomes of the records of a mailbox; to ``forget`` it leaves no tombstone."""
+    def prepare(self, entry: MboxEntry, *, forget: bool = False, whole_user: bool = False) -> None:
+        """Decide what becomes of the records of a mailbox; to ``forget`` it leaves no tombstone.
+
+        Where mailboxes remain below it, its place stays, unless the ``whole_user`` goes.
+        """
         store = self._store
         if not entry.intermediate:
             self._entries.append(entry)
@@ -130,7 +133,8 @@ class _Removal:
                 mailbox.abort()
             store.counters.set_modseq(entry.name, tombstone.foldermodseq, entry.mbtype, folder=True)
             store.counters.set_modseq(entry.name, tombstone.foldermodseq, entry.mbtype, delete=True)
-            if state == mbtypes.INTERMEDIATE and store.rules.from_internal(entry.name).is_inbox:
+            is_place = state == mbtypes.INTERMEDIATE
+            if whole_user and is_place and store.rules.from_internal(entry.name).is_inbox:
                 tombstone = self._mark_deleted(replace(tombstone, acl=""))
             self._tombstones.append(tombstone)
 
@@ -245,7 +249,7 @@ def _delete_user(
                 raise failure
         else:
             for entry in entries:
-                removal.prepare(entry)
+                removal.prepare(entry, whole_user=True)
             removal.commit()
             removal.finish()
         userdata.remove(store, inbox, userid)

@@ -1,7 +1,8 @@
 """CREATE (RFC 3501 section 6.3.3) with special uses (RFC 6154) and parameters for administrators (RFC 4466).
 
 ``USE``, ``PARTITION``, ``TYPE`` and ``MAILBOXID`` are understood, and so is a bare partition behind the name.
-Levels of the name that do not exist yet are created too.
+``SERVER``, and a server before the partition, would say where in a Murder; there is but one place here.
+Levels of the name that do not exist yet are created too. LOCALCREATE makes folders of users without INBOX.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import mboxops
+from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import (
     CyrusError,
@@ -29,12 +31,15 @@ _TYPES = {
 _BAD_PARAMETERS = "Invalid partition name in {command}"
 
 
+Value = str | tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class CreateArgs:
-    """``parameters`` by name in upper case, each with one value or several."""
+    """``parameters`` by name in upper case: what was given first, a word or a list of words."""
 
     mailbox: str
-    parameters: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    parameters: dict[str, Value] = field(default_factory=dict)
 
 
 def parse(parser: Parser) -> CreateArgs:
@@ -45,17 +50,18 @@ def parse(parser: Parser) -> CreateArgs:
     return CreateArgs(mailbox, parameters)
 
 
-def _parameters(parser: Parser) -> dict[str, tuple[str, ...]]:
+def _parameters(parser: Parser) -> dict[str, Value]:
     if not parser.accept(LPAREN):
         server, mark, partition = _word(parser).partition("!")
-        return {"SERVER": (server,), "PARTITION": (partition,)} if mark else {"PARTITION": (server,)}
-    parameters = {}
+        return {"SERVER": server, "PARTITION": partition} if mark else {"PARTITION": server}
+    parameters: dict[str, Value] = {}
     while True:
         name = _word(parser).upper()
         parser.check_arguments()
         if not parser.accept(SP):
             raise ParseError(_BAD_PARAMETERS)
-        parameters[name] = _values(parser)
+        value = _value(parser)
+        parameters.setdefault(name, value)
         if not parser.accept(SP):
             break
     if not parser.accept(RPAREN):
@@ -63,9 +69,9 @@ def _parameters(parser: Parser) -> dict[str, tuple[str, ...]]:
     return parameters
 
 
-def _values(parser: Parser) -> tuple[str, ...]:
+def _value(parser: Parser) -> Value:
     if not parser.accept(LPAREN):
-        return (_word(parser),)
+        return _word(parser)
     values = [_word(parser)]
     while parser.accept(SP):
         values.append(_word(parser))
@@ -78,33 +84,36 @@ def _word(parser: Parser) -> str:
     return parser.word().decode("latin-1")
 
 
-def run(session: Session, args: CreateArgs) -> Outcome:
+def run(session: Session, args: CreateArgs, *, local_only: bool = False) -> Outcome:
     parameters = args.parameters
-    if "SERVER" in parameters:
-        return No("Invalid server requested")
-    partition = _single(parameters, "PARTITION")
-    uniqueid = _single(parameters, "MAILBOXID")
-    if (partition or uniqueid) and not session.is_admin:
-        raise PermissionDenied
+    external = args.mailbox.removesuffix(session.namespace.separator)
+    name = session.namespace.from_external(external, session.userid)
     mbtype = mbtypes.EMAIL
-    if "TYPE" in parameters:
-        known = _TYPES.get(parameters["TYPE"][0].upper())
+    wanted_type = _word_of(parameters, "TYPE")
+    if wanted_type is not None:
+        known = _TYPES.get(wanted_type.upper())
         if known is None:
             raise MailboxBadType
         mbtype = known
-    external = args.mailbox.removesuffix(session.namespace.separator)
-    name = session.namespace.from_external(external, session.userid)
-    if name is None:
-        raise MailboxBadName
     store = session.process.store
     special_use = ""
     if "USE" in parameters:
-        if name.userid is None or len(name.boxes) != 1:
+        if name is None or name.userid is None or len(name.boxes) != 1:
             raise MailboxSpecialUse
+        uses = parameters["USE"]
         try:
-            special_use = validate_specialuse(store, session.user(), list(parameters["USE"]))
+            special_use = validate_specialuse(
+                store, session.user(), [] if isinstance(uses, str) else " ".join(uses).split()
+            )
         except CyrusError as error:
             return No(str(error), code="USEATTR")
+    partition = _word_of(parameters, "PARTITION")
+    uniqueid = _word_of(parameters, "MAILBOXID")
+    placed = (_word_of(parameters, "SERVER"), partition, uniqueid) != (None, None, None)
+    if placed and not session.is_admin and not _trusts_proxies(session):
+        raise PermissionDenied
+    if name is None:
+        raise MailboxBadName
     entry = mboxops.create(
         store,
         name.internal,
@@ -115,10 +124,18 @@ def run(session: Session, args: CreateArgs) -> Outcome:
         uniqueid=uniqueid,
         mbtype=mbtype,
         specialuse=special_use,
+        local_only=local_only,
     )
     return Ok(code=f"MAILBOXID ({entry.uniqueid})")
 
 
-def _single(parameters: dict[str, tuple[str, ...]], name: str) -> str | None:
-    """The one value of a parameter; None if it is not there or empty."""
-    return parameters.get(name, ("",))[0] or None
+def _word_of(parameters: dict[str, Value], name: str) -> str | None:
+    """The value of a parameter that is one word."""
+    value = parameters.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _trusts_proxies(session: Session) -> bool:
+    """Whether this is a backend, whose frontends say for their users where mailboxes go."""
+    config = session.process.config
+    return config[opt.mupdate_config] == "replicated" or bool(config[opt.proxyservers])
