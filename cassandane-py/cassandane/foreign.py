@@ -1,4 +1,4 @@
-"""Mail programs that others wrote, run against an instance: a home directory each, a terminal where they want one.
+"""Mail programs that others wrote, run against an instance: with a home directory and, if wanted, a terminal.
 
 A test drives the program, then looks at what is on the server with ``mail_of`` and on the program's own disk.
 """
@@ -29,6 +29,7 @@ DEADLINE = 60.0
 """Seconds a program may take."""
 
 PASSWORD = "secret"
+_ESCAPES = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78])")
 _ROWS, _COLUMNS = 40, 160
 
 
@@ -135,7 +136,7 @@ class Terminal:
 
     def text(self) -> str:
         """Everything drawn so far, without the codes that place and colour it."""
-        return re.sub(r"\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78])", "", self._drawn.decode(errors="replace"))
+        return _ESCAPES.sub("", self._drawn.decode(errors="replace"))
 
     def type(self, keys: str) -> None:
         os.write(self._master, keys.encode())
@@ -170,7 +171,7 @@ class Terminal:
 
 
 def mail_of(account: Account, *folders: str) -> dict[str, list[tuple[bytes, frozenset[str]]]]:
-    """The messages of the user's folders, or of all: bytes and flags (without \\Recent), in the order of UIDs."""
+    """The messages of these folders, or of all: bytes and flags (without \\Recent), in the order of UIDs."""
     with account.imap() as client:
         names = folders or tuple(folder_names(client))
         return {name: messages_of(client, name) for name in names}

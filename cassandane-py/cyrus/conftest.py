@@ -1,4 +1,4 @@
-"""The servers that programs of others are run against: ours, and the original's to tell whose a failure is."""
+"""The servers that programs of others are run against: ours, and the original's to tell whose fault it is."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ def clients_server(request: pytest.FixtureRequest) -> Iterator[Instance]:
     """A server that is asked by many programs one after the other; every test has a user of its own."""
     services = ("imap", "imaps", "lmtp")
     programs = dict.fromkeys(services, request.param)
-    server = Instance(services=services, programs=programs, master=request.param, tls=True)
+    settings = {"munge8bit": "no"}
+    server = Instance(
+        services=services, programs=programs, master=request.param, tls=True, imapd_conf=settings
+    )
     server.start()
     try:
         yield server
