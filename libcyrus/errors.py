@@ -121,6 +121,12 @@ class MailboxBadType(CyrusError):
     text = "Invalid mailbox type"
 
 
+class ServerUnavailable(CyrusError):
+    """Another server would have to do it, and cannot be asked."""
+
+    text = "Server(s) unavailable to complete operation"
+
+
 class MailboxMoved(CyrusError):
     text = "Mailbox has been moved to another server"
 
@@ -206,6 +212,12 @@ class UnknownCte(CyrusError):
 
 class UnrecognizedCharset(CyrusError):
     text = "Unrecognized character set"
+
+
+class Cancelled(CyrusError):
+    """The user asked for the running command to be given up."""
+
+    text = "Command cancelled by user"
 
 
 class SearchSlow(CyrusError):

@@ -31,6 +31,7 @@ from imap.imapd.commands import (
     copy,
     create,
     delete,
+    elsewhere,
     enable,
     expunge,
     fetch,
@@ -42,6 +43,7 @@ from imap.imapd.commands import (
     namespace,
     noop,
     quota,
+    reconstruct,
     rename,
     search,
     select,
@@ -53,7 +55,10 @@ from imap.imapd.commands import (
     thread,
     unauthenticate,
     urlfetch,
+    xkillmy,
+    xmeid,
     xrunannotator,
+    xwarmup,
 )
 from imap.imapd.commands import (
     id as id_command,
@@ -90,7 +95,10 @@ def _always(_session: Session) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command. ``run`` gets what ``parse`` made; ``available`` hides it where it is not offered."""
+    """One command. ``run`` gets what ``parse`` made; ``available`` hides it where it is not offered.
+
+    ``listed`` ones are shown in the process list while they run, since they may take long.
+    """
 
     parse: Callable[[Parser], Any]
     run: Callable[[Session, Any], Outcome]
@@ -98,6 +106,7 @@ class Command:
     tell: Tell = Tell.NOTHING
     by_uid: bool = False
     writes: bool = False
+    listed: bool = False
     available: Callable[[Session], bool] = _always
 
 
@@ -145,7 +154,7 @@ COMMANDS: dict[str, Command] = {
     "NAMESPACE": Command(no_arguments, namespace.run, State.LOGGED_IN, Tell.AFTER),
     "STATUS": Command(status.parse, status.run, State.LOGGED_IN),
     "APPEND": Command(append.parse, append.run, State.LOGGED_IN, writes=True),
-    "IDLE": Command(no_arguments, idle.run, State.LOGGED_IN, available=idle.available),
+    "IDLE": Command(no_arguments, idle.run, State.LOGGED_IN, listed=True, available=idle.available),
     "SETACL": Command(acl.parse_setacl, acl.setacl, State.LOGGED_IN, Tell.AFTER, writes=True),
     "DELETEACL": Command(acl.parse_identifier, acl.setacl, State.LOGGED_IN, Tell.AFTER, writes=True),
     "GETACL": Command(one_mailbox, acl.getacl, State.LOGGED_IN, Tell.BEFORE),
@@ -164,6 +173,25 @@ COMMANDS: dict[str, Command] = {
     ),
     "GENURLAUTH": Command(genurlauth.parse, genurlauth.run, State.LOGGED_IN),
     "RESETKEY": Command(genurlauth.parse_reset, genurlauth.reset, State.LOGGED_IN),
+    "RECONSTRUCT": Command(
+        reconstruct.parse, reconstruct.run, State.LOGGED_IN, Tell.AFTER, writes=True, listed=True
+    ),
+    "XFER": Command(elsewhere.parse_xfer, elsewhere.xfer, State.LOGGED_IN, writes=True),
+    "MUPDATEPUSH": Command(one_mailbox, elsewhere.mupdatepush, State.LOGGED_IN, writes=True),
+    "DUMP": Command(elsewhere.parse_dump, elsewhere.dump, State.LOGGED_IN, writes=True),
+    "UNDUMP": Command(elsewhere.parse_undump, elsewhere.dump, State.LOGGED_IN, writes=True),
+    "XBACKUP": Command(
+        elsewhere.parse_xbackup,
+        elsewhere.xbackup,
+        State.LOGGED_IN,
+        Tell.AFTER,
+        writes=True,
+        available=elsewhere.xbackup_available,
+    ),
+    "XFOREVER": Command(no_arguments, xkillmy.forever, State.LOGGED_IN, listed=True),
+    "XKILLMY": Command(xkillmy.parse, xkillmy.run, State.LOGGED_IN),
+    "XMEID": Command(xmeid.parse, xmeid.run, State.LOGGED_IN),
+    "XWARMUP": Command(xwarmup.parse, xwarmup.run, State.LOGGED_IN),
     "URLFETCH": Command(urlfetch.parse, urlfetch.run, State.LOGGED_IN),
     # selected
     "CHECK": Command(no_arguments, noop.run, State.SELECTED, Tell.AFTER_WITH_EXPUNGES),
@@ -180,12 +208,12 @@ COMMANDS: dict[str, Command] = {
     "UID MOVE": Command(copy.parse, partial(copy.run, by_uid=True, move=True), State.SELECTED, writes=True),
     "EXPUNGE": Command(no_arguments, expunge.run, State.SELECTED, writes=True),
     "UID EXPUNGE": Command(expunge.parse_uid, expunge.run, State.SELECTED, writes=True),
-    "SEARCH": Command(search.parse, partial(search.run, by_uid=False), State.SELECTED),
-    "UID SEARCH": Command(search.parse, partial(search.run, by_uid=True), State.SELECTED),
-    "SORT": Command(sort.parse, partial(sort.run, by_uid=False), State.SELECTED),
-    "UID SORT": Command(sort.parse, partial(sort.run, by_uid=True), State.SELECTED),
-    "THREAD": Command(thread.parse, partial(thread.run, by_uid=False), State.SELECTED),
-    "UID THREAD": Command(thread.parse, partial(thread.run, by_uid=True), State.SELECTED),
+    "SEARCH": Command(search.parse, partial(search.run, by_uid=False), State.SELECTED, listed=True),
+    "UID SEARCH": Command(search.parse, partial(search.run, by_uid=True), State.SELECTED, listed=True),
+    "SORT": Command(sort.parse, partial(sort.run, by_uid=False), State.SELECTED, listed=True),
+    "UID SORT": Command(sort.parse, partial(sort.run, by_uid=True), State.SELECTED, listed=True),
+    "THREAD": Command(thread.parse, partial(thread.run, by_uid=False), State.SELECTED, listed=True),
+    "UID THREAD": Command(thread.parse, partial(thread.run, by_uid=True), State.SELECTED, listed=True),
     "XRUNANNOTATOR": Command(
         xrunannotator.parse, partial(xrunannotator.run, by_uid=False), State.SELECTED, writes=True
     ),

@@ -154,10 +154,15 @@ def _run(session: Session, command: Command, args: object) -> Outcome:
     tell = command.tell
     if tell is Tell.BEFORE:
         session.tell(expunges=False)
+    if command.listed:
+        session.process.signals.cancelled()
+        session.register(session.command)
     try:
         outcome = command.run(session, args)
     except CyrusError as error:
         outcome = refusal(error)
+    if command.listed:
+        session.register()
     if tell is Tell.AFTER:
         session.tell(expunges=False, by_uid=command.by_uid)
     elif tell is Tell.AFTER_WITH_EXPUNGES:

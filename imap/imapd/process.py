@@ -108,6 +108,10 @@ class Process:
         """End sessions of a user who is no more, or in a mailbox that is no more."""
         self._service.proc.end_others(user=user, mailbox=mailbox)
 
+    def cancel_others(self, user: str, command: str) -> None:
+        """Ask the user's other sessions that run ``command`` to give it up."""
+        self._service.proc.cancel_others(user, command)
+
     def unregister(self) -> None:
         self._service.proc.cleanup()
 

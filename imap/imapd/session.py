@@ -51,6 +51,8 @@ class Session:
     index: SelectedView | None = None
     telemetry_fd: int | None = None
     client_id_seen: bool = False
+    # what the client calls itself in the events that it causes (XMEID)
+    own_name: str | None = None
     # what the client enabled (RFC 7162); the second implies the first
     condstore: bool = False
     qresync: bool = False
@@ -118,7 +120,7 @@ class Session:
 
     def forget_user(self) -> None:
         """Be as before any login."""
-        self.userid = self.auth = self.pending_alert = self.policy.detail = None
+        self.userid = self.auth = self.pending_alert = self.policy.detail = self.own_name = None
         self.is_admin = self.is_proxy_admin = False
         self.client_id_seen = self.condstore = self.qresync = False
         self.namespace = self.process.user_namespace

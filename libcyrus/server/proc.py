@@ -46,13 +46,14 @@ class ProcEntry:
 class ProcFile:
     """This process's own file; created by the first ``register`` after the process began.
 
-    It is replaced as a whole, so that no reader sees half of it, unless the new line is at least as long as
-    the old one: then one write into the open file does.
+    It appears as a whole. What changes is written over it in one piece, since readers take one line and
+    leave what is behind it; a shorter line is filled up.
     """
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._written: str | None = None
+        self._size = 0
         self._path = ""
         self._fd = -1
 
@@ -67,8 +68,10 @@ class ProcFile:
         self._path = os.path.join(self._directory, str(os.getpid()))
         try:
             try:
-                if self._fd >= 0 and len(_octets(text)) >= len(_octets(self._written or "")):
-                    os.pwrite(self._fd, _octets(text), 0)
+                if self._fd >= 0:
+                    line = _octets(text).ljust(self._size, b"\n")
+                    os.pwrite(self._fd, line, 0)
+                    self._size = len(line)
                 else:
                     self._replace(text)
             except FileNotFoundError:
@@ -100,11 +103,18 @@ class ProcFile:
                 with suppress(OSError):
                     os.kill(entry.pid, signal.SIGTERM)
 
+    def cancel_others(self, user: str, command: str) -> None:
+        """Ask other processes that run ``command`` for ``user`` to give it up (SIGUSR2)."""
+        for entry in foreach(self._directory):
+            if (entry.user, entry.command) == (user, command) and entry.pid != os.getpid():
+                with suppress(OSError):
+                    os.kill(entry.pid, signal.SIGUSR2)
+
     def _replace(self, text: str) -> None:
         self._close()
         new = self._path + ".new"
         self._fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
-        os.write(self._fd, _octets(text))
+        self._size = os.write(self._fd, _octets(text))
         os.rename(new, self._path)
 
     def _close(self) -> None:

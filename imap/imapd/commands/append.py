@@ -80,16 +80,6 @@ def parse_local(parser: Parser) -> str:
     return mailbox
 
 
-def parse_local(parser: Parser) -> str:
-    """LOCALAPPEND: as ``parse``, and who shall be told to have appended; only a proxy's server reads that."""
-    parser.sp()
-    mailbox = parser.mailbox()
-    parser.sp()
-    parser.astring()
-    parser.sp()
-    return mailbox
-
-
 def run(session: Session, mailbox: str) -> Outcome:
     name = session.internal_name(mailbox)
     one = None if session.settings.switches.ignore_quota else (0, 1, 0, -1)

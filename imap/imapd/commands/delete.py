@@ -2,8 +2,6 @@
 
 LOCALDELETE, the administrator's, removes one mailbox for good, whatever its ACL and wherever it is.
 Sessions of a user who is deleted end, and so do those in a mailbox that is not only renamed.
-
-LOCALDELETE removes one mailbox at once, an INBOX too, and asks no ACL.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from functools import partial
 
+from imap.imapd.commands import elsewhere
+from imap.imapd.commands.elsewhere import XferArgs
 from imap.imapd.parse import SP, ParseError, Parser, is_atom
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.session import Session
@@ -15,7 +17,7 @@ from libcyrus import options as opt
 from libcyrus.append import Appender
 from libcyrus.append.copy import copy, read
 from libcyrus.base.dataclasses import dataclass
-from libcyrus.errors import CyrusError, MailboxNotSupported, NoSuchMessage, PermissionDenied
+from libcyrus.errors import CyrusError, NoSuchMessage, PermissionDenied
 from libcyrus.mailbox.expunge import expunge
 
 
@@ -48,8 +50,9 @@ def run(session: Session, args: RenameArgs) -> Outcome:
         if args.old != args.new:
             return No("Cross-server or cross-partition move w/rename not supported")
         if session.process.config.partition_dir(args.partition) is None:
-            # it would be another server's name
-            raise MailboxNotSupported
+            # another server, perhaps with a partition there
+            session.process.store.mboxlist.lookup(session.internal_name(args.old))
+            return elsewhere.xfer(session, XferArgs(args.old, args.partition.partition("!")[0]))
     old, new = session.internal_name(args.old), session.internal_name(args.new)
     store = session.process.store
     if args.old.upper() == "INBOX":
