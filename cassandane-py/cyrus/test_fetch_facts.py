@@ -26,6 +26,8 @@ FACTS = (
     "BASECID",
     "FOLDER",
     "UIDVALIDITY",
+    "MAILBOXES",
+    "MAILBOXIDS",
     "MODSEQ",
 )
 COMMANDS = (
@@ -36,6 +38,11 @@ COMMANDS = (
     "FETCH 1 (PREVIEW (LAZY LAZY) UID)",
     "FETCH 1 (PREVIEW (FOO))",
     "FETCH 1 (PREVIEW (LAZY)",
+    "FETCH 1:* (CID BASECID MAILBOXES MAILBOXIDS UIDVALIDITY)",
+    "STATUS INBOX (XCONVEXISTS XCONVUNSEEN XCONVMODSEQ)",
+    "STATUS Folder (XCONVMODSEQ MESSAGES XCONVEXISTS UNSEEN)",
+    "STATUS INBOX (XCONVEXISTS FOO)",
+    "STATUS INBOX (MESSAGES XCONVFOO)",
     "SEARCH SAVEDATESUPPORTED",
     "SEARCH SAVEDSINCE 1-Jan-2020",
     "SEARCH SAVEDBEFORE 1-Jan-2020",
@@ -59,7 +66,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Instance]:
         master="reference",
         services=("imap", "imap2"),
     ).start()
-    instance.create_user("a")
+    instance.create_user("a", "Folder", "Trash")
     with instance.imap("a") as client:
         for number in (1, 2, 3):
             ids = f"Message-ID: <{number}@x>\r\nReferences: <{number // 2}@x>\r\n"
@@ -67,6 +74,9 @@ def server(request: pytest.FixtureRequest) -> Iterator[Instance]:
             client.append("INBOX", text.encode())
         client.ok("SELECT INBOX")
         client.ok(r"STORE 2 +FLAGS (\Flagged)")
+        client.ok("COPY 1:2 Folder")
+        client.ok("COPY 2 Trash")
+        client.ok(r"STORE 1 +FLAGS (\Seen)")
         client.ok('STORE 1 ANNOTATION (/comment (value.shared "a short view"))')
     yield instance
     instance.stop()

@@ -71,6 +71,8 @@ def full(session: Session) -> list[str]:
     names = _visible(session, _GREETING + _BASE + legacy + _OWN) + _security(session)
     if session.is_admin:
         names += _visible(session, ("UNAUTHENTICATE",))
+    if settings.limits.conversations:
+        names.append("XCONVERSATIONS")
     if not session.stream.compressed:
         names += _visible(session, ("COMPRESS=DEFLATE",))
     names += [f"X-QUOTA={name}" for name in _QUOTA_RESOURCES]

@@ -9,23 +9,30 @@ import hashlib
 import logging
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from imap.imapd.response import astring, nstring
 from imap.imapd.session import Session
+from libcyrus import acl
 from libcyrus import options as opt
 from libcyrus.base import times, xlog
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.index import whereabouts
 from libcyrus.index.contents import MessageFile
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox import index_record
 from libcyrus.mailbox.index_record import IndexRecord
+from libcyrus.records.mbentry import MboxEntry
 
 log = logging.getLogger(__name__)
 
 _MAX_PREVIEW = 256
 _IS_CID = re.compile(rb"[0-9a-f]{16}\Z").match
 _BASE_THREAD = "/vendor/cmu/cyrus-imapd/basethrid"
+
+
+Places = Mapping[bytes, Sequence[MboxEntry]]
+"""Where messages are, by GUID."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +44,23 @@ class Message:
     number: int
     record: IndexRecord
     file: MessageFile
+    places: Sequence[MboxEntry]
 
 
-def read(session: Session, view: IndexView, number: int, file: MessageFile) -> Message:
+def find_places(session: Session, view: IndexView, numbers: Iterable[int]) -> Places:
+    """The mailboxes where each of these messages is, as far as the user may know of them."""
+    needed = acl.LOOKUP | acl.READ
+    return whereabouts.find(
+        view, session.user(), numbers, lambda entry: session.rights(entry.acl) & needed == needed
+    )
+
+
+def read(session: Session, view: IndexView, number: int, file: MessageFile, places: Places) -> Message:
     """Raises IoError for a message whose record is there no more."""
     recno = view.picture.recnos[number - 1]
     version = view.mailbox.i.minor_version
     record = index_record.unpack(bytes(view.record_data(number)), version=version, recno=recno, check=False)
-    return Message(session, view, number, record, file)
+    return Message(session, view, number, record, file, places.get(record.guid, ()))
 
 
 def _date(when: int) -> bytes:
@@ -83,6 +99,16 @@ def _cid(cid: int) -> bytes:
     return b"%016x" % cid if cid else b"NIL"
 
 
+def _mailboxes(message: Message) -> bytes:
+    """Names without quotes, whatever they hold, as in the original."""
+    names = (message.session.external_name(entry.name) for entry in message.places)
+    return b"(%b)" % os.fsencode(" ".join(names))
+
+
+def _mailbox_ids(message: Message) -> bytes:
+    return b"(%b)" % os.fsencode(" ".join(entry.uniqueid or "" for entry in message.places))
+
+
 def _base_cid(message: Message) -> bytes:
     value = _annotation(message, _BASE_THREAD)
     return _cid(int(value, 16)) if _IS_CID(value) else b"NIL"
@@ -106,8 +132,11 @@ AFTER_ANNOTATION: Mapping[str, Callable[[Message], bytes]] = {
     "BASECID": _base_cid,
     "FOLDER": lambda message: astring(message.session.external_name(message.view.mboxname)),
     "UIDVALIDITY": lambda message: b"%d" % message.view.uidvalidity,
+    "MAILBOXES": _mailboxes,
+    "MAILBOXIDS": _mailbox_ids,
 }
 NAMES = frozenset((*AFTER_UID, *AFTER_INTERNALDATE, *AFTER_ANNOTATION))
-OF_CONVERSATIONS = frozenset(("CID", "BASECID"))
-"""Told only where conversations are kept."""
+OF_CONVERSATIONS = frozenset(("CID", "BASECID", "MAILBOXES", "MAILBOXIDS"))
+"""Known only where conversations are kept."""
+OF_PLACES = frozenset(("MAILBOXES", "MAILBOXIDS"))
 OF_FILE = frozenset(("RFC822.SHA1",))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
 
 from imap.imapd import annotating, fetch_facts
-from imap.imapd.fetch_facts import Message
+from imap.imapd.fetch_facts import Message, Places
 from imap.imapd.response import astring, nstring
 from imap.imapd.session import Session
 from libcyrus import options as opt
@@ -114,7 +114,12 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
         changed = set(view.changed_since(items.changedsince))
         numbers = (number for low, high in ranges for number in range(low, high + 1))
         ranges = list(SeqSet.of(number for number in numbers if number in changed).ranges())
-    writer = _Writer(session, view, items, by_uid=by_uid)
+    places: Places = {}
+    if not items.facts.isdisjoint(fetch_facts.OF_PLACES):
+        places = fetch_facts.find_places(
+            session, view, chain.from_iterable(range(low, high + 1) for low, high in ranges)
+        )
+    writer = _Writer(session, view, items, places, by_uid=by_uid)
     writer.write(ranges)
     return matching and not (writer.stopped and not writer.fetched)
 
@@ -124,8 +129,11 @@ _CachedPart = Callable[[memoryview], bytes]
 
 
 class _Writer:
-    def __init__(self, session: Session, view: IndexView, items: FetchItems, *, by_uid: bool) -> None:
+    def __init__(
+        self, session: Session, view: IndexView, items: FetchItems, places: Places, *, by_uid: bool
+    ) -> None:
         self._session = session
+        self._places = places
         self._view = view
         self._items = items
         self._by_uid = by_uid
@@ -272,7 +280,9 @@ class _Writer:
             words.append(b"FLAGS " + view.flags(number))
         if items.uid or (changed and self._session.qresync):
             words.append(b"UID %d" % uid)
-        message = fetch_facts.read(self._session, view, number, file) if items.facts else None
+        message = None
+        if items.facts:
+            message = fetch_facts.read(self._session, view, number, file, self._places)
         words += self._facts(message, fetch_facts.AFTER_UID)
         if items.internaldate:
             words.append(self._internaldate(found.internaldate))

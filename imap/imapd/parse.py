@@ -104,13 +104,17 @@ class LineSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes in octets; 0 means no limit of the administrator's. ``line`` bounds memory in any case."""
+    """Sizes in octets; 0 means no limit of the administrator's. ``line`` bounds memory in any case.
+
+    ``conversations`` says that the words of XCONVERSATIONS are known.
+    """
 
     word: int = 131072
     quoted: int = 131072
     literal: int = 131072
     arguments: int = 0
     literal_minus: bool = False
+    conversations: bool = False
     line: int = 4 * 1024 * 1024
 
 

@@ -70,6 +70,7 @@ class Settings:
                 literal=config[opt.maxliteral],
                 arguments=max(arguments, 0),
                 literal_minus=config[opt.literalminus],
+                conversations=config[opt.conversations],
             ),
             max_message_size=config[opt.maxmessagesize] or MAX_UINT32,
             timeout=timeout,

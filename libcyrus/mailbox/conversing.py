@@ -12,7 +12,8 @@ no conversation, until ``ctl_conversationsdb`` builds it anew.
 from __future__ import annotations
 
 import logging
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from libcyrus.errors import CyrusError, InternalError, MailboxBadFormat
@@ -62,24 +63,38 @@ class ConversationStates:
         held = self._held.get(self.path(name)) if self._held else None
         return held.state if held is not None else None
 
+    @contextmanager
+    def reading(self, name: str) -> Iterator[Conversations | None]:
+        """The conversations of a mailbox's owner, to be read: in the open transaction, or one for the block.
+
+        Takes the namespace lock unless the process has it, as it has while one of the user's mailboxes is
+        locked. None for shared mailboxes. Raises what ``ConversationsDb.open`` raises.
+        """
+        userid = self._store.rules.from_internal(name).userid
+        if userid is None:
+            yield None
+            return
+        current = self.current(name)
+        if current is not None:
+            yield current
+            return
+        locks = self._store.locks
+        with (
+            nullcontext() if locks.holds_user(userid) else locks.user(userid, exclusive=False),
+            self.db.open(userid, shared=True, path=self.path(name)) as state,
+        ):
+            yield state
+
     def message_use(self, name: str) -> tuple[int, int] | None:
         """Bytes and number of the distinct messages of a user, who has the mailbox ``name``.
 
         None for shared mailboxes, and, logged, when the database cannot be read.
         """
         userid = self._store.rules.from_internal(name).userid
-        if userid is None:
-            return None
-        current = self.current(name)
-        locks = self._store.locks
         try:
-            if current is not None:
-                emails, storage = current.quota()
-                return storage, emails
-            with (
-                nullcontext() if locks.holds_user(userid) else locks.user(userid, exclusive=False),
-                self.db.open(userid, shared=True, path=self.path(name)) as state,
-            ):
+            with self.reading(name) as state:
+                if state is None:
+                    return None
                 emails, storage = state.quota()
         except CyrusError as error:
             log.error("IOERROR: reading the use of %s from conversations failed: %s", userid, error)

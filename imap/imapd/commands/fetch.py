@@ -15,7 +15,6 @@ from imap.imapd.parse import LPAREN, RPAREN, SP, MissingArgument, ParseError, Pa
 from imap.imapd.response import Bad, No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
-from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import CyrusError
 
@@ -87,9 +86,6 @@ def run(session: Session, args: FetchArgs, *, by_uid: bool) -> Outcome:
         return Bad(f"Invalid {'UID ' if by_uid else ''}Fetch modifier VANISHED")
     if items.vanished and not items.changedsince:
         return Bad("Missing required argument to UID Fetch")
-    unknown = items.facts & fetch_facts.OF_CONVERSATIONS
-    if unknown and not session.process.config[opt.conversations]:
-        return Bad(f"Invalid {'UID ' if by_uid else ''}Fetch attribute {min(unknown)}")
     if items.modseq:
         session.enable_condstore("MODSEQ fetch")
     items.uid = items.uid or by_uid
@@ -118,8 +114,11 @@ def _item(parser: Parser, word: bytes, items: FetchItems, *, in_list: bool) -> N
     if name == b"ANNOTATION":
         _annotation(parser, items)
         return
-    if name.decode("latin-1") in fetch_facts.NAMES:
-        items.facts.add(name.decode("ascii"))
+    fact = name.decode("latin-1")
+    if fact in fetch_facts.NAMES and (
+        parser.limits.conversations or fact not in fetch_facts.OF_CONVERSATIONS
+    ):
+        items.facts.add(fact)
         if name == b"PREVIEW":
             _preview(parser)
         return

@@ -1,15 +1,23 @@
-"""STATUS (RFC 3501 section 6.3.10), with SIZE (RFC 8438), HIGHESTMODSEQ and MAILBOXID."""
+"""STATUS (RFC 3501 section 6.3.10), with SIZE (RFC 8438), HIGHESTMODSEQ and MAILBOXID.
+
+The XCONV items count the owner's conversations that have a message in the mailbox.
+"""
 
 from __future__ import annotations
+
+import logging
 
 from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser
 from imap.imapd.response import Ok
 from imap.imapd.session import Session
 from libcyrus import acl
 from libcyrus.base.dataclasses import dataclass
-from libcyrus.errors import MailboxNonexistent, PermissionDenied
+from libcyrus.errors import CyrusError, MailboxNonexistent, PermissionDenied
 from libcyrus.index.status import look_up
+from libcyrus.records.conversations import FolderStatus
 from libcyrus.records.mbentry import MboxEntry
+
+log = logging.getLogger(__name__)
 
 # in the order of the reply, whatever order they are asked in
 ITEMS = (
@@ -22,7 +30,11 @@ ITEMS = (
     "SIZE",
     "CREATEDMODSEQ",
     "HIGHESTMODSEQ",
+    "XCONVEXISTS",
+    "XCONVUNSEEN",
+    "XCONVMODSEQ",
 )
+_OF_CONVERSATIONS = frozenset(("XCONVEXISTS", "XCONVUNSEEN", "XCONVMODSEQ"))
 _KNOWN = frozenset(ITEMS)
 _COUNTED = ("RECENT", "UNSEEN")
 
@@ -47,12 +59,13 @@ def parse_items(parser: Parser) -> frozenset[str]:
     if not parser.accept(LPAREN):
         raise ParseError("Bad status string")
     items: set[str] = set()
+    known = _KNOWN if parser.limits.conversations else _KNOWN - _OF_CONVERSATIONS
     while True:
         word = parser.word()
         if not word and not items:
             raise ParseError("Bad status string")
         item = word.decode("latin-1").upper()
-        if item not in _KNOWN:
+        if item not in known:
             raise ParseError(f"Invalid Status attributes {item.lower()}")
         items.add(item)
         if not parser.accept(SP):
@@ -93,4 +106,21 @@ def values_of(session: Session, entry: MboxEntry, items: frozenset[str]) -> list
         "CREATEDMODSEQ": known.createdmodseq,
         "HIGHESTMODSEQ": known.highestmodseq,
     }
+    if not items.isdisjoint(_OF_CONVERSATIONS):
+        threads = _threads(session, entry)
+        values["XCONVEXISTS"] = threads.threadexists
+        values["XCONVUNSEEN"] = threads.threadunseen
+        values["XCONVMODSEQ"] = threads.threadmodseq
     return [(item, values[item]) for item in ITEMS if item in items]
+
+
+def _threads(session: Session, entry: MboxEntry) -> FolderStatus:
+    """All zero where there are no conversations, or none that can be read."""
+    try:
+        with session.process.store.conversations.reading(entry.name) as state:
+            if state is None or entry.uniqueid is None:
+                return FolderStatus()
+            return state.status(state.folder_key(entry.name, entry.uniqueid))
+    except CyrusError as error:
+        log.error("IOERROR: reading the conversations of %s failed: %s", entry.name, error)
+        return FolderStatus()
