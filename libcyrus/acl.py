@@ -126,7 +126,7 @@ class AclRules:
             identifier = sign + canonical
         elif mask:
             raise InvalidIdentifier
-        if identifier in ("", "-"):
+        if not identifier:
             raise InvalidIdentifier
 
         held = list(entries(acl))

@@ -49,6 +49,8 @@ class Return(enum.Flag):
     METADATA = enum.auto()
 
 
+INCLUDE_DELETED = "vendor.cmu-include-deleted"
+BAD_SELECTION = 'Invalid List selection option "{}"'
 _SELECTIONS = {
     "subscribed": (Select.SUBSCRIBED, Return.SUBSCRIBED),
     "remote": (Select.REMOTE, Return.NONE),
@@ -56,7 +58,7 @@ _SELECTIONS = {
     "special-use": (Select.SPECIAL_USE, Return.SPECIAL_USE),
     "metadata": (Select.METADATA, Return.METADATA),
     "vendor.cmu-dav": (Select.DAV, Return.NONE),
-    "vendor.cmu-include-deleted": (Select.DELETED, Return.NONE),
+    INCLUDE_DELETED: (Select.DELETED, Return.NONE),
     "vendor.fm-include-nonexistent": (Select.NONEXISTENT, Return.NONE),
 }
 _RETURNS = {
@@ -155,10 +157,11 @@ class _Reader:
             word = self._word()
             chosen = _SELECTIONS.get(word)
             if chosen is None:
-                raise ParseError(f'Invalid List selection option "{word}"')
+                raise ParseError(BAD_SELECTION.format(word))
             args.select |= chosen[0]
             args.returns |= chosen[1]
-            if word == "metadata" and parser.accept(SP):
+            if word == "metadata":
+                parser.step()
                 args.metadata_options = metadata.parse_options(parser)
             if not parser.accept(SP):
                 break
@@ -186,7 +189,8 @@ class _Reader:
                 if not parser.accept(SP):
                     raise ParseError("Bad status string")
                 args.status = parse_items(parser)
-            elif chosen is Return.METADATA and parser.accept(SP):
+            elif chosen is Return.METADATA:
+                parser.step()
                 args.metadata_entries += metadata.parse_entries(parser)
             if not parser.accept(SP):
                 break

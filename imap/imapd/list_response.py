@@ -139,7 +139,7 @@ class NameResponse:
 
     def _status(self, entry: MboxEntry) -> list[tuple[str, int | str]] | None:
         """None where the user may not ask, or the mailbox cannot be opened."""
-        if not self._session.rights(entry.acl) & acl.READ:
+        if not (self._session.is_admin or self._session.rights(entry.acl) & acl.READ):
             return None
         try:
             return values_of(self._session, entry, self._args.status)

@@ -55,7 +55,7 @@ class Listing:
     def list(self, names: Iterable[Found | None]) -> None:
         """The names that exist."""
         admin, select = self._session.is_admin, self._args.select
-        show_deleted = admin or (Select.DELETED in select and self._session.settings.allowdeleted)
+        show_deleted = admin or Select.DELETED in select
         show_missing = Select.NONEXISTENT in select
         for found in names:
             if found is None:

@@ -173,6 +173,11 @@ class Parser:
             return True
         return False
 
+    def step(self) -> None:
+        """Step over whatever is next, but not over the end of the line."""
+        if not self.at_eol():
+            self.pos += 1
+
     def sp(self) -> None:
         """A space must be next, or an argument is missing."""
         if not self.accept(SP):

@@ -1,5 +1,7 @@
 """LIST, XLIST and LSUB (RFC 3501 sections 6.3.8 and 6.3.9, RFC 5258), with CHILDREN (RFC 3348).
 
+RLIST and RLSUB (RFC 2193) would show mailboxes of other servers too; there are none.
+
 The tagged text tells the CPU time spent and how many names were looked at.
 """
 
@@ -9,17 +11,28 @@ import os
 import time
 from collections.abc import Callable
 
-from imap.imapd.list_options import ListArgs, Return, Select
+from imap.imapd.list_options import BAD_SELECTION, INCLUDE_DELETED, ListArgs, Return, Select
 from imap.imapd.listed import Listed, state_of
 from imap.imapd.listing import Listing
 from imap.imapd.parse import ExtraArguments, MissingArgument, Parser
-from imap.imapd.response import No, Ok, Outcome
+from imap.imapd.response import Bad, No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import options as opt
 from libcyrus.records.find import Finder, Viewer
 
 
 def parse_lsub(parser: Parser) -> ListArgs:
+    """LSUB and RLSUB."""
+    reference, pattern = _reference_and_pattern(parser)
+    return ListArgs(b"LSUB", Return.NONE, reference, [pattern], select=Select.SUBSCRIBED)
+
+
+def parse_rlist(parser: Parser) -> ListArgs:
+    reference, pattern = _reference_and_pattern(parser)
+    return ListArgs(b"LIST", Return.CHILDREN, reference, [pattern], select=Select.REMOTE)
+
+
+def _reference_and_pattern(parser: Parser) -> tuple[str, str]:
     parser.sp()
     reference = os.fsdecode(parser.astring())
     parser.sp()
@@ -28,12 +41,14 @@ def parse_lsub(parser: Parser) -> ListArgs:
     except MissingArgument:
         raise ExtraArguments from None
     parser.eol()
-    return ListArgs(b"LSUB", Return.NONE, reference, [pattern], select=Select.SUBSCRIBED)
+    return reference, pattern
 
 
 def run_list(session: Session, args: ListArgs | No) -> Outcome:
     if isinstance(args, No):
         return args
+    if Select.DELETED in args.select and not session.settings.allowdeleted:
+        return Bad(BAD_SELECTION.format(INCLUDE_DELETED))
     started = time.process_time()
     session.process.autocreate_inbox(session)
     if not args.patterns:
@@ -69,7 +84,7 @@ def run_lsub(session: Session, args: ListArgs) -> Ok:
 
 def _list(session: Session, args: ListArgs, patterns: list[str], write: Callable[[bytes], object]) -> Listing:
     listing = Listing(session, args, write)
-    finder = _finder(session, deleted=Select.DELETED in args.select and session.settings.allowdeleted)
+    finder = _finder(session, deleted=Select.DELETED in args.select)
     if Select.RECURSIVEMATCH in args.select:
         listing.list_recursively(finder.find_subscribed(patterns, session.process.subscriptions))
     elif Select.SUBSCRIBED in args.select:

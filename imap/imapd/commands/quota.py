@@ -33,9 +33,11 @@ def parse_setquota(parser: Parser) -> SetquotaArgs:
     if not parser.accept(LPAREN):
         raise ParseError(_BAD_LIST)
     limits: list[tuple[str, int]] = []
-    while not (not limits and parser.accept(RPAREN)):
+    while True:
         name = parser.word()
-        if not name or not parser.accept(SP):
+        if not name and parser.accept(RPAREN):
+            break
+        if not parser.accept(SP):
             raise ParseError(_BAD_LIST)
         limits.append((name.decode("latin-1"), _limit(parser)))
         if parser.accept(RPAREN):
