@@ -21,7 +21,7 @@ from libcyrus.records.counters import MODSEQS, Counters, CounterValues
 from libcyrus.records.duplicate import DuplicateDb, DuplicateKey
 from libcyrus.records.mbentry import FormerName, MboxEntry, pack_id, pack_name, unpack
 from libcyrus.records.mboxlist import Mboxlist
-from libcyrus.records.quota import DONT_CARE, UNLIMITED, Quota, QuotaDb
+from libcyrus.records.quota import DONT_CARE, UNLIMITED, Quota, QuotaDb, Resource
 from libcyrus.records.seen import SeenData, SeenDb
 from libcyrus.records.statuscache import IndexStatus, SeenStatus, StatusCache
 from libcyrus.records.subscriptions import Subscriptions
@@ -235,11 +235,11 @@ def test_damaged_quota_records_are_refused(text: bytes) -> None:
 
 def test_limits() -> None:
     quota = Quota("r", used=[1000, 5, 0, 0], limits=[1, 5, UNLIMITED, 0])
-    quota.check([24, 0, 999, -1])
-    quota.check([-5000, -1, 0, -1])
-    for differences in ([25, 0, 0, -1], [0, 1, 0, -1], [0, 0, 0, 1]):
-        with pytest.raises(QuotaExceeded):
-            quota.check(differences)
+    assert quota.lacking([24, 0, 999, -1]) is None
+    assert quota.lacking([-5000, -1, 0, -1]) is None
+    assert quota.lacking([25, 0, 0, -1]) == Resource.STORAGE
+    assert quota.lacking([0, 1, 0, -1]) == Resource.MESSAGE
+    assert quota.lacking([0, 0, 0, 1]) == Resource.NUMFOLDERS
     quota.use([-2000, 1, 3, 0])
     assert quota.used == [0, 6, 3, 0]
 

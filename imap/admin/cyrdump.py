@@ -22,10 +22,9 @@ from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import Namespace
 from libcyrus.records.find import Finder, Viewer
-from libcyrus.text import mutf7
+from libcyrus.text.urlpath import mailbox_path
 
 _FLAGS = ((ANSWERED, "Answered"), (DELETED, "Deleted"), (DRAFT, "Draft"), (FLAGGED, "Flagged"))
-_UNSAFE = frozenset(b" \"#%&+:;<=>?@[\\]^`{|}")
 
 
 @click.command("cyrdump")
@@ -73,7 +72,7 @@ def _dump(mailbox: Mailbox, server: str, *, verbose: bool) -> None:
     _out(f'Content-Type: multipart/related; boundary="{boundary}"\n\n')
     _out(f"--{boundary}\nContent-Type: text/xml\nIMAP-Dump-Version: 0\n\n")
     _out(f'<imapdump uniqueid="{mailbox.uniqueid}">\n')
-    _out(f"  <mailbox-url>imap://{server}/{_url(mailbox.name)}</mailbox-url>\n")
+    _out(f"  <mailbox-url>imap://{server}/{mailbox_path(mailbox.name)}</mailbox-url>\n")
     _out(f"  <incremental-uid>0</incremental-uid>\n  <nextuid>{nextuid}</nextuid>\n\n")
     _out(f"  <uidlist>{_uids(found)}</uidlist>\n\n  <flags>\n")
     for bit, word in _FLAGS:
@@ -105,16 +104,6 @@ def _copy(mailbox: Mailbox, message: Message, *, verbose: bool) -> bool:
 
 def _uids(messages: list[Message]) -> str:
     return "".join(f"{uid} " for uid, _ in messages)
-
-
-def _url(name: str) -> str:
-    """An internal name as the path of an IMAP URL (RFC 5092): UTF-8 in percent-encoding."""
-    raw = name.encode("utf-8", "surrogateescape")
-    try:
-        raw = mutf7.decode(raw).encode()
-    except ValueError:
-        pass
-    return "".join(chr(c) if 32 <= c <= 126 and c not in _UNSAFE else f"%{c:02X}" for c in raw)
 
 
 def _out(text: str) -> None:

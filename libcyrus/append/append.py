@@ -30,6 +30,9 @@ from libcyrus.errors import (
     PermissionDenied,
     QuotaExceeded,
 )
+from libcyrus.events.mboxevent.event import MboxEvent
+from libcyrus.events.mboxevent.kinds import EventType
+from libcyrus.events.mboxevent.params import Param
 from libcyrus.mailbox import audit
 from libcyrus.mailbox.archive import should_archive
 from libcyrus.mailbox.failure import storage_error
@@ -76,16 +79,26 @@ class Appender:
     """Adds messages to one mailbox, whose index must be locked exclusively.
 
     A context manager: leaving the block without ``commit`` aborts. ``userid`` is whose \\Seen a ``\\Seen``
-    flag sets (empty: the owner's), ``rights`` the mask that decides which flags may be set.
+    flag sets (empty: the owner's), ``rights`` the mask that decides which flags may be set. ``event`` is the
+    type of the events that tell of the messages.
     """
 
     def __init__(
-        self, mailbox: Mailbox, *, userid: str = "", rights: int = acl.ALL, close: bool = False
+        self,
+        mailbox: Mailbox,
+        *,
+        userid: str = "",
+        rights: int = acl.ALL,
+        close: bool = False,
+        event: EventType = EventType.CANCELLED,
     ) -> None:
         """With ``close`` the mailbox is closed at the end of the transaction."""
         self.mailbox = mailbox
         self.userid = userid
         self.rights = rights
+        self.events = mailbox.store.events
+        self._event = event
+        self._told: list[MboxEvent] = []
         self.uids: list[int] = []
         self._close = close
         self._internal_seen = mailbox.internal_seen(userid)
@@ -103,6 +116,7 @@ class Appender:
         auth: AuthState | None = None,
         need: int = 0,
         quota: Sequence[int] | None = None,
+        event: EventType = EventType.CANCELLED,
     ) -> Self:
         """Open a mailbox for one transaction, which closes it.
 
@@ -117,7 +131,7 @@ class Appender:
         except BaseException:
             mailbox.close()
             raise
-        return cls(mailbox, userid=userid, rights=rights, close=True)
+        return cls(mailbox, userid=userid, rights=rights, close=True, event=event)
 
     def __enter__(self) -> Self:
         return self
@@ -150,6 +164,7 @@ class Appender:
         Raises NoSpace, IoError, UserFlagsExhausted, InvalidIdentifier, QuotaExceeded (the mailbox has as
         many messages as ``mailbox_maxmessages_email`` allows); the transaction is aborted then.
         """
+        event = self.begin_event()
         try:
             record = stage.record()
             record.uid = self.mailbox.i.last_uid + 1
@@ -166,11 +181,17 @@ class Appender:
                 os.utime(self.mailbox.message_path(record), (date, date))
             if arrival is not None:
                 flags = arrival.placed(self.mailbox.message_path(record), flags)
-            self.set_flags(record, flags)
+            told_flags = self.set_flags(record, flags)
             self.mailbox.append(record, stage.cache_record)
             self.uids.append(record.uid)
             if arrival is not None:
                 arrival.recorded(self.mailbox, record.uid)
+            if event is not None and self.events is not None:
+                if event.wants(Param.FLAG_NAMES):
+                    event.add_flags(told_flags)
+                self.events.add_record(event, self.mailbox, record, stage.cache_record)
+                self.events.add_content(event, record.size, record.header_size, stage.data)
+                self.end_event(event)
         except OSError as error:
             self.abort()
             raise _storage_error(error, self.mailbox) from error
@@ -202,8 +223,19 @@ class Appender:
         self._files.append(target)
         mailbox.names_changed(archived=record.archived)
 
-    def set_flags(self, record: IndexRecord, flags: Iterable[str]) -> None:
-        """Set the flags that the rights allow."""
+    def begin_event(self) -> MboxEvent | None:
+        """An event about what is going to be added, if there shall be one."""
+        return self.events.new(self._event) if self.events is not None else None
+
+    def end_event(self, event: MboxEvent) -> None:
+        """It was added: tell of it after the commit."""
+        if self.events is not None:
+            self.events.about(event, self.mailbox, self.userid)
+            self._told.append(event)
+
+    def set_flags(self, record: IndexRecord, flags: Iterable[str]) -> list[str]:
+        """Set the flags that the rights allow; returns those that events tell of."""
+        told = []
         for flag in flags:
             name = flag.lower()
             known = _FLAGS.get(name)
@@ -212,10 +244,15 @@ class Appender:
                 if self.rights & needed:
                     record.system_flags |= system
                     record.internal_flags |= internal
+                    if system:
+                        told.append(flag)
             elif name == "\\seen":
                 self.set_seen(record)
+                told.append(flag)
             elif self.rights & acl.WRITE:
                 record.user_flags |= 1 << self.mailbox.create_flag(flag)
+                told.append(flag)
+        return told
 
     def set_seen(self, record: IndexRecord) -> None:
         if self._internal_seen:
@@ -240,6 +277,8 @@ class Appender:
         if self.uids:
             mailbox.changes.announce("APPEND", mailbox.name)
         try:
+            if self.events is not None:
+                self.events.send(*self._told)
             if self._seen:
                 _add_seen(mailbox, mailbox.seen_user(self.userid), self._seen)
         finally:

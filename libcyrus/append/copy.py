@@ -68,6 +68,7 @@ def copy(
     """
     mailbox = target.mailbox
     uids = []
+    events, event = target.events, target.begin_event()
     try:
         for original in originals:
             target.check_limit()
@@ -85,6 +86,12 @@ def copy(
             _copy_annotations(source, original.record.uid, mailbox, record.uid, target.userid)
             target.uids.append(record.uid)
             uids.append(record.uid)
+            if event is not None and events is not None:
+                events.add_record(event, mailbox, record, original.cache)
+                event.add_old_uids([original.record.uid])
+        if event is not None and events is not None:
+            events.about_old(event, source)
+            target.end_event(event)
     except OSError as error:
         target.abort()
         xlog.ioerror(log, "copying message failed", error, mailbox=mailbox.name)

@@ -11,6 +11,7 @@ from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import MailboxNotSupported, NoSuchMessage
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import EXPUNGED, SEEN
 from libcyrus.mailbox.mailbox import Mailbox
@@ -85,7 +86,8 @@ def _copy(
         size = sum(original.record.size for original in originals)
         quota = (size, len(originals), 0, 0) if need_room and not ignore_quota else None
         check(target, rights, need=acl.INSERT, quota=quota)
-        with Appender(target, userid=view.userid, rights=rights) as appender:
+        event = EventType.MESSAGE_MOVE if move else EventType.MESSAGE_COPY
+        with Appender(target, userid=view.userid, rights=rights, event=event) as appender:
             link = store.config[opt.singleinstancestore]
             uids = copying.copy(appender, view.mailbox, originals, link=link, same_user=same_user)
             target.changes.announce("DOUBLEMAILBOX", view.mboxname, name)

@@ -45,6 +45,7 @@ from libcyrus.mailbox.index_record import EXPUNGED, MAX_USER_FLAGS, NULL_GUID, U
 from libcyrus.records.annotate import Annotation
 
 if TYPE_CHECKING:
+    from libcyrus.events.mboxevent.event import MboxEvent
     from libcyrus.mailbox.mailbox import Mailbox
 
 log = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class _Pending:
     header: bool = False
     modseq: bool = False
     usage: Usage | None = None
+    events: list[MboxEvent] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return self.index or self.header or bool(self.directories)
@@ -162,6 +164,10 @@ class Changes:
         """Put this record into the sync log with the one that the mailbox changed."""
         if self._mailbox.store.sync_log.enabled:
             self._announcements.append((word, *names))
+
+    def tell(self, *events: MboxEvent | None) -> None:
+        """Have the next commit send these events, before the one that says that the modseq changed."""
+        self._pending.events += [event for event in events if event is not None]
 
     def take_announcements(self) -> list[tuple[str, ...]]:
         taken, self._announcements = self._announcements, []
@@ -398,6 +404,10 @@ class Changes:
             raise
         self._pending = _Pending()
         self.committed = self.committed or pending.index
+        if mailbox.store.events is not None:
+            mailbox.store.events.send(*pending.events)
+            if pending.modseq:
+                mailbox.store.events.modseq_changed(mailbox)
         mailbox.annotations.commit()
         mailbox.conversing.committed()
         self._count_quota(pending.usage)

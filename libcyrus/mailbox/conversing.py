@@ -24,6 +24,7 @@ from libcyrus.mailbox.splits import PendingSplits
 from libcyrus.message import cache as cache_record
 from libcyrus.records.annotate import Annotation
 from libcyrus.records.conversations import Content, Conversations, ConversationsDb, Folder, update_record
+from libcyrus.records.conversations.layout import FolderStatus
 from libcyrus.records.userstate import CONVERSATIONS
 
 if TYPE_CHECKING:
@@ -285,6 +286,18 @@ class Conversing:
         if status.threadmodseq < self._mailbox.i.highestmodseq:
             status.threadmodseq = self._mailbox.i.highestmodseq
             state.set_status(key, status)
+
+    def status(self) -> FolderStatus:
+        """What its owner's conversations count in this mailbox; zeros without any. Failing is logged."""
+        state = self._open()
+        if state is None:
+            return FolderStatus()
+        folder = self._folder()
+        try:
+            return state.status(state.folder_key(folder.name, folder.uniqueid))
+        except MailboxBadFormat as error:
+            self._mailbox.complain("IOERROR: conversations do not know the mailbox", reason=error)
+            return FolderStatus()
 
     # the transaction
 

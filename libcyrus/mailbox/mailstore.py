@@ -6,11 +6,13 @@ mailboxes that are open. It is made once, after fork, and passed to everything a
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from libcyrus import options as opt
 from libcyrus.acl import AclRules
@@ -42,6 +44,9 @@ from libcyrus.records.statuscache import IndexStatus, StatusCache
 from libcyrus.records.userstate import UserState
 
 log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from libcyrus.mailbox.telling import Telling
+
 
 
 class MailStore:
@@ -80,6 +85,8 @@ class MailStore:
         # told the name of each mailbox that changed, by those daemons of which idlers expect it
         self.notifier: Callable[[str], None] | None = None
         self._open: dict[str, Mailbox] = {}
+        # None where the configuration asks for no events, which then cost nothing
+        self.events = _telling(self)
         self._cleanup: dict[str, None] = {}
 
     @cached_property
@@ -104,7 +111,9 @@ class MailStore:
     @cached_property
     def quota(self) -> QuotaDb:
         use = self.conversations.message_use if self.counts_once else None
-        return QuotaDb(self.config, self.counters, message_use=use)
+        quotas = QuotaDb(self.config, self.counters, message_use=use)
+        quotas.watcher = self.events
+        return quotas
 
     @cached_property
     def annotations(self) -> AnnotationDb:
@@ -286,12 +295,30 @@ class MailStore:
             mailbox.close()
         self.run_cleanup()
         for name in ("conversations", "statuscache", "annotations", "quota", "mboxlist"):
+        if self.events is not None:
+            self.events.close()
             database = self.__dict__.pop(name, None)
             if database is not None:
                 database.close()
 
 
 def usable(entry: MboxEntry) -> MboxEntry:
+def preload(config: Config) -> None:
+    """Before workers are forked: load what they will need and most servers do not."""
+    if config[opt.event_notifier]:
+        importlib.import_module("libcyrus.mailbox.telling")
+
+
+def _telling(store: MailStore) -> Telling | None:
+    """Who tells of events; None where the configuration asks for none."""
+    if not store.config[opt.event_notifier]:
+        return None
+    # most servers do without it
+    from libcyrus.mailbox.telling import Telling
+
+    return Telling(store)
+
+
     """The entry, if it is that of a mailbox with files here. Raises MailboxNonexistent or MailboxMoved."""
     if entry.mbtype & (mbtypes.DELETED | mbtypes.INTERMEDIATE):
         raise MailboxNonexistent

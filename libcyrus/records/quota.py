@@ -17,7 +17,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, Protocol
 
 from libcyrus import cyrusdb, dlist
 from libcyrus import options as opt
@@ -127,12 +127,18 @@ class Quota:
         fields["MODSEQ"] = self.modseq
         return dlist.dump(fields)
 
-    def check(self, differences: Sequence[int]) -> None:
-        """Raise QuotaExceeded if using this much more would break a limit. Using less is always allowed."""
-        for resource, more in enumerate(differences):
+    def lacking(self, differences: Sequence[int]) -> Resource | None:
+        """The first resource of which using this much more would break a limit. Using less is always allowed."""
+        for resource, more in zip(Resource, differences, strict=True):
             limit = self.limits[resource]
             if limit >= 0 and more >= 0 and self.used[resource] + more > limit * UNITS[resource]:
-                raise QuotaExceeded
+                return resource
+        return None
+
+    def used_up(self) -> list[bool]:
+        """Of which resources nothing is left."""
+        limits = zip(self.used, self.limits, UNITS, strict=True)
+        return [0 <= limit * unit <= used for used, limit, unit in limits]
 
     def use(self, differences: Sequence[int]) -> None:
         """Count what was added or freed; never below zero."""
@@ -150,11 +156,21 @@ class Quota:
 MessageUse = Callable[[str], tuple[int, int] | None]
 
 
+class QuotaWatcher(Protocol):
+    """Who is told of limits that are met."""
+
+    def over_quota(self, quota: Quota, resource: int) -> None:
+        """Something needed more of the resource than there is."""
+
+    def quota_used(self, before: Sequence[bool], quota: Quota) -> None:
+        """Use changed; ``before`` is the ``Quota.used_up`` of before."""
+
+
 class QuotaDb:
     """The quota database. Opened when first used; Fatal (EX_TEMPFAIL) when that fails.
 
     ``message_use`` (option ``quota_use_conversations``) gives bytes and number of the distinct messages
-    below a root, None where they are not known.
+    below a root, None where they are not known. ``watcher`` hears of limits.
     """
 
     def __init__(
@@ -169,6 +185,7 @@ class QuotaDb:
         self._rules = NameRules.from_config(config)
         self._counters = counters
         self._message_use = message_use
+        self.watcher: QuotaWatcher | None = None
         self._path = path or config[opt.quota_db_path] or f"{config.directory}/{FILENAME}"
         self._db: Database | None = None
 
@@ -229,7 +246,12 @@ class QuotaDb:
         """Raise QuotaExceeded if ``root`` exists and has no room for these differences."""
         if any(more >= 0 for more in differences):
             with suppress(QuotarootNonexistent):
-                self.read_in_force(root).check(differences)
+                quota = self.read_in_force(root)
+                lacking = quota.lacking(differences)
+                if lacking is not None:
+                    if self.watcher is not None:
+                        self.watcher.over_quota(quota, lacking)
+                    raise QuotaExceeded
 
     def update_used(
         self, root: str, differences: Sequence[int], *, mailbox: str | None = None, silent: bool = False
@@ -249,6 +271,7 @@ class QuotaDb:
         try:
             with self.transaction() as change:
                 quota = change.read(root)
+                before = quota.used_up()
                 for mailbox, more in differences:
                     quota.use(more)
                     total = [one + other for one, other in zip(total, more, strict=True)]
@@ -261,13 +284,15 @@ class QuotaDb:
                             used + new for used, new in zip(quota.scan_used, more, strict=True)
                         ]
                 change.write(quota, silent=silent)
-                return quota
         except CyrusError as error:
             log.error(
                 "LOSTQUOTA: unable to record change of %d bytes and %d messages in quota %s: %s",
                 total[Resource.STORAGE], total[Resource.MESSAGE], root, error,
             )  # fmt: skip
             raise
+        if self.watcher is not None and any(before):
+            self.watcher.quota_used(before, quota)
+        return quota
 
     @contextmanager
     def transaction(self) -> Iterator[QuotaChange]:
