@@ -53,7 +53,9 @@ class Process:
         self.tls = service.on_demand(
             partial(starttls.build_context, config, "imap"), now=settings.switches.imaps
         )
-        self.sasl = SaslSettings.from_config(config, "imap", load=service.on_demand(sasl.load))
+        self.sasl = SaslSettings.from_config(
+            config, "imap", anonymous=config[opt.allowanonymouslogin], load=service.on_demand(sasl.load)
+        )
         self.user_namespace = Namespace.from_config(config)
         self.admin_namespace = Namespace.from_config(config, admin=True)
         self.hidden = Hidden(config)

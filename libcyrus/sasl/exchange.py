@@ -1,22 +1,52 @@
 """One run of a mechanism: pysasl's side of the conversation.
 
-Apart from the rest, because importing this loads pysasl (see ``mechanisms``).
+Apart from the rest, because importing this loads pysasl (see ``server.load``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pysasl.creds.external import ExternalCredentials
 from pysasl.creds.plain import PlainCredentials
-from pysasl.exception import AuthenticationError
+from pysasl.creds.server import ServerCredentials
+from pysasl.exception import AuthenticationError, MechanismUnusable
 from pysasl.identity import Identity
-from pysasl.mechanism import ChallengeResponse, ServerChallenge
+from pysasl.mechanism import ChallengeResponse, ServerChallenge, ServerMechanism
+from pysasl.mechanism.crammd5 import CramMD5Mechanism
+from pysasl.mechanism.external import ExternalMechanism
+from pysasl.mechanism.login import LoginMechanism
+from pysasl.mechanism.plain import PlainMechanism
 
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.sasl import scram
+from libcyrus.sasl.anonymous import AnonymousMechanism
+from libcyrus.sasl.auxprop import PASSWORD, STORED_KEYS
 from libcyrus.sasl.codes import SaslCode, SaslError
-from libcyrus.sasl.mechanisms import MAX_RESPONSE, preload
+from libcyrus.sasl.credentials import AnonymousCredentials
+from libcyrus.sasl.digest_md5 import DigestMd5Mechanism
+from libcyrus.sasl.mechanisms import (
+    ANONYMOUS,
+    CRAM_MD5,
+    DIGEST_MD5,
+    EXTERNAL,
+    MAX_RESPONSE,
+    SCRAM_HASHES,
+)
 from libcyrus.sasl.pwcheck import PasswordCheck
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What an exchange may need. ``lookup(user, property)`` takes the name as the client gave it."""
+
+    service: str
+    host: str
+    passwords: PasswordCheck
+    lookup: Callable[[str, str], bytes | None]
+    binding: Callable[[str], bytes | None] | None
+    plus_offered: bool
+    iterations: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +54,22 @@ class Claim:
     """What a client says: who it is, whom it wants to act for (empty: itself), how to check the first.
 
     ``verify`` is given the canonical name and raises SaslError; None when there is nothing to check.
+    ``data`` is what the mechanism still has to tell the client when all is well.
     """
 
     authcid: str
     authzid: str
     verify: Callable[[str], None] | None
+    data: bytes | None = None
 
 
 class Exchange:
     """The answers of a client so far."""
 
-    def __init__(self, mechanism: str, passwords: PasswordCheck) -> None:
-        self._mechanism = preload()[mechanism]
+    def __init__(self, mechanism: str, surroundings: Surroundings) -> None:
+        self._mechanism = _build(mechanism, surroundings)
         self._name = mechanism
-        self._passwords = passwords
+        self._surroundings = surroundings
         self._responses: list[ChallengeResponse] = []
         self._challenge = b""
 
@@ -49,7 +81,7 @@ class Exchange:
     def attempt(self) -> bytes | Claim:
         """The next challenge, or what the client claims. Raises SaslError(BADPROT)."""
         try:
-            credentials, _ = self._mechanism.server_attempt(self._responses)
+            credentials, data = self._mechanism.server_attempt(self._responses)
         except ServerChallenge as challenge:
             self._challenge = challenge.data
             return challenge.data
@@ -57,39 +89,87 @@ class Exchange:
             raise SaslError(SaslCode.BADPROT, f"malformed {self._name} response") from error
         if isinstance(credentials, ExternalCredentials):
             return Claim("", credentials.authzid, None)
+        if isinstance(credentials, AnonymousCredentials):
+            return Claim(credentials.authcid, "", None)
         user = credentials.authcid
         if not user:
             raise SaslError(SaslCode.BADPROT, "Can only find author (no password)")
-        if not isinstance(credentials, PlainCredentials):
-            raise SaslError(SaslCode.NOMECH, f"{self._name} has no password to check")
         wanted = "" if credentials.authzid == user else credentials.authzid
-        return Claim(user, wanted, lambda canonical: self._check(credentials, canonical))
+        return Claim(user, wanted, lambda canonical: self._check(credentials, canonical), data)
 
-    def _check(self, credentials: PlainCredentials, canonical: str) -> None:
+    def _check(self, credentials: ServerCredentials, canonical: str) -> None:
+        plain = isinstance(credentials, PlainCredentials)
+        detail = "Password verification failed" if plain else "incorrect digest response"
         try:
-            credentials.verify(_Holder(canonical, self._passwords))
+            proven = credentials.verify(_Holder(canonical, credentials.authcid, self._surroundings))
+        except MechanismUnusable as error:
+            raise SaslError(SaslCode.NOUSER, "no secret in database", userid=canonical) from error
         except SaslError as error:
-            raise SaslError(error.code, "Password verification failed", userid=canonical) from error
+            raise SaslError(error.code, detail, userid=canonical) from error
+        if not proven:
+            raise SaslError(SaslCode.BADAUTH, detail, userid=canonical)
 
 
 class _Holder(Identity):
-    """pysasl's view of a user whose secret only a verifier can compare."""
+    """pysasl's view of a user: ``canonical`` was made of what the client called it, ``written``."""
 
-    def __init__(self, userid: str, passwords: PasswordCheck) -> None:
-        self._userid = userid
-        self._passwords = passwords
+    def __init__(self, canonical: str, written: str, surroundings: Surroundings) -> None:
+        self._canonical = canonical
+        self._written = written
+        self._surroundings = surroundings
 
     @property
     def authcid(self) -> str:
-        return self._userid
+        return self._canonical
 
     def compare_authcid(self, authcid: str) -> bool:
-        # the canonical name was made from this one
-        return True
+        return authcid == self._written
 
     def compare_secret(self, secret: str) -> bool:
-        self._passwords.verify(self._userid, secret)
+        self._surroundings.passwords.verify(self._canonical, secret)
         return True
 
     def get_clear_secret(self) -> str | None:
-        return None
+        password = self._surroundings.lookup(self._written, PASSWORD)
+        return password.decode("utf-8") if password else None
+
+
+def _build(name: str, surroundings: Surroundings) -> ServerMechanism:
+    scram_hash = SCRAM_HASHES.get(name.removesuffix("-PLUS"))
+    if scram_hash is not None:
+        return scram.ScramMechanism(
+            name,
+            scram_hash,
+            lambda user: _scram_keys(name.removesuffix("-PLUS"), scram_hash, user, surroundings),
+            binding=surroundings.binding or (lambda _kind: None),
+            plus_offered=surroundings.plus_offered,
+        )
+    match name:
+        case "PLAIN":
+            return PlainMechanism()
+        case "LOGIN":
+            return LoginMechanism()
+        case _ if name == CRAM_MD5:
+            return CramMD5Mechanism()
+        case _ if name == DIGEST_MD5:
+            return DigestMd5Mechanism(
+                surroundings.service, surroundings.host, lambda user: surroundings.lookup(user, PASSWORD)
+            )
+        case _ if name == ANONYMOUS:
+            return AnonymousMechanism()
+        case _ if name == EXTERNAL:
+            return ExternalMechanism()
+    raise SaslError(SaslCode.NOMECH, f"Couldn't find mech {name}")
+
+
+def _scram_keys(mechanism: str, hash_name: str, user: str, surroundings: Surroundings) -> scram.Keys:
+    iterations = surroundings.iterations[mechanism]
+    password = surroundings.lookup(user, PASSWORD)
+    if password:
+        return scram.keys_from_password(hash_name, password, scram.salt_of(user), iterations)
+    stored = surroundings.lookup(user, STORED_KEYS)
+    if stored is not None:
+        keys = scram.keys_from_stored(mechanism, hash_name, [stored])
+        if keys is not None:
+            return keys
+    return scram.nobody(hash_name, user, iterations)

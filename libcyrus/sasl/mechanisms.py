@@ -1,42 +1,67 @@
-"""The mechanisms we offer, as pysasl server mechanisms.
+"""The mechanisms of this build, strongest first, and when each may be offered.
 
-PLAIN and LOGIN need the password in the clear: they are offered only where ``allowplaintext`` or a
-security layer from outside (TLS) permits that. EXTERNAL takes the place of both on a connection that
-vouches for its user itself.
+PLAIN and LOGIN send the password in the clear: they are offered only where ``allowplaintext`` or a
+security layer from outside (TLS) permits that. Those that need a secret of the user's are offered where
+there is a place that keeps secrets. The -PLUS names need a channel to bind to, which TLS is. EXTERNAL
+takes the place of all others on a connection that vouches for its user itself.
 
-pysasl brings half of the standard library along, so it is loaded when a mechanism is first wanted.
+What carries the mechanisms out is in modules of their own, which load pysasl: see ``exchange``.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pysasl.mechanism import ServerMechanism
+from libcyrus.base.dataclasses import dataclass
 
 EXTERNAL = "EXTERNAL"
-
-# in the order in which they are announced
-_WITH_PASSWORD = ("PLAIN", "LOGIN")
+ANONYMOUS = "ANONYMOUS"
+CRAM_MD5 = "CRAM-MD5"
+DIGEST_MD5 = "DIGEST-MD5"
 
 # RFC 4616 lets fields be 255 octets; libsasl2 takes passwords of up to 1024.
 MAX_RESPONSE = 4096
 
+DEFAULT_ITERATIONS = 4096
+MOST_ITERATIONS = 1_000_000
+"""A stored secret that asks for more is not used: its owner's logins would stop the worker."""
 
-@cache
-def preload() -> dict[str, ServerMechanism]:
-    """All mechanisms by name. Loads pysasl."""
-    from pysasl.mechanism.external import ExternalMechanism
-    from pysasl.mechanism.login import LoginMechanism
-    from pysasl.mechanism.plain import PlainMechanism
-
-    return {"PLAIN": PlainMechanism(), "LOGIN": LoginMechanism(), EXTERNAL: ExternalMechanism()}
+SCRAM_HASHES = {f"SCRAM-SHA-{name}": f"sha{name}" for name in ("512", "384", "256", "224", "1")}
+"""hashlib's names, by the mechanisms' without -PLUS."""
 
 
-def selected(mech_list: str | None) -> tuple[str, ...]:
-    """The password mechanisms that option ``sasl_mech_list`` leaves: all when it is not set."""
+@dataclass(frozen=True, slots=True)
+class Mechanism:
+    """``server_first`` ones take no initial response (RFC 4422 section 5)."""
+
+    name: str
+    plaintext: bool = False
+    secret: bool = False
+    binding: bool = False
+    server_first: bool = False
+
+
+def _all() -> dict[str, Mechanism]:
+    found: list[Mechanism] = []
+    for name in SCRAM_HASHES:
+        found += [Mechanism(f"{name}-PLUS", secret=True, binding=True), Mechanism(name, secret=True)]
+    found += [
+        Mechanism(DIGEST_MD5, secret=True, server_first=True),
+        Mechanism(CRAM_MD5, secret=True, server_first=True),
+        Mechanism("PLAIN", plaintext=True),
+        Mechanism("LOGIN", plaintext=True),
+        Mechanism(ANONYMOUS),
+    ]
+    return {mechanism.name: mechanism for mechanism in found}
+
+
+# in the order in which they are announced
+MECHANISMS = _all()
+
+
+def selected(mech_list: str | None) -> tuple[Mechanism, ...]:
+    """What option ``sasl_mech_list`` leaves: all when it is not set. A name stands for its -PLUS too."""
     if mech_list is None:
-        return _WITH_PASSWORD
+        return tuple(MECHANISMS.values())
     wanted = {name.upper() for name in mech_list.replace(",", " ").split()}
-    return tuple(name for name in _WITH_PASSWORD if name in wanted)
+    return tuple(
+        found for name, found in MECHANISMS.items() if name in wanted or name.removesuffix("-PLUS") in wanted
+    )

@@ -7,23 +7,27 @@ the second, also when both are the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
+from libcyrus.sasl import backends
+from libcyrus.sasl.auxprop import Properties
 from libcyrus.sasl.codes import SaslCode, SaslError
-from libcyrus.sasl.mechanisms import EXTERNAL, preload, selected
-from libcyrus.sasl.pwcheck import (
-    SASLAUTHD_PATH,
-    AlwaysTrue,
-    PasswordCheck,
-    Saslauthd,
-    Unusable,
-    Verifier,
+from libcyrus.sasl.mechanisms import (
+    ANONYMOUS,
+    DEFAULT_ITERATIONS,
+    EXTERNAL,
+    MECHANISMS,
+    MOST_ITERATIONS,
+    SCRAM_HASHES,
+    Mechanism,
+    selected,
 )
+from libcyrus.sasl.pwcheck import PasswordCheck
 
 if TYPE_CHECKING:
     from libcyrus.sasl.exchange import Claim, Exchange
@@ -35,7 +39,6 @@ T = TypeVar("T")
 def load() -> None:
     """Load pysasl and what uses it, which the first exchange needs."""
     import_module("libcyrus.sasl.exchange")
-    preload()
 
 
 class Policy(Protocol[T_co]):
@@ -55,37 +58,65 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Success(Generic[T]):
-    """``identity`` is what the policy made of the user."""
+    """``identity`` is what the policy made of the user.
+
+    ``data`` is the mechanism's last word, for protocols that send it with their reply of success.
+    """
 
     authcid: str
     userid: str
     identity: T
+    data: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SaslSettings:
-    """The ``sasl_*`` options of one service. ``minimum_layer`` is in bits (SSF)."""
+    """The ``sasl_*`` options of one service. ``minimum_layer`` is in bits (SSF).
 
-    mechanisms: tuple[str, ...]
+    ``service`` is the protocol's SASL name (imap, lmtp, pop, sieve), ``host`` the server's name.
+    ``success_data`` says that the protocol's reply of success carries data (RFC 4422 section 4).
+    """
+
+    service: str
+    host: str
+    mechanisms: tuple[Mechanism, ...]
     allow_plaintext: bool
     minimum_layer: int
+    success_data: bool
+    iterations: Mapping[str, int]
     passwords: PasswordCheck = field(repr=False)
+    properties: Properties = field(repr=False)
     load: Callable[[], object]
 
     @classmethod
     def from_config(
-        cls, config: Config, service: str, *, load: Callable[[], object] = load
+        cls,
+        config: Config,
+        service: str,
+        *,
+        anonymous: bool = False,
+        success_data: bool = False,
+        load: Callable[[], object] = load,
     ) -> SaslSettings:
-        """``service`` is the protocol's SASL name (imap, lmtp, pop, sieve), told to saslauthd.
-
-        ``load`` is called when a client begins an exchange: a service hands in :func:`load` made
-        so that its other workers profit.
+        """``load`` is called when a client begins an exchange: a service hands in :func:`load` made
+        so that its other workers profit. ``anonymous``: whether ANONYMOUS may be used.
         """
+        properties = backends.properties(config)
+        mechanisms = [
+            mechanism
+            for mechanism in selected(config.overflow("sasl_mech_list"))
+            if (anonymous or mechanism.name != ANONYMOUS) and (properties or not mechanism.secret)
+        ]
         return cls(
-            mechanisms=selected(config.overflow("sasl_mech_list")),
+            service=service,
+            host=config.servername,
+            mechanisms=tuple(mechanisms),
             allow_plaintext=config[opt.allowplaintext],
             minimum_layer=config[opt.sasl_minimum_layer],
-            passwords=PasswordCheck(_verifiers(config, service)),
+            success_data=success_data,
+            iterations={name: _iterations(config, name) for name in SCRAM_HASHES},
+            passwords=backends.passwords(config, service),
+            properties=properties,
             load=load,
         )
 
@@ -100,47 +131,69 @@ class SaslServer(Generic[T]):
     """The exchange of one connection. ``bits`` is its outside protection: 0, TLS's, 2 for trusted.
 
     ``external`` names the user whom the connection itself vouches for; where it is set, EXTERNAL is the
-    only mechanism.
+    only mechanism. ``binding`` gives the channel's data of a binding type, once there is a channel.
     """
 
     def __init__(self, settings: SaslSettings, policy: Policy[T]) -> None:
         self._settings = settings
         self._policy = policy
         self._exchange: Exchange | None = None
+        self._done: Success[T] | None = None
         self.bits = 0
         self.external: str | None = None
+        self.binding: Callable[[str], bytes | None] | None = None
 
     def mechanisms(self) -> tuple[str, ...]:
         """What may be announced now."""
         if self.external is not None:
             return (EXTERNAL,)
-        return self._settings.mechanisms if self._settings.permits_plaintext(self.bits) else ()
+        return tuple(found.name for found in self._settings.mechanisms if self._refusal(found) is None)
 
     def check_mechanism(self, mechanism: str) -> None:
         """Raise SaslError for one that may not be used now: NOMECH, TOOWEAK or ENCRYPT says why."""
         name = mechanism.upper()
-        if name in self.mechanisms():
+        if self.external is not None and name == EXTERNAL:
             return
-        if self.external is not None or name not in self._settings.mechanisms:
+        found = MECHANISMS.get(name)
+        if self.external is not None or found is None or found not in self._settings.mechanisms:
             raise SaslError(SaslCode.NOMECH, f"Couldn't find mech {mechanism}")
-        if self.bits < self._settings.minimum_layer:
-            raise SaslError(SaslCode.TOOWEAK, f"mech {name} is too weak")
-        raise SaslError(SaslCode.ENCRYPT, "security flags do not match required")
+        refusal = self._refusal(found)
+        if refusal is not None:
+            raise refusal
 
     def start(self, mechanism: str, initial: bytes | None) -> Challenge | Success[T]:
         """Begin; ``initial`` is the decoded initial response, None if there was none."""
         self.check_mechanism(mechanism)
         self._settings.load()
-        from libcyrus.sasl.exchange import Exchange
+        from libcyrus.sasl.exchange import Exchange, Surroundings
 
         name = mechanism.upper()
-        self._exchange = Exchange(name, self._settings.passwords)
-        if initial is not None and not (initial == b"" and name == "LOGIN"):
-            return self.step(initial)
-        return self._attempt(self._exchange)
+        self._done = None
+        self._exchange = Exchange(
+            name,
+            Surroundings(
+                service=self._settings.service,
+                host=self._settings.host,
+                passwords=self._settings.passwords,
+                lookup=self._lookup,
+                binding=self.binding,
+                plus_offered=f"{name}-PLUS" in self.mechanisms(),
+                iterations=self._settings.iterations,
+            ),
+        )
+        if initial is None:
+            return self._attempt(self._exchange)
+        if name in MECHANISMS and MECHANISMS[name].server_first:
+            raise SaslError(SaslCode.BADPROT, "Remote sent first but mech does not allow it.")
+        if initial == b"" and name == "LOGIN":
+            return self._attempt(self._exchange)
+        return self.step(initial)
 
     def step(self, response: bytes) -> Challenge | Success[T]:
         """Take the client's decoded answer to the last challenge."""
+        if self._done is not None:
+            # the last challenge was the mechanism's last word, and what is said to that does not matter
+            return self._done
         assert self._exchange is not None
         self._exchange.take(response)
         return self._attempt(self._exchange)
@@ -154,12 +207,35 @@ class SaslServer(Generic[T]):
             raise SaslError(error.code, "checkpass failed", userid=userid) from error
         return Success(userid, userid, self._authorize(userid, userid))
 
+    def _refusal(self, mechanism: Mechanism) -> SaslError | None:
+        """Why a mechanism that is configured may not be used now."""
+        settings = self._settings
+        if mechanism.binding and self.binding is None:
+            return SaslError(SaslCode.NOMECH, f"Couldn't find mech {mechanism.name}")
+        if self.bits < settings.minimum_layer:
+            return SaslError(SaslCode.TOOWEAK, f"mech {mechanism.name} is too weak")
+        if mechanism.plaintext and not settings.permits_plaintext(self.bits):
+            return SaslError(SaslCode.ENCRYPT, "security flags do not match required")
+        return None
+
+    def _lookup(self, user: str, prop: str) -> bytes | None:
+        """A property of a user by the name the client gave; None also for a name that cannot be."""
+        try:
+            canonical = self._policy.canonify(user, authzid=False)
+        except SaslError:
+            return None
+        return self._settings.properties.lookup(canonical, prop)
+
     def _attempt(self, exchange: Exchange) -> Challenge | Success[T]:
         claim = exchange.attempt()
         if isinstance(claim, bytes):
             return Challenge(claim)
         self._exchange = None
-        return self._prove(claim)
+        success = self._prove(claim)
+        if claim.data is None or self._settings.success_data:
+            return success
+        self._done = success
+        return Challenge(claim.data)
 
     def _prove(self, claim: Claim) -> Success[T]:
         wanted = claim.authzid
@@ -167,7 +243,7 @@ class SaslServer(Generic[T]):
         if claim.verify is not None:
             claim.verify(authcid)
         userid = self._policy.canonify(wanted, authzid=True) if wanted else authcid
-        return Success(authcid, userid, self._authorize(authcid, userid))
+        return Success(authcid, userid, self._authorize(authcid, userid), claim.data)
 
     def _authorize(self, authcid: str, userid: str) -> T:
         try:
@@ -177,37 +253,11 @@ class SaslServer(Generic[T]):
             raise
 
 
-def _verifiers(config: Config, service: str) -> list[Verifier]:
-    found: list[Verifier] = []
-    for method in (config.overflow("sasl_pwcheck_method") or "auxprop").split():
-        match method.lower():
-            case "auxprop":
-                found.extend(_auxprops(config))
-            case "saslauthd":
-                found.append(Saslauthd(service, config.overflow("sasl_saslauthd_path") or SASLAUTHD_PATH))
-            case "alwaystrue":
-                found.append(AlwaysTrue())
-            case _:
-                found.append(Unusable(f"sasl_pwcheck_method {method}"))
-    return found
-
-
-def _auxprops(config: Config) -> list[Verifier]:
-    """The plugins of ``sasl_auxprop_plugin``; without the option, sql if it has a statement."""
-    found: list[Verifier] = []
-    for plugin in (config.overflow("sasl_auxprop_plugin") or "sql").split():
-        if plugin.lower() != "sql":
-            found.append(Unusable(f"sasl_auxprop_plugin {plugin}"))
-            continue
-        engine = (config.overflow("sasl_sql_engine") or "sqlite3").lower()
-        database = config.overflow("sasl_sql_database")
-        select = config.overflow("sasl_sql_select") or config.overflow("sasl_sql_statement")
-        if engine not in ("sqlite", "sqlite3"):
-            found.append(Unusable(f"sasl_sql_engine {engine}"))
-        elif not database or not select:
-            found.append(Unusable("auxprop sql without sasl_sql_database and sasl_sql_select"))
-        else:
-            from libcyrus.sasl.auxprop import SqliteAuxprop
-
-            found.append(SqliteAuxprop(database, select, config.servername))
-    return found
+def _iterations(config: Config, mechanism: str) -> int:
+    """``sasl_scram_iteration_counter``, which a mechanism can have of its own."""
+    text = config.overflow(f"sasl_{mechanism.lower()}_scram_iteration_counter") or config.overflow(
+        "sasl_scram_iteration_counter"
+    )
+    if text is None or not text.isdecimal():
+        return DEFAULT_ITERATIONS
+    return min(max(int(text), 1), MOST_ITERATIONS)

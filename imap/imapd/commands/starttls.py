@@ -38,3 +38,4 @@ def negotiate(session: Session) -> None:
         session.stream.discard_output()
         return
     session.sasl.bits = max(tls.bits, session.settings.switches.external_ssf)
+    session.sasl.binding = tls.channel_binding

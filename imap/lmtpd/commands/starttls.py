@@ -28,6 +28,7 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
         return ()
     session.tls_done = True
     session.sasl.bits = tls.bits
+    session.sasl.binding = tls.channel_binding
     if tls.peer_name and session.trust is Trust.NONE:
         session.trust = Trust.CERTIFICATE
     return ()

@@ -1,0 +1,56 @@
+"""From the ``sasl_*`` options to where passwords are checked and secrets are kept."""
+
+from __future__ import annotations
+
+from libcyrus.config import Config
+from libcyrus.sasl.auxprop import Auxprop, Properties
+from libcyrus.sasl.pwcheck import (
+    SASLAUTHD_PATH,
+    AlwaysTrue,
+    PasswordCheck,
+    Saslauthd,
+    Unusable,
+    Verifier,
+)
+
+
+def passwords(config: Config, service: str) -> PasswordCheck:
+    """The verifiers of ``sasl_pwcheck_method``. ``service`` is told to saslauthd."""
+    found: list[Verifier] = []
+    for method in (config.overflow("sasl_pwcheck_method") or "auxprop").split():
+        match method.lower():
+            case "auxprop":
+                found.extend(_plugins(config))
+            case "saslauthd":
+                found.append(Saslauthd(service, config.overflow("sasl_saslauthd_path") or SASLAUTHD_PATH))
+            case "alwaystrue":
+                found.append(AlwaysTrue())
+            case _:
+                found.append(Unusable(f"sasl_pwcheck_method {method}"))
+    return PasswordCheck(found)
+
+
+def properties(config: Config) -> Properties:
+    """The plugins of ``sasl_auxprop_plugin`` that work here, whatever checks plain passwords."""
+    return Properties([plugin for plugin in _plugins(config) if isinstance(plugin, Auxprop)])
+
+
+def _plugins(config: Config) -> list[Auxprop | Unusable]:
+    """The plugins of ``sasl_auxprop_plugin``; without the option, sql if it has a statement."""
+    found: list[Auxprop | Unusable] = []
+    for plugin in (config.overflow("sasl_auxprop_plugin") or "sql").split():
+        if plugin.lower() != "sql":
+            found.append(Unusable(f"sasl_auxprop_plugin {plugin}"))
+            continue
+        engine = (config.overflow("sasl_sql_engine") or "sqlite3").lower()
+        database = config.overflow("sasl_sql_database")
+        select = config.overflow("sasl_sql_select") or config.overflow("sasl_sql_statement")
+        if engine not in ("sqlite", "sqlite3"):
+            found.append(Unusable(f"sasl_sql_engine {engine}"))
+        elif not database or not select:
+            found.append(Unusable("auxprop sql without sasl_sql_database and sasl_sql_select"))
+        else:
+            from libcyrus.sasl.sql import SqliteAuxprop
+
+            found.append(SqliteAuxprop(database, select, config.servername))
+    return found

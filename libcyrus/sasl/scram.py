@@ -1,0 +1,187 @@
+"""SCRAM as the server (RFC 5802, RFC 7677), with channel binding for the -PLUS names.
+
+Secrets come as clear passwords, from which keys are derived with a salt that stays the same while the
+server runs, or as stored keys in the form of RFC 5803. A name nobody has gets keys as well, derived
+just as slowly, which no proof fits: the exchange tells nobody who has an account.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Callable, Sequence
+
+from pysasl.exception import InvalidResponse
+from pysasl.mechanism import ChallengeResponse, ServerChallenge, ServerMechanism
+
+from libcyrus.base.dataclasses import dataclass
+from libcyrus.sasl.credentials import ProofCredentials
+from libcyrus.sasl.mechanisms import MOST_ITERATIONS
+
+_NONCE_BYTES = 18
+_SALT_BYTES = 16
+
+# made before workers are forked: a client may keep its salted password from one login to the next
+_SALT_KEY = os.urandom(32)
+
+_FIRST = re.compile(
+    rb"(?P<header>(?:p=(?P<binding>[A-Za-z0-9.-]+)|(?P<flag>[ny])),(?:a=(?P<authzid>[^,\0]+))?,)"
+    rb"n=(?P<user>[^,\0]+),r=(?P<nonce>[!-+\--~]+)(?:,[A-Za-z]=[^,\0]+)*"
+)
+_FINAL = re.compile(
+    rb"(?P<bare>c=(?P<binding>[A-Za-z0-9+/=]+),r=(?P<nonce>[!-+\--~]+)(?:,[A-Za-z]=[^,\0]+)*?)"
+    rb",p=(?P<proof>[A-Za-z0-9+/=]+)"
+)
+_STORED = re.compile(
+    rb" *(?P<name>[A-Z0-9-]+) *\$ *(?P<iterations>[0-9]{1,9}):(?P<salt>[A-Za-z0-9+/=]+)"
+    rb" *\$ *(?P<stored>[A-Za-z0-9+/=]+):(?P<server>[A-Za-z0-9+/=]+) *"
+)
+_NOT_A_NAME = re.compile(r"=(?!2C|3D)")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """What the server knows of a user (RFC 5802 section 3). ``known`` is False for nobody's keys."""
+
+    salt: bytes
+    iterations: int
+    stored: bytes
+    server: bytes
+    known: bool = True
+
+
+def keys_from_password(hash_name: str, password: bytes, salt: bytes, iterations: int) -> Keys:
+    """Derive keys. The password is used as it is stored, as libsasl2 does, without SASLprep."""
+    salted = hashlib.pbkdf2_hmac(hash_name, password, salt, iterations)
+    client = hmac.digest(salted, b"Client Key", hash_name)
+    server = hmac.digest(salted, b"Server Key", hash_name)
+    return Keys(salt, iterations, hashlib.new(hash_name, client).digest(), server)
+
+
+def keys_from_stored(mechanism: str, hash_name: str, values: Sequence[bytes]) -> Keys | None:
+    """The first of the ``authPassword`` values (RFC 5803) that is this mechanism's and whole."""
+    size = hashlib.new(hash_name).digest_size
+    for value in values:
+        found = _STORED.fullmatch(value)
+        if found is None or found["name"].decode() != mechanism:
+            continue
+        iterations = int(found["iterations"])
+        salt, stored, server = (_unbase64(found[part]) for part in ("salt", "stored", "server"))
+        if salt is None or stored is None or server is None:
+            continue
+        if salt and len(stored) == len(server) == size and 1 <= iterations <= MOST_ITERATIONS:
+            return Keys(salt, iterations, stored, server)
+    return None
+
+
+def salt_of(user: str) -> bytes:
+    """The salt with which a clear password is used."""
+    return hmac.digest(_SALT_KEY, os.fsencode(user), "sha256")[:_SALT_BYTES]
+
+
+class ScramMechanism(ServerMechanism):
+    """One exchange. ``keys(user)`` never fails for want of a user (see :func:`nobody`).
+
+    ``binding(type)`` gives the channel's data of a binding type (RFC 5929, RFC 9266), None where there
+    is none. ``plus_offered`` tells whether the client could have chosen the -PLUS name.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        hash_name: str,
+        keys: Callable[[str], Keys],
+        *,
+        binding: Callable[[str], bytes | None],
+        plus_offered: bool,
+    ) -> None:
+        super().__init__(name)
+        self._hash = hash_name
+        self._find_keys = keys
+        self._binding = binding
+        self._plus = name.endswith("-PLUS")
+        self._plus_offered = plus_offered
+        self._keys: Keys | None = None
+
+    def server_attempt(self, responses: Sequence[ChallengeResponse]) -> tuple[ProofCredentials, bytes]:
+        """See pysasl. Raises InvalidResponse for what RFC 5802 does not allow."""
+        if not responses:
+            raise ServerChallenge(b"")
+        first = _FIRST.fullmatch(responses[0].response)
+        if first is None:
+            raise InvalidResponse
+        user = _saslname(first["user"])
+        authzid = _saslname(first["authzid"] or b"")
+        self._check_flag(first)
+        if self._keys is None:
+            self._keys = self._find_keys(user)
+        keys = self._keys
+        if len(responses) == 1:
+            nonce = first["nonce"] + base64.b64encode(os.urandom(_NONCE_BYTES))
+            salt = base64.b64encode(keys.salt)
+            raise ServerChallenge(b"r=%s,s=%s,i=%d" % (nonce, salt, keys.iterations))
+        proven, signature = self._check_final(first, keys, responses[1])
+        return ProofCredentials(user, authzid, proven=proven), b"v=" + base64.b64encode(signature)
+
+    def _check_flag(self, first: re.Match[bytes]) -> None:
+        """libsasl2's clients bind to the channel under the plain name too, which does no harm."""
+        if first["binding"]:
+            if not self._channel(first):
+                raise InvalidResponse
+        elif self._plus or (first["flag"] == b"y" and self._plus_offered):
+            # "y" of a client that was shown a -PLUS name means that somebody took the name away
+            raise InvalidResponse
+
+    def _check_final(
+        self, first: re.Match[bytes], keys: Keys, answer: ChallengeResponse
+    ) -> tuple[bool, bytes]:
+        final = _FINAL.fullmatch(answer.response)
+        if final is None:
+            raise InvalidResponse
+        bound = _unbase64(final["binding"])
+        if bound is None or not hmac.compare_digest(bound, self._expected_binding(first)):
+            raise InvalidResponse
+        nonce = answer.challenge.partition(b",")[0].removeprefix(b"r=")
+        proof = _unbase64(final["proof"])
+        if final["nonce"] != nonce or proof is None or len(proof) != len(keys.stored):
+            raise InvalidResponse
+        bare = first.string[first.end("header") :]
+        message = b",".join((bare, answer.challenge, final["bare"]))
+        signature = hmac.digest(keys.stored, message, self._hash)
+        client = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
+        matches = hmac.compare_digest(hashlib.new(self._hash, client).digest(), keys.stored)
+        return matches and keys.known, hmac.digest(keys.server, message, self._hash)
+
+    def _expected_binding(self, first: re.Match[bytes]) -> bytes:
+        header: bytes = first["header"]
+        return header + self._channel(first)
+
+    def _channel(self, first: re.Match[bytes]) -> bytes:
+        """What the client says it binds to; empty if to nothing, or to what there is not."""
+        if not first["binding"]:
+            return b""
+        return self._binding(first["binding"].decode("ascii")) or b""
+
+
+def nobody(hash_name: str, user: str, iterations: int) -> Keys:
+    """Keys of a user who does not exist; as slow to make as real ones."""
+    made = keys_from_password(hash_name, os.urandom(16), salt_of(user), iterations)
+    return Keys(made.salt, made.iterations, made.stored, made.server, known=False)
+
+
+def _saslname(written: bytes) -> str:
+    text = written.decode("utf-8")
+    if _NOT_A_NAME.search(text):
+        raise InvalidResponse
+    return text.replace("=2C", ",").replace("=3D", "=")
+
+
+def _unbase64(text: bytes) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        return None
