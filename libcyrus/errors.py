@@ -128,7 +128,19 @@ class ServerUnavailable(CyrusError):
 
 
 class MailboxMoved(CyrusError):
+    """The mailbox ``mboxname`` is on its way to another server."""
+
     text = "Mailbox has been moved to another server"
+
+    def __init__(self, mboxname: str = "") -> None:
+        super().__init__()
+        self.mboxname = mboxname
+
+
+class MailboxRemote(MailboxMoved):
+    """It is there, and we do not work on it from here."""
+
+    text = "Server(s) unavailable to complete operation"
 
 
 class MailboxReserved(CyrusError):
@@ -222,6 +234,12 @@ class Cancelled(CyrusError):
 
 class SearchSlow(CyrusError):
     text = "Search taking too long - try reducing the set of messages searched"
+
+
+class NoSearchEngine(CyrusError):
+    """What was asked takes an index of the mail's words, which nobody keeps."""
+
+    text = "Internal Error"
 
 
 class NoSuchMessage(CyrusError):

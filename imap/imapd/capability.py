@@ -21,6 +21,7 @@ _BASE = (
     "LIST-EXTENDED",
     "LIST-MYRIGHTS",
     "LIST-STATUS",
+    "MAILBOX-REFERRALS",
     "METADATA",
     "MOVE",
     "MULTIAPPEND",

@@ -152,7 +152,7 @@ COMMANDS: dict[str, Command] = {
     "XLIST": Command(partial(list_options.parse, kind=b"XLIST"), list_command.run_list, State.LOGGED_IN),
     "LSUB": Command(list_command.parse_lsub, list_command.run_lsub, State.LOGGED_IN, Tell.NOTHING),
     "RLIST": Command(list_command.parse_rlist, list_command.run_list, State.LOGGED_IN),
-    "RLSUB": Command(list_command.parse_lsub, list_command.run_lsub, State.LOGGED_IN, Tell.NOTHING),
+    "RLSUB": Command(list_command.parse_rlsub, list_command.run_lsub, State.LOGGED_IN, Tell.NOTHING),
     "NAMESPACE": Command(no_arguments, namespace.run, State.LOGGED_IN, Tell.AFTER),
     "STATUS": Command(status.parse, status.run, State.LOGGED_IN),
     "APPEND": Command(append.parse, append.run, State.LOGGED_IN, writes=True),

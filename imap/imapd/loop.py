@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 
-from imap.imapd import capability
+from imap.imapd import capability, remote
 from imap.imapd.command_table import COMMANDS, Command, State, Tell
 from imap.imapd.errors import (
     CONNECTION_READONLY,
@@ -23,7 +23,7 @@ from imap.imapd.parse import LITERAL_TOO_LARGE, SP, LiteralTooLarge, MissingArgu
 from imap.imapd.response import Bad, No, Outcome
 from imap.imapd.session import Session
 from libcyrus.base.xlog import NOTICE
-from libcyrus.errors import CyrusError, Fatal
+from libcyrus.errors import CyrusError, Fatal, MailboxMoved
 from libcyrus.prot import ProtError
 
 log = logging.getLogger(__name__)
@@ -120,7 +120,7 @@ def _answer(session: Session, name: str, shown: str) -> Outcome:
                 return No(CONNECTION_READONLY)
         parser.begin_arguments()
         args = command.parse(parser)
-        return _run(session, command, args)
+        return _run(session, name, command, args)
     except _Refused as refused:
         return refused.outcome
     except ParseError as error:
@@ -150,7 +150,7 @@ def _look_up(session: Session, name: str) -> Command | None:
     return command
 
 
-def _run(session: Session, command: Command, args: object) -> Outcome:
+def _run(session: Session, name: str, command: Command, args: object) -> Outcome:
     tell = command.tell
     if tell is Tell.BEFORE:
         session.tell(expunges=False)
@@ -159,6 +159,8 @@ def _run(session: Session, command: Command, args: object) -> Outcome:
         session.register(session.command)
     try:
         outcome = command.run(session, args)
+    except MailboxMoved as error:
+        outcome = remote.refusal(session, name, error)
     except CyrusError as error:
         outcome = refusal(error)
     if command.listed:

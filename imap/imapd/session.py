@@ -16,9 +16,11 @@ from imap.imapd.settings import Settings
 from libcyrus import acl, mboxname
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import dataclass, field
-from libcyrus.errors import Fatal, PermissionDenied
+from libcyrus.errors import Fatal, MailboxMoved, PermissionDenied
 from libcyrus.index.updates import SelectedView
 from libcyrus.prot import ProtStream
+from libcyrus.records import mbtype as mbtypes
+from libcyrus.records.mbentry import MboxEntry
 from libcyrus.sasl import SaslServer
 from libcyrus.server.login import Identity, LoginPolicy
 from libcyrus.server.session_id import SessionId
@@ -53,6 +55,8 @@ class Session:
     client_id_seen: bool = False
     # what the client calls itself in the events that it causes (XMEID)
     own_name: str | None = None
+    # the client knows what to do when it is referred to another server (RFC 2193)
+    refers: bool = False
     # what the client enabled (RFC 7162); the second implies the first
     condstore: bool = False
     qresync: bool = False
@@ -111,6 +115,16 @@ class Session:
         """Whether the internal name lies in this user's own tree."""
         return self.userid is not None and self.namespace.rules.from_internal(mboxname).userid == self.userid
 
+    def find(self, name: str) -> MboxEntry:
+        """The mailbox of this internal name, here or on another server.
+
+        Raises MailboxNonexistent, MailboxReserved, and MailboxMoved while it is on its way there.
+        """
+        entry = self.process.store.mboxlist.lookup(name)
+        if entry.mbtype & mbtypes.MOVING:
+            raise MailboxMoved(name)
+        return entry
+
     def internal_name(self, external: str) -> str:
         """The internal name of a mailbox as this user spells it; empty if it can be no mailbox's name."""
         return self.namespace.internal(external, self.userid) or ""
@@ -122,7 +136,7 @@ class Session:
         """Be as before any login."""
         self.userid = self.auth = self.pending_alert = self.policy.detail = self.own_name = None
         self.is_admin = self.is_proxy_admin = False
-        self.client_id_seen = self.condstore = self.qresync = False
+        self.client_id_seen = self.refers = self.condstore = self.qresync = False
         self.namespace = self.process.user_namespace
 
     def register(self, command: str = "") -> None:

@@ -63,6 +63,9 @@ class Settings:
         minimum = config[opt.commandmintimer]
         arguments = config[opt.maxargssize]
         return cls(
+        suppressed = frozenset((config[opt.suppress_capabilities] or "").split())
+        if config[opt.proxyd_disable_mailbox_referrals]:
+            suppressed |= {"MAILBOX-REFERRALS"}
             switches=switches,
             limits=Limits(
                 word=config[opt.maxword],
@@ -94,7 +97,7 @@ class Settings:
             serverinfo=config[opt.serverinfo],
             servername=config.servername,
             version=version.VERSION,
-            suppressed=frozenset((config[opt.suppress_capabilities] or "").split()),
+            suppressed=suppressed,
             annotatemore=config[opt.annotation_enable_legacy_commands],
             search=Rules.from_config(config),
         )

@@ -27,12 +27,6 @@ _PLAIN: dict[type[errors.CyrusError], str] = {
 }
 
 
-class ServerUnavailable(errors.CyrusError):
-    """The mailbox lives on another server."""
-
-    text = "Server(s) unavailable to complete operation"
-
-
 @dataclass(frozen=True, slots=True)
 class Wording:
     """What the words of a refusal depend on: two options and the current session id."""
@@ -45,7 +39,7 @@ class Wording:
 
     def refusal(self, error: errors.CyrusError, session_id: str) -> tuple[str, ...]:
         """The lines of the reply to one recipient, without line ends."""
-        if isinstance(error, ServerUnavailable):
+        if isinstance(error, errors.MailboxRemote):
             return (f"451 4.4.3 {error}",)
         if isinstance(error, errors.MailboxNonexistent):
             return _USER_UNKNOWN

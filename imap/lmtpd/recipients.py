@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from imap.lmtpd.app import Lmtpd
-from imap.lmtpd.errors import ServerUnavailable
 from imap.lmtpd.session import Recipient
 from libcyrus import acl
 from libcyrus.auth import AuthState
@@ -15,6 +14,7 @@ from libcyrus.errors import (
     MailboxDisabled,
     MailboxMoved,
     MailboxNonexistent,
+    MailboxRemote,
     PermissionDenied,
 )
 from libcyrus.mboxname import MboxName
@@ -87,13 +87,13 @@ def verify(
 def lookup(app: Lmtpd, name: MboxName) -> MboxEntry:
     """The mailbox, if its mail is kept here.
 
-    Raises MailboxNonexistent, MailboxReserved, MailboxMoved, ServerUnavailable.
+    Raises MailboxNonexistent, MailboxReserved, MailboxMoved, MailboxRemote.
     """
     entry = app.store.mboxlist.lookup(name.internal)
     if entry.mbtype & mbtypes.MOVING:
-        raise MailboxMoved
+        raise MailboxMoved(entry.name)
     if entry.server is not None or entry.mbtype & mbtypes.REMOTE:
-        raise ServerUnavailable
+        raise MailboxRemote(entry.name)
     return entry
 
 

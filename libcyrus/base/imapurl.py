@@ -15,6 +15,7 @@ from libcyrus.base.dataclasses import dataclass
 _NUMBER: Final = re.compile(rb"[ \t-\r]*([+-]?[0-9]+)")
 _HEX: Final = re.compile(rb"%(?=..)([0-9A-Fa-f]{2})?", re.DOTALL)
 _SCHEME: Final = b"imap://"
+_UNSAFE: Final = frozenset(b' "#%&+:;<=>?@[\\]^`{|}')
 _MAX_UNSIGNED: Final = 0xFFFFFFFFFFFFFFFF
 
 
@@ -66,6 +67,15 @@ def parse(text: bytes) -> ImapUrl:
     _parameters(url, parameters)
     url.mailbox = _decoded(mailbox) if mailbox else None
     return url
+
+
+def referral(server: str, mechanism: str, mailbox: str) -> str:
+    """The URL of a mailbox on another server, where the client logs in by ``mechanism`` or, ``*``, by any."""
+    path = "".join(
+        chr(octet) if 0x20 <= octet <= 0x7E and octet not in _UNSAFE else f"%{octet:02X}"
+        for octet in mailbox.encode("utf-8", "surrogateescape")
+    )
+    return f"imap://;AUTH={mechanism}@{server}/{path}"
 
 
 def _authority(url: ImapUrl, rest: bytes) -> bytes:

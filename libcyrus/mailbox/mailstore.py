@@ -23,6 +23,7 @@ from libcyrus.errors import (
     MailboxLocked,
     MailboxMoved,
     MailboxNonexistent,
+    MailboxRemote,
 )
 from libcyrus.events.sync_log import SyncLog
 from libcyrus.mailbox import expunge, index_header, lifecycle
@@ -302,7 +303,6 @@ class MailStore:
                 database.close()
 
 
-def usable(entry: MboxEntry) -> MboxEntry:
 def preload(config: Config) -> None:
     """Before workers are forked: load what they will need and most servers do not."""
     if config[opt.event_notifier]:
@@ -319,11 +319,17 @@ def _telling(store: MailStore) -> Telling | None:
     return Telling(store)
 
 
-    """The entry, if it is that of a mailbox with files here. Raises MailboxNonexistent or MailboxMoved."""
+def usable(entry: MboxEntry) -> MboxEntry:
+    """The entry, if it is that of a mailbox with files here.
+
+    Raises MailboxNonexistent, MailboxMoved, or MailboxRemote, which is a MailboxMoved.
+    """
     if entry.mbtype & (mbtypes.DELETED | mbtypes.INTERMEDIATE):
         raise MailboxNonexistent
-    if entry.mbtype & (mbtypes.MOVING | mbtypes.REMOTE):
-        raise MailboxMoved
+    if entry.mbtype & mbtypes.REMOTE:
+        raise MailboxRemote(entry.name)
+    if entry.mbtype & mbtypes.MOVING:
+        raise MailboxMoved(entry.name)
     if not entry.partition:
         raise MailboxNonexistent
     return entry

@@ -11,7 +11,7 @@ from libcyrus import acl, mboxops
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import dataclass
-from libcyrus.errors import Disabled, InvalidRights, MailboxNonexistent, PermissionDenied
+from libcyrus.errors import Disabled, InvalidRights, MailboxNonexistent, MailboxRemote, PermissionDenied
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.server.login import canonify_userid
 
@@ -65,7 +65,8 @@ def setacl(session: Session, args: AclArgs) -> Outcome:
     """SETACL and DELETEACL."""
     store = session.process.store
     name = session.internal_name(args.mailbox)
-    store.mboxlist.lookup(name)
+    if session.find(name).remote:
+        raise MailboxRemote(name)
     if not session.process.config[opt.allowsetacl]:
         raise Disabled
     if args.rights:
@@ -87,7 +88,7 @@ def setacl(session: Session, args: AclArgs) -> Outcome:
 
 def getacl(session: Session, mailbox: str) -> Ok:
     name = session.internal_name(mailbox)
-    entry = session.process.store.mboxlist.lookup(name)
+    entry = session.find(name)
     _check_may_look(session, entry)
     session.out.acl(mailbox, acl.entries(entry.acl or ""))
     return Ok()
@@ -97,7 +98,7 @@ def listrights(session: Session, args: AclArgs) -> Ok:
     """The rights an identifier has without being given them, then each that it can be given."""
     process = session.process
     name = session.internal_name(args.mailbox)
-    entry = process.store.mboxlist.lookup(name)
+    entry = session.find(name)
     _check_may_look(session, entry)
     rules = process.store.mboxlist.acl
     identifier: str | None = args.identifier
@@ -116,7 +117,7 @@ def listrights(session: Session, args: AclArgs) -> Ok:
 
 
 def myrights(session: Session, mailbox: str) -> Ok:
-    entry = session.process.store.mboxlist.lookup(session.internal_name(mailbox))
+    entry = session.find(session.internal_name(mailbox))
     rights = rights_of(session, entry)
     if rights is None:
         raise MailboxNonexistent

@@ -37,6 +37,7 @@ from libcyrus.base import times
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import (
     CyrusError,
+    MailboxMoved,
     MailboxNonexistent,
     MailboxNotSupported,
     MessageTooLarge,
@@ -90,6 +91,8 @@ def run(session: Session, mailbox: str) -> Outcome:
             target = stack.enter_context(session.process.store.open(name, write=False))
             check(target, session.rights(target.acl), need=acl.INSERT, quota=one)
             target.release()
+        except MailboxMoved:
+            raise
         except CyrusError as error:
             return _refusal(session, name, error)
         try:

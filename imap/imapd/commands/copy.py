@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from imap.imapd import remote
 from imap.imapd.commands.append import may_create
 from imap.imapd.parse import Parser
 from imap.imapd.response import No, Ok, Outcome
@@ -10,6 +11,7 @@ from libcyrus import acl
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import (
     CyrusError,
+    MailboxMoved,
     MailboxNonexistent,
     MailboxNotSupported,
     NoSuchMessage,
@@ -56,8 +58,7 @@ def run(session: Session, args: CopyArgs, *, by_uid: bool, move: bool) -> Outcom
 def _copy(session: Session, sequence: str, name: str, *, by_uid: bool, move: bool) -> Copied:
     view = session.selected()
     assert isinstance(view, IndexView)
-    store = session.process.store
-    store.mboxlist.lookup(name)
+    session.find(name)
     if move and not view.rights & acl.EXPUNGE:
         raise PermissionDenied
     return copy(
@@ -73,6 +74,8 @@ def _copy(session: Session, sequence: str, name: str, *, by_uid: bool, move: boo
 
 def _refusal(session: Session, name: str, error: CyrusError) -> No:
     """TRYCREATE tells a client that it could create the missing mailbox."""
+    if isinstance(error, MailboxMoved):
+        return remote.refusal(session, "COPY", error)
     code = None
     if isinstance(error, MailboxNotSupported):
         code = "CANNOT"

@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Callable
 
+from imap.imapd import remote
 from imap.imapd.list_options import BAD_SELECTION, INCLUDE_DELETED, ListArgs, Return, Select
 from imap.imapd.listed import Listed, state_of
 from imap.imapd.listing import Listing
@@ -22,9 +23,14 @@ from libcyrus.records.find import Finder, Viewer
 
 
 def parse_lsub(parser: Parser) -> ListArgs:
-    """LSUB and RLSUB."""
     reference, pattern = _reference_and_pattern(parser)
     return ListArgs(b"LSUB", Return.NONE, reference, [pattern], select=Select.SUBSCRIBED)
+
+
+def parse_rlsub(parser: Parser) -> ListArgs:
+    args = parse_lsub(parser)
+    args.select |= Select.REMOTE
+    return args
 
 
 def parse_rlist(parser: Parser) -> ListArgs:
@@ -83,6 +89,8 @@ def run_lsub(session: Session, args: ListArgs) -> Ok:
 
 
 def _list(session: Session, args: ListArgs, patterns: list[str], write: Callable[[bytes], object]) -> Listing:
+    if Select.REMOTE in args.select:
+        remote.learn(session)
     listing = Listing(session, args, write)
     finder = _finder(session, deleted=Select.DELETED in args.select)
     if Select.RECURSIVEMATCH in args.select:

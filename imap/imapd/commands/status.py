@@ -77,7 +77,7 @@ def parse_items(parser: Parser) -> frozenset[str]:
 
 def run(session: Session, args: StatusArgs) -> Ok:
     name = session.internal_name(args.mailbox)
-    entry = session.process.store.mboxlist.lookup(name)
+    entry = session.process.store.lookup(name)
     rights = session.rights(entry.acl)
     if not rights & acl.READ:
         raise PermissionDenied if session.is_admin or rights & acl.LOOKUP else MailboxNonexistent
