@@ -80,6 +80,8 @@ class IndexView:
                 raise MailboxBadType
             view = cls(mailbox, userid, auth, readonly=readonly)
             view._take_in_and_claim()
+            # to claim messages the lock was let go for a moment
+            view.new_flag_names()
             mailbox.unlock_index()
         except BaseException:
             mailbox.close()
