@@ -2,7 +2,8 @@
 
 An expunged message stays in the index for a while, so those with a higher modseq than the client has seen
 are known exactly. Once records have been removed that the client may not know of (``deletedmodseq``), every
-UID without a message counts as gone.
+UID without a message counts as gone. A message that still has a number in this session is not among them:
+that it is gone is told without EARLIER, where numbers may change.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from libcyrus.base.seqset import MAXIMUM, SeqSet
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox import columns
 from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS
-from libcyrus.mailbox.mailbox import Mailbox
 
 log = logging.getLogger(__name__)
 
@@ -37,30 +37,35 @@ class Known:
 def vanished(view: IndexView, known: Known) -> SeqSet:
     """The UIDs of messages that are gone; empty if nothing happened since.
 
-    Locks the mailbox. Raises what ``IndexView.locked`` raises, ValueError for a bad set.
+    Answers from what the view last read, so that it agrees with the numbers told; it has to be fresh. Raises
+    ValueError for a bad set.
     """
-    with view.locked(write=False) as mailbox:
-        if known.modseq >= mailbox.i.highestmodseq:
-            return SeqSet()
-        last = mailbox.i.last_uid
-        wanted = None if known.uids is None else SeqSet.parse(known.uids, maxval=last)
-        if known.modseq >= mailbox.i.deletedmodseq:
-            return _expunged_since(mailbox, known.modseq, wanted)
-        log.log(
-            xlog.NOTICE,
-            "inefficient qresync (%d > %d) %s",
-            mailbox.i.deletedmodseq, known.modseq, mailbox.name,
-        )  # fmt: skip
-        return _missing(view, _agreed(view, known), last, wanted)
+    header = view.mailbox.i
+    if known.modseq >= view.highestmodseq:
+        return SeqSet()
+    last = view.uidnext - 1
+    wanted = None if known.uids is None else SeqSet.parse(known.uids, maxval=last)
+    if known.modseq >= header.deletedmodseq:
+        return _expunged_since(view, known.modseq, wanted)
+    log.log(
+        xlog.NOTICE,
+        "inefficient qresync (%d > %d) %s",
+        header.deletedmodseq, known.modseq, view.mboxname,
+    )  # fmt: skip
+    return _missing(view, _agreed(view, known), last, wanted)
 
 
-def _expunged_since(mailbox: Mailbox, modseq: int, wanted: SeqSet | None) -> SeqSet:
-    region, size = mailbox.region, mailbox.i.record_size
+def _expunged_since(view: IndexView, modseq: int, wanted: SeqSet | None) -> SeqSet:
+    numbered = view.picture.gone
+    region, size = memoryview(view.picture.data), view.picture.size
     flags = columns.words(region, size, OFFSET_FLAGS)
     changed = map(modseq.__lt__, columns.modseqs(region, size))
     selectors = [one and bool(word & EXPUNGED) for one, word in zip(changed, flags, strict=True)]
-    found = compress(columns.uids(region, size), selectors)
-    return SeqSet.of(found if wanted is None else [uid for uid in found if uid in wanted])
+    return SeqSet.of(
+        uid
+        for uid in compress(columns.uids(region, size), selectors)
+        if uid not in numbered and (wanted is None or uid in wanted)
+    )
 
 
 def _agreed(view: IndexView, known: Known) -> int:
@@ -80,11 +85,10 @@ def _agreed(view: IndexView, known: Known) -> int:
 
 def _missing(view: IndexView, after: int, last: int, wanted: SeqSet | None) -> SeqSet:
     """The UIDs above ``after`` that no message has."""
-    gone = view.picture.gone
     ranges = []
     previous = after
     for uid in view.picture.uids:
-        if uid <= after or uid in gone:
+        if uid <= after:
             continue
         if uid > previous + 1:
             ranges.append((previous + 1, uid - 1))
