@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from libcyrus.config import Config
 from libcyrus.sasl.auxprop import Auxprop, Properties
 from libcyrus.sasl.pwcheck import (
@@ -12,6 +14,9 @@ from libcyrus.sasl.pwcheck import (
     Unusable,
     Verifier,
 )
+
+if TYPE_CHECKING:
+    from libcyrus.sasl.tokens import TokenChecker
 
 
 def passwords(config: Config, service: str) -> PasswordCheck:
@@ -33,6 +38,15 @@ def passwords(config: Config, service: str) -> PasswordCheck:
 def properties(config: Config) -> Properties:
     """The plugins of ``sasl_auxprop_plugin`` that work here, whatever checks plain passwords."""
     return Properties([plugin for plugin in _plugins(config) if isinstance(plugin, Auxprop)])
+
+
+def tokens(config: Config) -> TokenChecker | None:
+    """What checks bearer tokens, None where the options (see ``tokens``) name nothing."""
+    if not (config.overflow("sasl_oauth_keys") or config.overflow("sasl_oauth_introspection_url")):
+        return None
+    from libcyrus.sasl.tokens import checker
+
+    return checker(config)
 
 
 def _plugins(config: Config) -> list[Auxprop | Unusable]:

@@ -44,9 +44,7 @@ class DigestMd5Mechanism(ServerMechanism):
         self._realm = realm.encode()
         self._password = password
 
-    def server_attempt(
-        self, responses: Sequence[ChallengeResponse]
-    ) -> tuple[ProofCredentials, bytes | None]:
+    def server_attempt(self, responses: Sequence[ChallengeResponse]) -> tuple[ProofCredentials, bytes | None]:
         """See pysasl. Raises InvalidResponse for what RFC 2831 does not allow."""
         if not responses:
             nonce = base64.b64encode(os.urandom(_NONCE_BYTES))

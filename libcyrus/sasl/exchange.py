@@ -31,9 +31,13 @@ from libcyrus.sasl.mechanisms import (
     DIGEST_MD5,
     EXTERNAL,
     MAX_RESPONSE,
+    MAX_TOKEN_RESPONSE,
+    OAUTH,
     SCRAM_HASHES,
 )
+from libcyrus.sasl.oauth import OAuthMechanism
 from libcyrus.sasl.pwcheck import PasswordCheck
+from libcyrus.sasl.tokens import TokenChecker
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ class Surroundings:
     binding: Callable[[str], bytes | None] | None
     plus_offered: bool
     iterations: Mapping[str, int]
+    tokens: TokenChecker | None
+    scopes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ class Exchange:
         self._challenge = b""
 
     def take(self, response: bytes) -> None:
-        if len(response) > MAX_RESPONSE:
+        if len(response) > (MAX_TOKEN_RESPONSE if self._name in OAUTH else MAX_RESPONSE):
             raise SaslError(SaslCode.BADPROT, "response is too long")
         self._responses.append(ChallengeResponse(self._challenge, response))
 
@@ -155,6 +161,8 @@ def _build(name: str, surroundings: Surroundings) -> ServerMechanism:
             return DigestMd5Mechanism(
                 surroundings.service, surroundings.host, lambda user: surroundings.lookup(user, PASSWORD)
             )
+        case _ if name in OAUTH and surroundings.tokens is not None:
+            return OAuthMechanism(name, surroundings.tokens, surroundings.scopes)
         case _ if name == ANONYMOUS:
             return AnonymousMechanism()
         case _ if name == EXTERNAL:

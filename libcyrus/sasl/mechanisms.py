@@ -1,9 +1,11 @@
 """The mechanisms of this build, strongest first, and when each may be offered.
 
 PLAIN and LOGIN send the password in the clear: they are offered only where ``allowplaintext`` or a
-security layer from outside (TLS) permits that. Those that need a secret of the user's are offered where
-there is a place that keeps secrets. The -PLUS names need a channel to bind to, which TLS is. EXTERNAL
-takes the place of all others on a connection that vouches for its user itself.
+security layer from outside (TLS) permits that. The same holds for those that take bearer tokens, which
+are as good as passwords to whoever reads them, where tokens can be checked at all. Those that need a
+secret of the user's are offered where there is a place that keeps secrets. The -PLUS names need a channel
+to bind to, which TLS is. EXTERNAL takes the place of all others on a connection that vouches for its user
+itself.
 
 What carries the mechanisms out is in modules of their own, which load pysasl: see ``exchange``.
 """
@@ -16,9 +18,11 @@ EXTERNAL = "EXTERNAL"
 ANONYMOUS = "ANONYMOUS"
 CRAM_MD5 = "CRAM-MD5"
 DIGEST_MD5 = "DIGEST-MD5"
+OAUTH = ("OAUTHBEARER", "XOAUTH2")
 
 # RFC 4616 lets fields be 255 octets; libsasl2 takes passwords of up to 1024.
 MAX_RESPONSE = 4096
+MAX_TOKEN_RESPONSE = 16384
 
 DEFAULT_ITERATIONS = 4096
 MOST_ITERATIONS = 1_000_000
@@ -36,6 +40,7 @@ class Mechanism:
     plaintext: bool = False
     secret: bool = False
     binding: bool = False
+    token: bool = False
     server_first: bool = False
 
 
@@ -48,6 +53,7 @@ def _all() -> dict[str, Mechanism]:
         Mechanism(CRAM_MD5, secret=True, server_first=True),
         Mechanism("PLAIN", plaintext=True),
         Mechanism("LOGIN", plaintext=True),
+        *(Mechanism(name, plaintext=True, token=True) for name in OAUTH),
         Mechanism(ANONYMOUS),
     ]
     return {mechanism.name: mechanism for mechanism in found}

@@ -31,6 +31,7 @@ from libcyrus.sasl.pwcheck import PasswordCheck
 
 if TYPE_CHECKING:
     from libcyrus.sasl.exchange import Claim, Exchange
+    from libcyrus.sasl.tokens import TokenChecker
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -86,6 +87,8 @@ class SaslSettings:
     iterations: Mapping[str, int]
     passwords: PasswordCheck = field(repr=False)
     properties: Properties = field(repr=False)
+    tokens: TokenChecker | None = field(repr=False)
+    scopes: str
     load: Callable[[], object]
 
     @classmethod
@@ -102,10 +105,13 @@ class SaslSettings:
         so that its other workers profit. ``anonymous``: whether ANONYMOUS may be used.
         """
         properties = backends.properties(config)
+        tokens = backends.tokens(config)
         mechanisms = [
             mechanism
             for mechanism in selected(config.overflow("sasl_mech_list"))
-            if (anonymous or mechanism.name != ANONYMOUS) and (properties or not mechanism.secret)
+            if (anonymous or mechanism.name != ANONYMOUS)
+            and (properties or not mechanism.secret)
+            and (tokens is not None or not mechanism.token)
         ]
         return cls(
             service=service,
@@ -117,6 +123,8 @@ class SaslSettings:
             iterations={name: _iterations(config, name) for name in SCRAM_HASHES},
             passwords=backends.passwords(config, service),
             properties=properties,
+            tokens=tokens,
+            scopes=config.overflow("sasl_oauth_scope") or "",
             load=load,
         )
 
@@ -179,6 +187,8 @@ class SaslServer(Generic[T]):
                 binding=self.binding,
                 plus_offered=f"{name}-PLUS" in self.mechanisms(),
                 iterations=self._settings.iterations,
+                tokens=self._settings.tokens,
+                scopes=self._settings.scopes,
             ),
         )
         if initial is None:
