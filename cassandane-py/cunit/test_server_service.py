@@ -17,7 +17,7 @@ import pytest
 from libcyrus.base import signals as signals_module
 from libcyrus.base import systemlog, xlog
 from libcyrus.base.getopt import getopt, number
-from libcyrus.base.signals import Interrupted, ShutdownRequested, Signals
+from libcyrus.base.signals import ShutdownRequested, Signals
 from libcyrus.config import Config
 from libcyrus.errors import Fatal
 from libcyrus.server import proc, service
@@ -136,17 +136,6 @@ def test_cancelling_is_seen_once(noted: Signals) -> None:
     assert noted.poll() == 0
     assert (noted.cancelled(), noted.cancelled()) == (True, False)
     assert not is_awake(noted)
-
-
-def test_waiting_for_a_lock_can_be_broken_off(noted: Signals) -> None:
-    with pytest.raises(Interrupted), noted.interruptible():
-        os.kill(os.getpid(), signal.SIGHUP)
-        signal.pause()
-    with pytest.raises(Interrupted), noted.interruptible():
-        pytest.fail("one was pending already")
-    noted.forget(signal.SIGHUP)
-    with noted.interruptible():
-        pass
 
 
 def test_a_forked_child_loses_no_signal(noted: Signals) -> None:

@@ -39,7 +39,7 @@ _RANKS: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
         (NOTE, r"/unfinished/[^/]*$"),
         (QUOTA_CHANGE, r"/\$QUOTACHANGE\.lock$"),
         (NAMESPACE, r"/\*U\*[^/]*\.lock$"),
-        (WORD, r"/\$[^/]*\.lock$|/socket/[^/]*\.lock$"),
+        (WORD, r"/\$[^/]*\.lock$"),
         (NAME, r"\.lock$"),
         (INDEX, r"/cyrus\.(?:index|expunge)$"),
         (CONVERSATIONS, r"[/.]conversations(?:\.audit\.\d+)?(?:\.db)?$"),

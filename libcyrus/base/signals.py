@@ -14,8 +14,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import FrameType
 
 _TERMINATING = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
@@ -48,17 +46,12 @@ class ShutdownRequested(BaseException):
     """The process was told to end. Not an ``Exception``, so that nobody handles it by accident."""
 
 
-class Interrupted(Exception):
-    """A signal came inside ``interruptible``."""
-
-
 class Signals:
     """What was asked of this process so far. One object a process; ``renew`` it after ``fork``."""
 
     def __init__(self) -> None:
         self._pending: set[int] = set()
         self._undrained = False
-        self._raising = False
         self.wakeup_fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def install(self) -> None:
@@ -114,23 +107,6 @@ class Signals:
             return True
         return False
 
-    @contextmanager
-    def interruptible(self) -> Iterator[None]:
-        """Let a signal break a system call that cannot wait for descriptors: raises ``Interrupted``.
-
-        Only for calls that can be abandoned anywhere, such as waiting for a lock.
-        """
-        self._raising = True
-        try:
-            if self._pending:
-                raise Interrupted
-            yield
-        finally:
-            self._raising = False
-
     def _note(self, number: int, _frame: FrameType | None) -> None:
         self._pending.add(number)
         self._undrained = True
-        if self._raising:
-            self._raising = False
-            raise Interrupted

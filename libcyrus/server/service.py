@@ -76,7 +76,8 @@ class _CommandLine:
 
 def _run(program: ServiceProgram[App]) -> int:
     command_line = _parse(sys.argv[1:])
-    name, address = _from_environment("CYRUS_SERVICE"), number(_from_environment("CYRUS_ID"))
+    name = _from_environment("CYRUS_SERVICE")
+    _from_environment("CYRUS_ID")
     verbose = "CYRUS_VERBOSE" in os.environ
     if number(os.environ.get("CYRUS_VERBOSE", "")) > 29:
         systemlog.write(syslog.LOG_DEBUG, "waiting 15 seconds for debugger")
@@ -95,7 +96,7 @@ def _run(program: ServiceProgram[App]) -> int:
 
     listener = _listener()
     app = program.init(service)
-    worker = Worker(program, service, app, listener, address, command_line.limits, verbose=verbose)
+    worker = Worker(program, service, app, listener, command_line.limits, verbose=verbose)
     channel = os.environ.pop(POOL_VARIABLE, None)
     if channel is not None and channel.isdigit():
         pool.run(worker, socket.socket(fileno=int(channel)))
