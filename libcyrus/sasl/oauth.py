@@ -1,4 +1,4 @@
-"""OAUTHBEARER (RFC 7628) and XOAUTH2 as the server.
+"""OAUTHBEARER (RFC 7628) and XOAUTH2.
 
 A token that is refused gets one more challenge, which says so in JSON; whatever the client answers to
 that, the exchange has failed.
@@ -10,8 +10,9 @@ import json
 import re
 from collections.abc import Sequence
 
+from pysasl.creds.client import ClientCredentials
 from pysasl.exception import InvalidResponse
-from pysasl.mechanism import ChallengeResponse, ServerChallenge, ServerMechanism
+from pysasl.mechanism import ChallengeResponse, ClientMechanism, ServerChallenge, ServerMechanism
 
 from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.credentials import ProofCredentials
@@ -54,6 +55,28 @@ class OAuthMechanism(ServerMechanism):
         else:
             said = {"status": "invalid_token", "scope": self._scopes}
         return json.dumps({name: value for name, value in said.items() if value}).encode("ascii")
+
+
+class OAuthClient(ClientMechanism):
+    """The credentials' secret is the token."""
+
+    def __init__(self, name: str, host: str, port: int) -> None:
+        super().__init__(name)
+        self._where = f"host={host}\1port={port}\1"
+
+    def client_attempt(
+        self, creds: ClientCredentials, challenges: Sequence[ServerChallenge]
+    ) -> ChallengeResponse:
+        if challenges:
+            # a word about why the token was refused; the server waits for an answer to it
+            return ChallengeResponse(challenges[-1].data, b"\1" if self.name == b"OAUTHBEARER" else b"")
+        bearer = f"auth=Bearer {creds.secret}\1\1"
+        if self.name == b"XOAUTH2":
+            said = f"user={creds.authzid or creds.authcid}\1{bearer}"
+        else:
+            authzid = creds.authzid.replace("=", "=3D").replace(",", "=2C")
+            said = f"n,{'a=' + authzid if authzid else ''},\1{self._where}{bearer}"
+        return ChallengeResponse(b"", said.encode())
 
 
 def _oauthbearer(response: bytes) -> tuple[str, dict[str, str]]:

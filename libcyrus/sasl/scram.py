@@ -1,8 +1,8 @@
-"""SCRAM as the server (RFC 5802, RFC 7677), with channel binding for the -PLUS names.
+"""SCRAM (RFC 5802, RFC 7677), with channel binding for the -PLUS names.
 
-Secrets come as clear passwords, from which keys are derived with a salt that stays the same while the
-server runs, or as stored keys in the form of RFC 5803. A name nobody has gets keys as well, derived
-just as slowly, which no proof fits: the exchange tells nobody who has an account.
+The server's secrets come as clear passwords, from which keys are derived with a salt that stays the same
+while the server runs, or as stored keys in the form of RFC 5803. A name nobody has gets keys as well,
+derived just as slowly, which no proof fits: the exchange tells nobody who has an account.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ import os
 import re
 from collections.abc import Callable, Sequence
 
-from pysasl.exception import InvalidResponse
-from pysasl.mechanism import ChallengeResponse, ServerChallenge, ServerMechanism
+from pysasl.creds.client import ClientCredentials
+from pysasl.exception import InvalidResponse, UnexpectedChallenge
+from pysasl.mechanism import ChallengeResponse, ClientMechanism, ServerChallenge, ServerMechanism
 
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.sasl.credentials import ProofCredentials
@@ -39,6 +40,9 @@ _FINAL = re.compile(
 _STORED = re.compile(
     rb" *(?P<name>[A-Z0-9-]+) *\$ *(?P<iterations>[0-9]{1,9}):(?P<salt>[A-Za-z0-9+/=]+)"
     rb" *\$ *(?P<stored>[A-Za-z0-9+/=]+):(?P<server>[A-Za-z0-9+/=]+) *"
+)
+_CHALLENGE = re.compile(
+    rb"r=(?P<nonce>[!-+\--~]+),s=(?P<salt>[A-Za-z0-9+/=]+),i=(?P<iterations>[0-9]{1,9})(?:,[A-Za-z]=[^,\0]+)*"
 )
 _NOT_A_NAME = re.compile(r"=(?!2C|3D)")
 
@@ -167,6 +171,69 @@ class ScramMechanism(ServerMechanism):
         return self._binding(first["binding"].decode("ascii")) or b""
 
 
+class ScramClient(ClientMechanism):
+    """One exchange. ``binding`` is the channel's data of the type ``kind``, None where there is no channel.
+
+    ``could_bind`` tells the server that the plain name was chosen because no -PLUS name was offered.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        hash_name: str,
+        *,
+        kind: str = "",
+        binding: bytes | None = None,
+        could_bind: bool = False,
+    ) -> None:
+        super().__init__(name)
+        self._hash = hash_name
+        self._plus = name.endswith("-PLUS")
+        self._flag = f"p={kind}" if self._plus else "y" if could_bind else "n"
+        self._binding = binding if self._plus and binding else b""
+        self._nonce = base64.b64encode(os.urandom(_NONCE_BYTES))
+        self._expected: bytes | None = None
+        self.server_proven = False
+
+    def client_attempt(
+        self, creds: ClientCredentials, challenges: Sequence[ServerChallenge]
+    ) -> ChallengeResponse:
+        """See pysasl. Raises UnexpectedChallenge, also for a server that does not know the password."""
+        bare = b"n=%s,r=%s" % (_written(creds.authcid), self._nonce)
+        authzid = b"a=" + _written(creds.authzid) if creds.authzid else b""
+        header = b"%s,%s," % (self._flag.encode("ascii"), authzid)
+        match len(challenges):
+            case 0:
+                return ChallengeResponse(b"", header + bare)
+            case 1:
+                challenge = challenges[0].data
+                return ChallengeResponse(challenge, self._prove(creds.secret, header, bare, challenge))
+            case 2 if self._expected is not None:
+                last = challenges[1].data
+                if not hmac.compare_digest(last, b"v=" + base64.b64encode(self._expected)):
+                    raise UnexpectedChallenge
+                self.server_proven = True
+                return ChallengeResponse(last, b"")
+        raise UnexpectedChallenge
+
+    def _prove(self, secret: str, header: bytes, bare: bytes, challenge: bytes) -> bytes:
+        found = _CHALLENGE.fullmatch(challenge)
+        salt = _unbase64(found["salt"]) if found is not None else None
+        if found is None or salt is None or not found["nonce"].startswith(self._nonce):
+            raise UnexpectedChallenge
+        iterations = int(found["iterations"])
+        if found["nonce"] == self._nonce or not 1 <= iterations <= MOST_ITERATIONS:
+            raise UnexpectedChallenge
+        salted = hashlib.pbkdf2_hmac(self._hash, secret.encode(), salt, iterations)
+        client = hmac.digest(salted, b"Client Key", self._hash)
+        without = b"c=%s,r=%s" % (base64.b64encode(header + self._binding), found["nonce"])
+        message = b",".join((bare, challenge, without))
+        signature = hmac.digest(hashlib.new(self._hash, client).digest(), message, self._hash)
+        self._expected = hmac.digest(hmac.digest(salted, b"Server Key", self._hash), message, self._hash)
+        proof = bytes(a ^ b for a, b in zip(client, signature, strict=True))
+        return without + b",p=" + base64.b64encode(proof)
+
+
 def nobody(hash_name: str, user: str, iterations: int) -> Keys:
     """Keys of a user who does not exist; as slow to make as real ones."""
     made = keys_from_password(hash_name, os.urandom(16), salt_of(user), iterations)
@@ -178,6 +245,10 @@ def _saslname(written: bytes) -> str:
     if _NOT_A_NAME.search(text):
         raise InvalidResponse
     return text.replace("=2C", ",").replace("=3D", "=")
+
+
+def _written(name: str) -> bytes:
+    return name.replace("=", "=3D").replace(",", "=2C").encode()
 
 
 def _unbase64(text: bytes) -> bytes | None:

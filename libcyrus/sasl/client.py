@@ -1,0 +1,153 @@
+"""SASL as the client: choosing a mechanism, and one exchange with a server.
+
+The strongest mechanism that both sides have is taken. One that proves the server too (SCRAM, DIGEST-MD5)
+has only succeeded when the server has shown that it knows the password.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from pysasl.creds.client import ClientCredentials
+from pysasl.exception import AuthenticationError
+from pysasl.mechanism import ClientMechanism, ServerChallenge
+from pysasl.mechanism.crammd5 import CramMD5Mechanism
+from pysasl.mechanism.external import ExternalMechanism
+from pysasl.mechanism.login import LoginMechanism
+from pysasl.mechanism.plain import PlainMechanism
+
+from libcyrus.base.dataclasses import dataclass, field
+from libcyrus.sasl.anonymous import AnonymousMechanism
+from libcyrus.sasl.codes import SaslCode, SaslError
+from libcyrus.sasl.digest_md5 import DigestMd5Client
+from libcyrus.sasl.mechanisms import (
+    ANONYMOUS,
+    CRAM_MD5,
+    DIGEST_MD5,
+    EXTERNAL,
+    MECHANISMS,
+    OAUTH,
+    SCRAM_HASHES,
+    Mechanism,
+)
+from libcyrus.sasl.oauth import OAuthClient
+from libcyrus.sasl.scram import ScramClient
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who logs in. ``authzid`` empty: as oneself. ``token`` is for the mechanisms that take one."""
+
+    authcid: str = ""
+    password: str = field(default="", repr=False)
+    authzid: str = ""
+    realm: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What the exchange runs over: ``bits`` of protection, and what there is to bind to."""
+
+    service: str
+    host: str
+    port: int = 0
+    bits: int = 0
+    binding_kind: str = ""
+    binding: bytes | None = None
+
+
+def choose(
+    offered: Collection[str],
+    login: Login,
+    channel: Channel,
+    *,
+    wanted: str | None = None,
+    plaintext: bool = True,
+) -> str:
+    """The name of the mechanism to use. Raises SaslError(NOMECH) if there is none.
+
+    ``wanted`` is the only one to use, or several separated by spaces; only so can ANONYMOUS and EXTERNAL
+    be chosen. ``plaintext`` False leaves out those that show a password to who listens, unless the
+    channel is protected.
+    """
+    names = {name.upper() for name in offered}
+    asked = None if wanted is None else set(wanted.upper().split())
+    for mechanism in (*MECHANISMS.values(), Mechanism(EXTERNAL)):
+        name = mechanism.name
+        if name not in names:
+            continue
+        if asked is not None:
+            if name not in asked and name.removesuffix("-PLUS") not in asked:
+                continue
+        elif name in (ANONYMOUS, EXTERNAL) or mechanism.token != (login.token is not None):
+            continue
+        if mechanism.binding and channel.binding is None:
+            continue
+        if mechanism.plaintext and not (plaintext or channel.bits > 1):
+            continue
+        return name
+    raise SaslError(SaslCode.NOMECH, "No worthy mechs found")
+
+
+class SaslClient:
+    """One exchange with the mechanism ``name``, one of those that the server offered."""
+
+    def __init__(self, name: str, login: Login, channel: Channel, offered: Collection[str] = ()) -> None:
+        self.name = name.upper()
+        secret = login.token if login.token is not None and self.name in OAUTH else login.password
+        self._credentials = ClientCredentials(login.authcid, secret, login.authzid)
+        self._mechanism = _build(self.name, login, channel, {other.upper() for other in offered})
+        self._challenges: list[ServerChallenge] = []
+
+    def start(self) -> bytes | None:
+        """The initial response; None when the server speaks first."""
+        if self.name == "LOGIN" or (self.name in MECHANISMS and MECHANISMS[self.name].server_first):
+            return None
+        return self._attempt()
+
+    def step(self, challenge: bytes) -> bytes:
+        """The answer to a challenge. Raises SaslError(BADPROT, BADAUTH)."""
+        self._challenges.append(ServerChallenge(challenge))
+        return self._attempt()
+
+    def finish(self, data: bytes | None = None) -> None:
+        """The server said that all is well, perhaps with ``data``; raises SaslError if it had to prove it."""
+        if data:
+            self.step(data)
+        if not getattr(self._mechanism, "server_proven", True):
+            raise SaslError(SaslCode.BADAUTH, "the server did not prove that it knows the password")
+
+    def _attempt(self) -> bytes:
+        try:
+            return self._mechanism.client_attempt(self._credentials, self._challenges).response
+        except (AuthenticationError, UnicodeError, ValueError) as error:
+            raise SaslError(SaslCode.BADPROT, f"{self.name}: the server's challenge is wrong") from error
+
+
+def _build(name: str, login: Login, channel: Channel, offered: set[str]) -> ClientMechanism:
+    scram_hash = SCRAM_HASHES.get(name.removesuffix("-PLUS"))
+    if scram_hash is not None:
+        return ScramClient(
+            name,
+            scram_hash,
+            kind=channel.binding_kind,
+            binding=channel.binding,
+            could_bind=channel.binding is not None and f"{name}-PLUS" not in offered,
+        )
+    match name:
+        case "PLAIN":
+            return PlainMechanism()
+        case "LOGIN":
+            return LoginMechanism()
+        case _ if name == CRAM_MD5:
+            return CramMD5Mechanism()
+        case _ if name == DIGEST_MD5:
+            return DigestMd5Client(channel.service, channel.host, login.realm)
+        case _ if name in OAUTH:
+            return OAuthClient(name, channel.host, channel.port)
+        case _ if name == ANONYMOUS:
+            return AnonymousMechanism()
+        case _ if name == EXTERNAL:
+            return ExternalMechanism()
+    raise SaslError(SaslCode.NOMECH, f"No worthy mechs found: {name} is not known here")
