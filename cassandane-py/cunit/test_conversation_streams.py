@@ -76,7 +76,7 @@ def test_chance_values_are_told_apart() -> None:
 def heard(sent: bytes, *lines: bytes) -> Heard:
     made = stream()
     made.raw(sent)
-    return Heard("a test", made.exchanges[0], list(lines), list(lines), list(lines))
+    return Heard("a test", made.exchanges[0], list(lines), list(lines))
 
 
 @pytest.mark.parametrize(

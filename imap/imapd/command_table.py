@@ -208,6 +208,7 @@ COMMANDS: dict[str, Command] = {
     "MOVE": Command(copy.parse, partial(copy.run, by_uid=False, move=True), State.SELECTED, writes=True),
     "XMOVE": Command(copy.parse, partial(copy.run, by_uid=False, move=True), State.SELECTED, writes=True),
     "UID MOVE": Command(copy.parse, partial(copy.run, by_uid=True, move=True), State.SELECTED, writes=True),
+    "UID XMOVE": Command(copy.parse, partial(copy.run, by_uid=True, move=True), State.SELECTED, writes=True),
     "EXPUNGE": Command(no_arguments, expunge.run, State.SELECTED, writes=True),
     "UID EXPUNGE": Command(expunge.parse_uid, expunge.run, State.SELECTED, writes=True),
     "SEARCH": Command(search.parse, partial(search.run, by_uid=False), State.SELECTED, listed=True),

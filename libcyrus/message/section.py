@@ -231,9 +231,7 @@ class SectionTable:
         at += _ENTRY.size
         charset: bytes | None = None
         encoding = word & 0xFF
-        if word == _NO_CHARSET:
-            encoding = transfer.NONE
-        else:
+        if word != _NO_CHARSET:
             length = word >> 16
             if at + length + _TAIL.size > len(item):
                 raise ValueError("section item is cut short")

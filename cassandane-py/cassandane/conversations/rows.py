@@ -2,7 +2,7 @@
 
 ``rows.tsv`` has a row a line: kind, item, and the family that shows it (several with commas), or ``-`` and
 why no conversation can show it. A row is shown when its command, item or key was sent and accepted, or when
-the reply that it names came from the original.
+the reply that it names came.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _sent(pattern: bytes, heard: Heard) -> bool:
 
 
 def _answered(pattern: bytes, heard: Heard) -> bool:
-    return any(re.search(pattern, line, re.IGNORECASE | re.DOTALL) for line in heard.original_raw)
+    return any(re.search(pattern, line, re.IGNORECASE | re.DOTALL) for line in heard.lines)
 
 
 def _accepted(heard: Heard) -> bool:
@@ -76,7 +76,7 @@ def _verb(item: str) -> bytes:
 
 
 def _command(item: str, heard: Heard) -> bool:
-    known = any(re.search(rb"^\S+ (OK|NO|BAD) ", line) for line in heard.original_raw)
+    known = any(re.search(rb"^\S+ (OK|NO|BAD) ", line) for line in heard.lines)
     return _sent(_verb(item), heard) and known and not _answered(rb"BAD (Unrecognized|Please login)", heard)
 
 
@@ -88,7 +88,7 @@ def _capability(item: str, heard: Heard) -> bool:
 
 def _not_supported(item: str, heard: Heard) -> bool:
     asked = _sent(_verb(item), heard) and _answered(rb"^\S+ BAD", heard)
-    listed = any(line.startswith(b"* CAPABILITY ") for line in heard.original_raw)
+    listed = any(line.startswith(b"* CAPABILITY ") for line in heard.lines)
     return asked or (listed and not _capability(item, heard))
 
 

@@ -19,13 +19,17 @@ _DATA = ("conf", "spool")
 
 @dataclass(frozen=True)
 class Heard:
-    """The masked replies of both servers to one exchange; ``original_raw`` is as it came."""
+    """The masked replies of both servers to one exchange."""
 
     stream: str
     exchange: Exchange
     ours: list[bytes]
     original: list[bytes]
-    original_raw: list[bytes]
+
+    @property
+    def lines(self) -> list[bytes]:
+        """What either said."""
+        return self.ours if self.ours == self.original else self.ours + self.original
 
     @property
     def sent(self) -> bytes:
@@ -35,7 +39,7 @@ class Heard:
         lines = [f"--- {self.stream}: {self.exchange.by} sends {self.sent[:2000]!r}"]
         for one, other in zip(self.ours, self.original, strict=False):
             if one == other:
-                lines.append(f"    {one[:300]!r}")
+                lines[1:] = [f"    {one[:300]!r}"]
                 continue
             at = len(os.path.commonprefix([one, other]))
             cut = max(0, at - 300)
@@ -67,7 +71,7 @@ class Servers:
                 pair = sessions[exchange.by]
                 raw = _exchanged(pair, exchange)
                 ours, original = ([mask(line) for line in one] for mask, one in zip(masks, raw, strict=True))
-                yield Heard(stream.name, exchange, ours, original, raw[1])
+                yield Heard(stream.name, exchange, ours, original)
                 if any(session.over for session in pair):
                     pair[0].close()
                     pair[1].close()

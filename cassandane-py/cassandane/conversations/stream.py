@@ -82,6 +82,8 @@ class Stream:
         self.source = source
         self.delivery = delivery
         self.users: dict[str, str | None] = {}
+        self.box = ""
+        """The mailbox that the stream made for itself, if it did."""
         self._user = user
         self._exchanges: list[Exchange] = []
         self._waiting: list[Exchange] = []

@@ -25,6 +25,11 @@ class Session(ImapClient):
         if user is not None:
             self.ok(f"LOGIN {user} secret")
 
+    def _fill(self) -> None:
+        # the original writes a reply in several pieces and waits for each to be acknowledged
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+        super()._fill()
+
     def begin(self) -> None:
         """Before the parts of an exchange."""
         self._refused = False

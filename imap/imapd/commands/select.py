@@ -29,20 +29,30 @@ QUOTA_WARNING_INTERVAL = 600
 
 @dataclass(slots=True)
 class SelectArgs:
-    """``known`` is what a client of QRESYNC had when the mailbox had this ``uidvalidity``."""
+    """``known`` is what a client of QRESYNC had when the mailbox had this ``uidvalidity``.
+
+    ``error`` is what is wrong behind a modifier that counts all the same, or that may not be used at all.
+    """
 
     mailbox: str
     condstore: bool = False
+    qresync: bool = False
     uidvalidity: int = 0
     known: Known | None = None
+    error: ParseError | None = None
 
 
 def parse(parser: Parser) -> SelectArgs:
     parser.sp()
     args = SelectArgs(parser.mailbox())
-    if parser.accept(SP):
-        _modifiers(parser, args)
-    parser.eol()
+    try:
+        if parser.accept(SP):
+            _modifiers(parser, args)
+        parser.eol()
+    except ParseError as error:
+        if not (args.condstore or args.qresync):
+            raise
+        args.error = error
     return args
 
 
@@ -59,6 +69,7 @@ def _modifiers(parser: Parser, args: SelectArgs) -> None:
         if name == b"CONDSTORE":
             args.condstore = True
         elif name == b"QRESYNC":
+            args.qresync = True
             _qresync(parser, args)
         elif name != b"ANNOTATE":
             raise ParseError("Invalid {command} modifier " + name.decode("latin-1"))
@@ -107,9 +118,11 @@ def _sequence(parser: Parser, bad: ParseError) -> str:
 
 
 def run(session: Session, args: SelectArgs, *, examine: bool) -> Outcome:
-    if args.known is not None and not session.qresync:
-        return Bad(f"Invalid {session.command} modifier QRESYNC")
     session.condstore = session.condstore or args.condstore
+    if args.qresync and not session.qresync:
+        return Bad(f"Invalid {session.command} modifier QRESYNC")
+    if args.error is not None:
+        raise args.error
     mailbox = args.mailbox
     settings = session.settings
     last = session.index
