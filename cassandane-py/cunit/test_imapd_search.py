@@ -20,16 +20,21 @@ from libcyrus.search.expr import (
     And,
     Between,
     Contains,
+    ConversationFlag,
+    ConversationModseq,
     Expr,
     Flag,
+    Fuzzy,
     HasFlag,
     Header,
+    InFolder,
     Item,
     Keyword,
     Not,
     Number,
     Or,
     Sequence,
+    SpamScore,
     Text,
     depth,
 )
@@ -112,8 +117,20 @@ def day(year: int, month: int, number: int) -> int:
         ('SUBJECT "two words"', Contains(Item.SUBJECT, "two words")),
         (b"TO {3+}\r\nbob", Contains(Item.TO, "bob")),
         ("HEADER X-Spam yes", Header(b"x-spam", "yes")),
-        ("HEADER From bob", Contains(Item.FROM, "bob")),
-        ("HEADER Message-ID x", Contains(Item.MESSAGE_ID, "x")),
+        ("HEADER From bob", Contains(Item.FROM, "bob", exact=True)),
+        ("HEADER Message-ID x", Contains(Item.MESSAGE_ID, "x", exact=True)),
+        ("FUZZY SUBJECT x", Fuzzy(Contains(Item.SUBJECT, "x"))),
+        ("FUZZY (SEEN BODY x)", Fuzzy(And((SEEN, Text("x", body_only=True))))),
+        ("NOT FUZZY OR SEEN DRAFT", Not(Fuzzy(Or((SEEN, DRAFT))))),
+        ("SPAMABOVE 1.5", SpamScore(low=150)),
+        ("SPAMBELOW -2", SpamScore(high=-199)),
+        ('SPAMBELOW "1e99 or so"', SpamScore(high=-(1 << 31))),
+        ("FOLDER INBOX", InFolder("INBOX")),
+        ("XLISTID x", Contains(Item.LIST_ID, "x")),
+        ("XCONTENTTYPE text/plain", Contains(Item.CONTENT_TYPE, "text/plain")),
+        ("XATTACHMENTNAME x", Contains(Item.ATTACHMENT_NAME, "x")),
+        ("XATTACHMENTBODY x", Text("x", body_only=False)),
+        ("DELIVEREDTO x", Contains(Item.DELIVERED_TO, "x")),
         ("BODY x", Text("x", body_only=True)),
         ("TEXT x", Text("x", body_only=False)),
         ("LARGER 100", Between(Number.SIZE, low=101)),
@@ -129,6 +146,25 @@ def day(year: int, month: int, number: int) -> int:
 )
 def test_a_program_is_read_as_it_is_meant(text: str | bytes, tree: Expr) -> None:
     assert program(text) == tree
+
+
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        (r"CONVFLAG \Flagged", ConversationFlag(r"\flagged")),
+        ("CONVSEEN", ConversationFlag(r"\seen")),
+        ("CONVREAD", ConversationFlag(r"\seen")),
+        ("CONVUNSEEN", Not(ConversationFlag(r"\seen", on_all=True))),
+        ("CONVUNREAD", Not(ConversationFlag(r"\seen", on_all=True))),
+        ("CONVMODSEQ 5", ConversationModseq(5)),
+    ],
+)
+def test_keys_of_conversations_are_known_only_where_there_are_any(text: str, tree: Expr) -> None:
+    args = parsed(text, Limits(conversations=True))
+    assert isinstance(args, SearchArgs)
+    assert args.program == tree
+    with pytest.raises(ParseError, match="Invalid Search criteria"):
+        parsed(text)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from libcyrus.append import Appender, Stage
 from libcyrus.auth import AuthState
 from libcyrus.base.seqset import SeqSet
 from libcyrus.config import Config
-from libcyrus.errors import SearchSlow
+from libcyrus.errors import NoSearchEngine, SearchSlow
 from libcyrus.index.store import FlagChange, store
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import DELETED, FLAGGED, SEEN
@@ -29,8 +29,10 @@ from libcyrus.search.expr import (
     Contains,
     Expr,
     Flag,
+    Fuzzy,
     HasFlag,
     Header,
+    InFolder,
     Item,
     Keyword,
     Not,
@@ -38,6 +40,7 @@ from libcyrus.search.expr import (
     Or,
     Sequence,
     Text,
+    without_engine,
 )
 
 COUNT = 40
@@ -225,3 +228,43 @@ def test_a_message_file_that_is_gone_contains_nothing(spool: MailStore) -> None:
     assert list(evaluate.find(view, Text("body", body_only=True), RULES)) == [2]
     assert list(evaluate.find(view, Contains(Item.SUBJECT, "number"), RULES)) == [1, 2]
     view.close()
+
+
+NEVER = Not(All())
+ENGINE = Contains(Item.SUBJECT, "x")
+SEEN_FLAG = HasFlag(Flag.SEEN)
+
+
+@pytest.mark.parametrize(
+    ("tree", "left"),
+    [
+        (Fuzzy(SEEN_FLAG), SEEN_FLAG),
+        (Or((All(), Fuzzy(ENGINE))), All()),
+        (And((NEVER, Fuzzy(ENGINE))), NEVER),
+        (Not(Not(Or((Fuzzy(ENGINE), Fuzzy(All()))))), All()),
+        (And((Fuzzy(SEEN_FLAG), All())), And((SEEN_FLAG,))),
+        (Fuzzy(Contains(Item.SUBJECT, "x", exact=True)), Contains(Item.SUBJECT, "x", exact=True)),
+        (ENGINE, ENGINE),
+    ],
+)
+def test_fuzzy_keys_that_make_no_difference_take_no_engine(tree: Expr, left: Expr) -> None:
+    assert without_engine(tree, fuzzy=False) == left
+
+
+@pytest.mark.parametrize(
+    "tree", [Fuzzy(ENGINE), Not(Fuzzy(ENGINE)), Or((SEEN_FLAG, Fuzzy(And((ENGINE, SEEN_FLAG))))),
+             Fuzzy(Text("x", body_only=True))]
+)  # fmt: skip
+def test_fuzzy_keys_take_an_engine(tree: Expr) -> None:
+    with pytest.raises(NoSearchEngine):
+        without_engine(tree, fuzzy=False)
+    with pytest.raises(NoSearchEngine):
+        without_engine(ENGINE, fuzzy=True)
+
+
+def test_a_folder_is_the_one_that_is_searched_or_not(view: IndexView) -> None:
+    names = {"mine": NAME, "other": "user.other"}
+    everything = list(evaluate.find(view, All(), RULES))
+    for name, expected in (("mine", everything), ("other", [])):
+        found = evaluate.find(view, InFolder(name), RULES, internal_name=names.__getitem__)
+        assert list(found) == expected

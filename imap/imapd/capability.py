@@ -32,6 +32,7 @@ _BASE = (
     "QUOTA",
     "RIGHTS=kxten",
     "SAVEDATE",
+    "SEARCH=FUZZY",
     "SORT",
     "SORT=DISPLAY",
     "SPECIAL-USE",

@@ -22,6 +22,7 @@ from imap.imapd.parse import (
     is_sequence,
 )
 from libcyrus.base.dataclasses import dataclass, field
+from libcyrus.base.numbers import hundredths
 from libcyrus.base.times import MONTHS
 from libcyrus.errors import UnrecognizedCharset
 from libcyrus.search.expr import (
@@ -31,11 +32,15 @@ from libcyrus.search.expr import (
     Annotated,
     Between,
     Contains,
+    ConversationFlag,
+    ConversationModseq,
     Expr,
     Flag,
+    Fuzzy,
     HasFlag,
     HasSavedate,
     Header,
+    InFolder,
     Item,
     Keyword,
     Not,
@@ -43,12 +48,14 @@ from libcyrus.search.expr import (
     ObjectId,
     Or,
     Sequence,
+    SpamScore,
     Text,
     depth,
 )
 from libcyrus.text import charset
 
 _INVALID = "Invalid Search criteria"
+_BAD_NUMBER = "Invalid number in Search command"
 _MAX_INT32 = 0x7FFFFFFF
 _MAX_INT64 = 0x7FFFFFFFFFFFFFFF
 _MAX_KEYS = 10000
@@ -96,6 +103,11 @@ class _Kind(enum.Enum):
     AND = enum.auto()
     OR = enum.auto()
     NOT = enum.auto()
+    FUZZY = enum.auto()
+
+    @property
+    def is_unary(self) -> bool:
+        return self in (_Kind.NOT, _Kind.FUZZY)
 
 
 @dataclass(slots=True)
@@ -114,15 +126,17 @@ class _Group:
     def take(self, inner: _Group) -> None:
         """Make another group, which is complete, an operand of this one."""
         self.read += 1
-        if inner.kind is _Kind.NOT or len(inner.operands) != 1 and inner.kind is not self.kind:
+        if inner.kind.is_unary or len(inner.operands) != 1 and inner.kind is not self.kind:
             self.operands.append(inner.close())
         else:
             self.operands.extend(inner.operands)
 
     def close(self) -> Expr:
         operands = self.operands
-        if self.kind is _Kind.NOT:
+        if self.kind.is_unary:
             child = operands[0] if len(operands) == 1 else And(tuple(operands))
+            if self.kind is _Kind.FUZZY:
+                return Fuzzy(child)
             return child.child if isinstance(child, Not) else Not(child)
         if self.kind is _Kind.AND and not operands:
             return All()
@@ -185,7 +199,7 @@ class SearchProgram:
                     groups.pop()
                     continue
                 top.take(group)
-                if top.kind is _Kind.NOT:
+                if top.kind.is_unary:
                     group = groups.pop()
                 elif top.kind is _Kind.OR:
                     if top.read == 1:
@@ -252,6 +266,11 @@ class SearchProgram:
         if word == b"annotation":
             return self._annotation()
         read = _WITH_ARGUMENT.get(word)
+        if self._parser.limits.conversations:
+            simple = _SIMPLE_OF_CONVERSATIONS.get(word)
+            if simple is not None:
+                return simple
+            read = read or _OF_CONVERSATIONS.get(word)
         if read is None:
             raise ParseError(_INVALID)
         self._space()
@@ -316,7 +335,7 @@ class SearchProgram:
         self._space()
         text = self._text()
         item = _HEADER_ITEMS.get(name.lower())
-        return Header(name.lower(), text) if item is None else Contains(item, text)
+        return Header(name.lower(), text) if item is None else Contains(item, text, exact=True)
 
     def text_in(self, item: Item) -> Expr:
         return Contains(item, self._text())
@@ -324,10 +343,31 @@ class SearchProgram:
     def message_text(self, *, body_only: bool) -> Expr:
         return Text(self._text(), body_only)
 
+    def folder(self) -> Expr:
+        """Its name is as the client spells it, for ``named`` to make an internal one of."""
+        return InFolder(os.fsdecode(self._string()))
+
+    def spam_score(self) -> int:
+        try:
+            value = self._parser.astring()
+        except MissingArgument:
+            raise ParseError(_BAD_NUMBER) from None
+        self._parser.check_arguments()
+        return hundredths(os.fsdecode(value))
+
+    def conversation_flag(self) -> Expr:
+        return ConversationFlag(os.fsdecode(self._parser.word().lower()))
+
+    def conversation_modseq(self) -> Expr:
+        value = self._parser.modseq()
+        if value is None:
+            raise ParseError(_BAD_NUMBER)
+        return ConversationModseq(value)
+
     def number(self) -> int:
         value = self._parser.number(_MAX_INT32)
         if value is None:
-            raise ParseError("Invalid number in Search command")
+            raise ParseError(_BAD_NUMBER)
         return value
 
     def moment(self) -> int:
@@ -359,7 +399,7 @@ class SearchProgram:
             self._space()
         value = parser.modseq()
         if value is None:
-            raise ParseError("Invalid number in Search command")
+            raise ParseError(_BAD_NUMBER)
         self.uses_modseq = True
         return Between(Number.MODSEQ, low=value)
 
@@ -372,7 +412,7 @@ class SearchProgram:
     def cid(self) -> Expr:
         word = os.fsdecode(self._parser.word())
         if not re.fullmatch("[0-9a-f]{16}", word):
-            raise ParseError("Invalid number in Search command")
+            raise ParseError(_BAD_NUMBER)
         return ObjectId(False, bytes.fromhex(word))
 
     def _read_charset(self) -> None:
@@ -405,7 +445,7 @@ def _midnight(year: int, month: int, day: int, hour: int) -> int:
         return -1
 
 
-_OPERATORS: Final = {b"or": _Kind.OR, b"not": _Kind.NOT}
+_OPERATORS: Final = {b"or": _Kind.OR, b"not": _Kind.NOT, b"fuzzy": _Kind.FUZZY}
 
 _SIMPLE: Final[dict[bytes, Expr]] = {
     b"all": All(),
@@ -452,8 +492,29 @@ _WITH_ARGUMENT: Final[dict[bytes, Callable[[SearchProgram], Expr]]] = {
     b"sentbefore": lambda program: Between(Number.SENTDATE, high=program.day()[0]),
     b"sentsince": lambda program: Between(Number.SENTDATE, low=program.day()[0]),
     b"senton": lambda program: Between(Number.SENTDATE, *program.day()),
+    b"deliveredto": lambda program: program.text_in(Item.DELIVERED_TO),
+    b"folder": SearchProgram.folder,
+    b"spamabove": lambda program: SpamScore(low=program.spam_score()),
+    b"spambelow": lambda program: SpamScore(high=program.spam_score()),
+    b"xattachmentbody": lambda program: program.message_text(body_only=False),
+    b"xattachmentname": lambda program: program.text_in(Item.ATTACHMENT_NAME),
+    b"xcontenttype": lambda program: program.text_in(Item.CONTENT_TYPE),
+    b"xlistid": lambda program: program.text_in(Item.LIST_ID),
     b"larger": lambda program: Between(Number.SIZE, low=program.number() + 1),
     b"smaller": lambda program: Between(Number.SIZE, high=program.number()),
+}
+
+_SOME_SEEN: Final = ConversationFlag("\\seen")
+_NOT_ALL_SEEN: Final = Not(ConversationFlag("\\seen", on_all=True))
+_SIMPLE_OF_CONVERSATIONS: Final[dict[bytes, Expr]] = {
+    b"convread": _SOME_SEEN,
+    b"convseen": _SOME_SEEN,
+    b"convunread": _NOT_ALL_SEEN,
+    b"convunseen": _NOT_ALL_SEEN,
+}
+_OF_CONVERSATIONS: Final[dict[bytes, Callable[[SearchProgram], Expr]]] = {
+    b"convflag": SearchProgram.conversation_flag,
+    b"convmodseq": SearchProgram.conversation_modseq,
 }
 
 _HEADER_ITEMS: Final = {

@@ -53,6 +53,8 @@ class Session:
     index: SelectedView | None = None
     telemetry_fd: int | None = None
     client_id_seen: bool = False
+    # the client is one for which all text searches are fuzzy
+    wants_fuzzy: bool = False
     # what the client calls itself in the events that it causes (XMEID)
     own_name: str | None = None
     # the client knows what to do when it is referred to another server (RFC 2193)
@@ -136,7 +138,7 @@ class Session:
         """Be as before any login."""
         self.userid = self.auth = self.pending_alert = self.policy.detail = self.own_name = None
         self.is_admin = self.is_proxy_admin = False
-        self.client_id_seen = self.refers = self.condstore = self.qresync = False
+        self.wants_fuzzy = self.client_id_seen = self.refers = self.condstore = self.qresync = False
         self.namespace = self.process.user_namespace
 
     def register(self, command: str = "") -> None:

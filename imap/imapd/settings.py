@@ -9,6 +9,7 @@ from imap.imapd.parse import MAX_UINT32, Limits
 from libcyrus import options as opt
 from libcyrus import version
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.numbers import leading_float
 from libcyrus.config import Config
 from libcyrus.search.evaluate import Rules
 
@@ -56,16 +57,17 @@ class Settings:
     suppressed: frozenset[str]
     annotatemore: bool
     search: Rules
+    search_fuzzy_always: bool
 
     @classmethod
     def from_config(cls, config: Config, switches: Switches) -> Settings:
         timeout = max(config[opt.timeout], MINIMUM_TIMEOUT)
         minimum = config[opt.commandmintimer]
         arguments = config[opt.maxargssize]
-        return cls(
         suppressed = frozenset((config[opt.suppress_capabilities] or "").split())
         if config[opt.proxyd_disable_mailbox_referrals]:
             suppressed |= {"MAILBOX-REFERRALS"}
+        return cls(
             switches=switches,
             limits=Limits(
                 word=config[opt.maxword],
@@ -88,7 +90,7 @@ class Settings:
             autoexpunge=config[opt.autoexpunge],
             allowdeleted=config[opt.allowdeleted],
             chatty=config[opt.chatty],
-            command_min_timer=_leading_float(minimum) if minimum else None,
+            command_min_timer=leading_float(minimum) if minimum else None,
             disconnect_on_vanished=config[opt.disconnect_on_vanished_mailbox],
             failed_login_pause=config[opt.failedloginpause],
             plaintext_login_pause=config[opt.plaintextloginpause],
@@ -100,15 +102,5 @@ class Settings:
             suppressed=suppressed,
             annotatemore=config[opt.annotation_enable_legacy_commands],
             search=Rules.from_config(config),
+            search_fuzzy_always=config[opt.search_fuzzy_always],
         )
-
-
-def _leading_float(text: str) -> float:
-    """The number at the start of the text, 0 if there is none, as C's atof reads it."""
-    end = len(text)
-    while end:
-        try:
-            return float(text[:end])
-        except ValueError:
-            end -= 1
-    return 0.0

@@ -66,6 +66,9 @@ OFFSET_USER_FLAGS: Final = 36
 OFFSET_CACHE_VERSION: Final = 56
 OFFSET_GUID: Final = 60
 OFFSET_MODSEQ: Final = 80
+OFFSET_CID: Final = 88
+SMALLEST_WITH_CID: Final = 104
+"""Shorter records have no CID."""
 
 NULL_GUID: Final = bytes(20)
 

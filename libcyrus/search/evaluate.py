@@ -8,10 +8,10 @@ one of them needs (its cache record, its file) is read once.
 
 from __future__ import annotations
 
-import re
 import time
 from array import array
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from itertools import compress
 from typing import Final
@@ -19,6 +19,7 @@ from typing import Final
 from libcyrus import options as opt
 from libcyrus.annotations import Query, Target, attributes_named
 from libcyrus.base.dataclasses import replace
+from libcyrus.base.numbers import leading_float
 from libcyrus.base.seqset import MAXIMUM, SeqSet
 from libcyrus.config import Config
 from libcyrus.errors import SearchSlow
@@ -31,6 +32,7 @@ from libcyrus.mailbox.index_record import (
     DRAFT,
     FLAGGED,
     OFFSET_CACHE_VERSION,
+    OFFSET_CID,
     OFFSET_FLAGS,
     OFFSET_GUID,
     OFFSET_INTERNALDATE,
@@ -39,22 +41,27 @@ from libcyrus.mailbox.index_record import (
     OFFSET_SIZE,
     OFFSET_USER_FLAGS,
     SEEN,
+    SMALLEST_WITH_CID,
 )
 from libcyrus.message.cached_headers import min_version
 from libcyrus.records.annotate import Annotation
-from libcyrus.search import records
+from libcyrus.search import conversations, records
 from libcyrus.search.candidate import Candidate
+from libcyrus.search.conversations import KnownConversations
 from libcyrus.search.expr import (
     All,
     And,
     Annotated,
     Between,
     Contains,
+    ConversationFlag,
+    ConversationModseq,
     Expr,
     Flag,
     HasFlag,
     HasSavedate,
     Header,
+    InFolder,
     Item,
     Keyword,
     Not,
@@ -62,9 +69,12 @@ from libcyrus.search.expr import (
     ObjectId,
     Or,
     Sequence,
+    SpamScore,
     Text,
+    nodes,
+    without_engine,
 )
-from libcyrus.search.records import RecordTest
+from libcyrus.search.records import HeaderTest, RecordTest
 from libcyrus.text import searchform
 
 Test = Callable[[Candidate], bool]
@@ -78,7 +88,6 @@ _BITS: Final = {
 }
 # what only newer versions of the index have (see mailbox.index_record)
 _OFFSET_SAVEDATE: Final = 52
-_OFFSET_CID: Final = 88
 _SAVEDATE_VERSION: Final = 15
 _OFFSETS: Final = {
     Number.INTERNALDATE: OFFSET_INTERNALDATE,
@@ -87,7 +96,7 @@ _OFFSETS: Final = {
 }
 _HAS_BIT: Final = {1 << bit: bytes(value >> bit & 1 for value in range(256)) for bit in range(8)}
 
-_FLOAT: Final = re.compile(r"\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
+_IN_AN_ITEM: Final = frozenset((Item.FROM, Item.TO, Item.CC, Item.BCC, Item.SUBJECT))
 
 _INDEX: Final = 0
 _CACHE: Final = 1
@@ -128,7 +137,7 @@ class Rules:
         return cls(
             flags,
             max_header_lines=config[opt.maxheaderlines],
-            max_seconds=_seconds(seconds) if seconds else 0.0,
+            max_seconds=leading_float(seconds) if seconds else 0.0,
         )
 
 
@@ -139,16 +148,29 @@ def find(
     *,
     started: float | None = None,
     annotations: Target | None = None,
+    internal_name: Callable[[str], str] = str,
+    fuzzy: bool = False,
 ) -> array[int]:
     """The numbers of the messages that match, rising; those expunged but not told of yet do not match.
 
     A message that cannot be read matches nothing that depends on it. ``started`` is when the command began,
     on the monotonic clock, ``annotations`` the mailbox as seen by who asks; without it none are found.
-    Raises SearchSlow.
+    ``internal_name`` makes the internal name of a mailbox of the one in the expression. ``fuzzy`` says that
+    all of the expression is. Raises SearchSlow, NoSearchEngine, and where conversations are asked for what
+    ``IndexView.locked`` raises.
     """
-    if not len(view.picture):
+    expr = without_engine(expr, fuzzy=fuzzy)
+    if not view.exists:
         return array("I")
-    return _Search(view, rules, time.monotonic() if started is None else started, annotations).run(expr)
+    reading: AbstractContextManager[KnownConversations] = nullcontext(KnownConversations(None))
+    if any(isinstance(node, ConversationFlag | ConversationModseq) for node in nodes(expr)):
+        reading = conversations.reading(view)
+    with reading as known:
+        search = _Search(view, rules, time.monotonic() if started is None else started, annotations)
+        search.conversations = known
+        search.internal_name = internal_name
+        numbers, test = search.prepare(expr)
+    return numbers if test is None else search.filter(numbers, test)
 
 
 class _Search:
@@ -158,17 +180,21 @@ class _Search:
         self._rules = rules
         self._deadline = started + rules.max_seconds if rules.max_seconds else None
         picture = view.picture
-        self._rows = rows = Rows(picture, 1, len(picture))
+        self._rows = rows = Rows(picture, 1, view.exists)
+        self.conversations = KnownConversations(None)
+        self.internal_name: Callable[[str], str] = str
         self._all = rows.all
         if picture.gone:
             self._all &= ~rows.with_uids((uid, uid) for uid in sorted(picture.gone))
 
-    def run(self, expr: Expr) -> array[int]:
+    def prepare(self, expr: Expr) -> tuple[array[int], Test | None]:
+        """The messages that may match, and what is to be asked of each of them still."""
         candidates, rest = self._narrow(expr, self._all)
         numbers = array("I", self._rows.numbers(candidates))
-        if rest is None:
-            return numbers
-        test = self._compile(rest)
+        return numbers, None if rest is None else self._compile(rest)
+
+    def filter(self, numbers: array[int], test: Test) -> array[int]:
+        """Those that pass the test."""
         found = array("I")
         for place, number in enumerate(numbers):
             if not place % _CHECK_INTERVAL:
@@ -222,18 +248,14 @@ class _Search:
                 return found
             case Not(child):
                 return candidates & ~self._matches(child, candidates)
-            case Contains(Item.MESSAGE_ID, text):
-                return self._in_cache(
-                    records.message_id_test(self._pattern(text), self._rules.flags), candidates
-                )
-            case Contains():
-                return self._in_cache(self._items_test([expr]), candidates)
-            case Header(name, text):
-                rules = self._rules
-                test = records.header_test(name, self._pattern(text), rules.flags, rules.max_header_lines)
-                return self._in_cache(test, candidates)
+            case Contains() | Header() | SpamScore():
+                return self._in_cache(self._record_test(expr), candidates)
             case Annotated():
                 return self._annotated(expr, candidates)
+            case ConversationFlag():
+                return self._in_conversations(self.conversations.flag_test(expr), candidates)
+            case ConversationModseq(low):
+                return self._in_conversations(self._modseq_test(low), candidates)
         return candidates & self._from_index(expr)
 
     def _annotated(self, expr: Annotated, candidates: Members) -> Members:
@@ -268,6 +290,51 @@ class _Search:
     def _stored_annotations(self) -> dict[int, list[Annotation]]:
         return self._view.mailbox.annotations.by_uid()
 
+    def _in_conversations(self, test: Callable[[int], bool], candidates: Members) -> Members:
+        """Those in conversations whose ids pass the test."""
+        rows = self._rows
+        if rows.record_size < SMALLEST_WITH_CID:
+            return 0
+        selectors = candidates.to_bytes(rows.count, "little")
+        cids = [cid for (cid,) in rows.fields(f">{OFFSET_CID}xQ")]
+        passed = {cid for cid in set(compress(cids, selectors)) if test(cid)}
+        return candidates & int.from_bytes(bytes([cid in passed for cid in cids]), "little")
+
+    def _modseq_test(self, low: int) -> Callable[[int], bool]:
+        def reaches(cid: int) -> bool:
+            found = self.conversations.get(cid)
+            return bool(found.exists) and found.modseq >= low
+
+        return reaches
+
+    def _record_test(self, expr: Expr) -> RecordTest:
+        flags = self._rules.flags
+        match expr:
+            case Contains(Item.MESSAGE_ID, text):
+                return records.message_id_test(self._pattern(text), flags)
+            case Contains(Item.CONTENT_TYPE, text):
+                return records.content_type_test(self._pattern(text), flags)
+            case Contains(Item.ATTACHMENT_NAME, text):
+                return records.attachment_name_test(self._pattern(text), flags)
+            case Contains(item) if item in _IN_AN_ITEM:
+                return self._items_test([expr])
+            case Header(name, text):
+                return records.header_test(name, self._pattern(text), flags, self._rules.max_header_lines)
+        return records.on_headers(self._header_test(expr))
+
+    def _header_test(self, expr: Expr) -> HeaderTest:
+        flags, max_lines = self._rules.flags, self._rules.max_header_lines
+        match expr:
+            case Header(name, text):
+                return records.in_header_test(name, self._pattern(text), flags, max_lines)
+            case Contains(Item.LIST_ID, text):
+                return records.list_id_in_header_test(self._pattern(text), flags, max_lines)
+            case Contains(Item.DELIVERED_TO, text):
+                return records.delivered_to_in_header_test(self._pattern(text), flags, max_lines)
+            case SpamScore(low, high):
+                return records.spam_score_in_header_test(low, high)
+        raise AssertionError(expr)
+
     def _items_test(self, exprs: list[Expr]) -> RecordTest:
         wanted = [(expr.item, self._pattern(expr.text)) for expr in exprs if isinstance(expr, Contains)]
         return records.any_item_test(wanted, self._rules.flags)
@@ -293,11 +360,13 @@ class _Search:
                 # the words are big-endian: their lowest flags are in the last byte
                 offset = OFFSET_USER_FLAGS + slot // 32 * 4 + 3 - slot % 32 // 8
                 return self._bit(offset, 1 << slot % 8)
+            case InFolder(name):
+                return rows.all if self.internal_name(name) == view.mboxname else 0
             case HasSavedate():
                 return rows.all if view.mailbox.i.minor_version >= _SAVEDATE_VERSION else 0
             case ObjectId(of_message, value):
-                layout = f">{OFFSET_GUID}x12s" if of_message else f">{_OFFSET_CID}x8s"
-                if rows.record_size < _OFFSET_CID + 8:
+                layout = f">{OFFSET_GUID}x12s" if of_message else f">{OFFSET_CID}x8s"
+                if rows.record_size < SMALLEST_WITH_CID:
                     return 0
                 return int.from_bytes(bytes([found == value for (found,) in rows.fields(layout)]), "little")
             case Between(number, low, high):
@@ -317,7 +386,9 @@ class _Search:
 
     def _between(self, number: Number, low: int | None, high: int | None) -> Members:
         column: Iterable[int]
-        if number is Number.SAVEDATE:
+        if number is Number.SAVEDATE and self._view.mailbox.i.minor_version < _SAVEDATE_VERSION:
+            column = self._rows.words(OFFSET_INTERNALDATE)
+        elif number is Number.SAVEDATE:
             pairs = zip(
                 self._rows.words(_OFFSET_SAVEDATE), self._rows.words(OFFSET_INTERNALDATE), strict=True
             )
@@ -367,9 +438,8 @@ class _Search:
             case Not(child):
                 inner = self._compile(child)
                 return lambda candidate: not inner(candidate)
-            case Header(name, text):
-                rules = self._rules
-                test = records.in_header_test(name, self._pattern(text), rules.flags, rules.max_header_lines)
+            case Header() | Contains() | SpamScore():
+                test = self._header_test(expr)
                 return lambda candidate: candidate.header_matches(test)
             case Text(text, body_only):
                 wanted = self._pattern(text)
@@ -383,13 +453,22 @@ class _Search:
                 return max(map(self._cost, children))
             case Not(child):
                 return self._cost(child)
-            case Contains() | Annotated():
-                return _CACHE
+            case Contains(Item.DELIVERED_TO):
+                return _HEADER
+            case Contains(Item.LIST_ID):
+                return self._cost_of_fields(*records.LIST_FIELDS)
+            case SpamScore():
+                return self._cost_of_fields(records.SCORE_FIELD)
             case Header(name):
-                return _CACHE if min_version(name) <= self._cache_version else _HEADER
+                return self._cost_of_fields(name)
+            case Contains() | Annotated() | ConversationFlag() | ConversationModseq():
+                return _CACHE
             case Text():
                 return _MESSAGE
         return _INDEX
+
+    def _cost_of_fields(self, *names: bytes) -> int:
+        return _CACHE if max(map(min_version, names)) <= self._cache_version else _HEADER
 
     @cached_property
     def _cache_version(self) -> int:
@@ -398,7 +477,7 @@ class _Search:
 
 
 def _in_an_item(expr: Expr) -> bool:
-    return isinstance(expr, Contains) and expr.item is not Item.MESSAGE_ID
+    return isinstance(expr, Contains) and expr.item in _IN_AN_ITEM
 
 
 def _holds(value: bytes | None, wanted: bytes | None) -> bool:
@@ -406,8 +485,3 @@ def _holds(value: bytes | None, wanted: bytes | None) -> bool:
     if wanted is None or value is None:
         return wanted is value
     return wanted in value
-
-
-def _seconds(text: str) -> float:
-    found = _FLOAT.match(text)
-    return float(found[0]) if found is not None else 0.0

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 from typing import Final
 
+from libcyrus.base.numbers import hundredths
 from libcyrus.index import contents
-from libcyrus.message import nstring, search
+from libcyrus.message import bodystructure, nstring, search
 from libcyrus.message.prune import FieldFilter
 from libcyrus.search.expr import Item
-from libcyrus.text.mimeheader import parse_mimeheader
+from libcyrus.text.mimeheader import decode_mimeheader, parse_mimeheader, parse_mimexvalue
 from libcyrus.text.searchform import MERGESPACE, MIME_UTF8, SKIPSPACE, searchable_ascii
 
 RecordTest = Callable[[memoryview], bool]
 """Whether a cache record has what is looked for. Patterns are in search form."""
 
+HeaderTest = Callable[[bytes], bool]
+"""The same of a header, or of fields of it."""
+
 _PLACES: Final = {Item.FROM: 5, Item.TO: 6, Item.CC: 7, Item.BCC: 8, Item.SUBJECT: 9}
+LIST_FIELDS: Final = (b"list-id", b"mailing-list")
+SCORE_FIELD: Final = b"x-spam-score"
+_SCORE_FIELD: Final = FieldFilter([SCORE_FIELD])
 _LENGTH = Struct(">I").unpack_from
 
 
@@ -92,7 +100,7 @@ def header_test(name: bytes, pattern: bytes, flags: int, max_lines: int) -> Reco
     return contains
 
 
-def in_header_test(name: bytes, pattern: bytes, flags: int, max_lines: int) -> Callable[[bytes], bool]:
+def in_header_test(name: bytes, pattern: bytes, flags: int, max_lines: int) -> HeaderTest:
     """Whether a header's fields of this name contain a pattern; an empty field is as good as none."""
     fields = FieldFilter([name], max_lines=max_lines)
 
@@ -104,6 +112,103 @@ def in_header_test(name: bytes, pattern: bytes, flags: int, max_lines: int) -> C
         return search.item_contains(text, pattern, flags)
 
     return contains
+
+
+def list_id_in_header_test(pattern: bytes, flags: int, max_lines: int) -> HeaderTest:
+    """Either field of mailing lists contains the pattern, as it is in the header."""
+    fields = [FieldFilter([name], max_lines=max_lines) for name in LIST_FIELDS]
+
+    def contains(header: bytes) -> bool:
+        values = (_raw_value(field, header) for field in fields)
+        return any(search.item_contains(value, pattern, flags) for value in values)
+
+    return contains
+
+
+def delivered_to_in_header_test(pattern: bytes, flags: int, max_lines: int) -> HeaderTest:
+    """The first of the fields that is there contains the pattern, as it is in the header."""
+    fields = [
+        FieldFilter([name], max_lines=max_lines) for name in (b"x-original-delivered-to", b"x-delivered-to")
+    ]
+
+    def contains(header: bytes) -> bool:
+        value = next(filter(None, (_raw_value(field, header) for field in fields)), b"")
+        return search.item_contains(value, pattern, flags)
+
+    return contains
+
+
+def spam_score_in_header_test(low: int | None, high: int | None) -> HeaderTest:
+    """Limits are in hundredths. A negative one is above all scores."""
+
+    def matches(header: bytes) -> bool:
+        score = spam_score(header)
+        if low is not None and not 0 <= low <= score:
+            return False
+        return high is None or high < 0 or score < high
+
+    return matches
+
+
+def spam_score(header: bytes) -> int:
+    """In hundredths of a point; to the original, negative scores are greater than all others."""
+    return hundredths(os.fsdecode(_raw_value(_SCORE_FIELD, header))) & 0xFFFFFFFF
+
+
+def on_headers(test: HeaderTest) -> RecordTest:
+    """A test of the fields that the cache record has."""
+    return lambda record: test(bytes(contents.item(record, contents.HEADERS)))
+
+
+def content_type_test(pattern: bytes, flags: int) -> RecordTest:
+    def contains(record: memoryview) -> bool:
+        item = bytes(contents.item(record, contents.BODYSTRUCTURE))
+        # the type of multiparts goes without saying
+        form = searchable_ascii(item, flags) + b" MULTIPART" if item.isascii() else None
+        # what is nowhere in the item is no part's type, which takes time to find
+        if form is not None and not all(piece in form for piece in pattern.split(b"/")):
+            return False
+        try:
+            return any(
+                search.item_contains(name, pattern, flags)
+                for part in bodystructure.parts(item)
+                for name in (part.type, part.subtype, b"%b/%b" % (part.type, part.subtype))
+            )
+        except ValueError:
+            return False
+
+    return contains
+
+
+def attachment_name_test(pattern: bytes, flags: int) -> RecordTest:
+    def contains(record: memoryview) -> bool:
+        item = bytes(contents.item(record, contents.BODYSTRUCTURE))
+        if b"NAME" not in item.upper():
+            return False
+        try:
+            return any(pattern in name for part in bodystructure.parts(item) for name in _names(part, flags))
+        except ValueError:
+            return False
+
+    return contains
+
+
+def _names(part: bodystructure.Part, flags: int) -> Iterator[bytes]:
+    """The names of a part, in search form."""
+    if part.disposition.upper() == b"ATTACHMENT":
+        for name, value in part.disposition_params:
+            if name == b"FILENAME":
+                yield decode_mimeheader(value, flags)
+            elif name == b"FILENAME*":
+                extended = parse_mimexvalue(value)
+                yield decode_mimeheader(value if extended is None else extended, flags | MIME_UTF8)
+    for name, value in part.params:
+        if name == b"NAME":
+            yield decode_mimeheader(value, flags)
+
+
+def _raw_value(field: FieldFilter, header: bytes) -> bytes:
+    return field.apply(header).partition(b":")[2]
 
 
 def _nstring(value: bytes) -> bytes:

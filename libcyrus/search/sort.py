@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import enum
 import os
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
@@ -20,16 +19,23 @@ from libcyrus.index.contents import MessageFile
 from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import (
+    OFFSET_CACHE_VERSION,
+    OFFSET_CID,
     OFFSET_FLAGS,
     OFFSET_INTERNALDATE,
     OFFSET_MODSEQ,
     OFFSET_SIZE,
     OFFSET_USER_FLAGS,
+    SMALLEST_WITH_CID,
 )
 from libcyrus.message import nstring
-from libcyrus.message.prune import FieldFilter
+from libcyrus.message.cached_headers import min_version
 from libcyrus.records.annotate import OWNER
+from libcyrus.records.conversations.conversation import Summary
+from libcyrus.search import conversations
 from libcyrus.search.base_subject import BaseSubject, base_subject
+from libcyrus.search.conversations import KnownConversations
+from libcyrus.search.records import SCORE_FIELD, spam_score
 from libcyrus.text import addresses
 from libcyrus.text.mimeheader import parse_mimeheader
 from libcyrus.text.searchform import MIME_UTF8, searchable
@@ -54,14 +60,18 @@ class Key(enum.Enum):
     FOLDER = "folder"
     RELEVANCY = "relevancy"
     SPAMSCORE = "spamscore"
+    CONVMODSEQ = "convmodseq"
+    CONVEXISTS = "convexists"
+    CONVSIZE = "convsize"
+    HASCONVFLAG = "hasconvflag"
 
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
     """One key, the greater first if ``reverse``.
 
-    ``argument`` is the name of a flag for HASFLAG, and the entry for ANNOTATION, of which ``shared`` chooses
-    the shared or the user's own value.
+    ``argument`` is the name of a flag for HASFLAG and HASCONVFLAG, and the entry for ANNOTATION, of which
+    ``shared`` chooses the shared or the user's own value.
     """
 
     key: Key
@@ -81,16 +91,26 @@ _ITEMS: Final = {
     Key.DISPLAYTO: 6,
     Key.CC: 7,
 }
+_OF_CONVERSATIONS: Final = (Key.CONVMODSEQ, Key.CONVEXISTS, Key.CONVSIZE, Key.HASCONVFLAG)
 # all messages are in one mailbox, and equally relevant
 _EQUAL: Final = (Key.FOLDER, Key.RELEVANCY)
 _SYSTEM_FLAGS: Final = {"\\answered": 1, "\\flagged": 2, "\\deleted": 4, "\\draft": 8, "\\seen": 16}
-_SCORE: Final = re.compile(rb"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)")
-_SCORE_FIELD: Final = FieldFilter([b"x-spam-score"])
 
 
 def sort(view: IndexView, numbers: Sequence[int], criteria: Sequence[Criterion], *, utf8: bool) -> list[int]:
-    """These message numbers, rising, in the order of the criteria. ``utf8``: headers may be raw UTF-8."""
-    facts = MessageFacts(view, numbers, utf8=utf8)
+    """These message numbers, rising, in the order of the criteria. ``utf8``: headers may be raw UTF-8.
+
+    Raises what ``IndexView.locked`` raises for criteria of conversations.
+    """
+    if not any(criterion.key in _OF_CONVERSATIONS for criterion in criteria):
+        return _sorted(MessageFacts(view, numbers, utf8=utf8), numbers, criteria)
+    with conversations.reading(view) as known:
+        facts = MessageFacts(view, numbers, utf8=utf8)
+        facts.conversations = known
+        return _sorted(facts, numbers, criteria)
+
+
+def _sorted(facts: MessageFacts, numbers: Sequence[int], criteria: Sequence[Criterion]) -> list[int]:
     places = list(range(len(numbers)))
     for criterion in reversed(criteria):
         if criterion.key not in _EQUAL:
@@ -104,6 +124,7 @@ class MessageFacts:
 
     def __init__(self, view: IndexView, numbers: Sequence[int], *, utf8: bool) -> None:
         self.numbers = numbers
+        self.conversations = KnownConversations(None)
         self._view = view
         self._utf8 = utf8
         self._rows = Rows(view.picture, 1, max(len(view.picture), 1)) if numbers else None
@@ -133,7 +154,16 @@ class MessageFacts:
             case Key.ANNOTATION:
                 return self._annotations(criterion)
             case Key.SPAMSCORE:
-                return [_score(header) for header in self._headers()]
+                return self._spam_scores()
+            case Key.HASCONVFLAG:
+                place = self.conversations.counter(criterion.argument)
+                return [place >= 0 and bool(found.count(place)) for found in self._summaries()]
+            case Key.CONVMODSEQ:
+                return [found.modseq for found in self._summaries()]
+            case Key.CONVEXISTS:
+                return [found.exists for found in self._summaries()]
+            case Key.CONVSIZE:
+                return [found.size for found in self._summaries()]
         raise AssertionError(key)
 
     def dates(self) -> list[int]:
@@ -208,17 +238,34 @@ class MessageFacts:
         uids = self._view.picture.uids
         return [values.get(uids[number - 1], b"") for number in self.numbers]
 
-    def _headers(self) -> Iterator[bytes]:
-        for number in self.numbers:
+    def _summaries(self) -> Iterator[Summary]:
+        if self._rows is None or self._rows.record_size < SMALLEST_WITH_CID:
+            return (self.conversations.get(0) for _ in self.numbers)
+        high, low = self.words(OFFSET_CID), self.words(OFFSET_CID + 4)
+        cids = (top << 32 | bottom for top, bottom in zip(high, low, strict=True))
+        return map(self.conversations.get, cids)
+
+    def _spam_scores(self) -> list[int]:
+        """From the cache; from the files of messages whose cache records are too old to have the field."""
+        needed = min_version(SCORE_FIELD)
+        scores = []
+        versions = self.words(OFFSET_CACHE_VERSION)
+        for number, version, fields in zip(self.numbers, versions, self.items(HEADERS), strict=True):
+            header = fields if version & 0xFFFF >= needed else self._header(number)
+            scores.append(spam_score(header))
+        return scores
+
+    def _header(self, number: int) -> bytes:
+        """A message's whole header; empty if it cannot be read."""
+        try:
+            fields = contents.fields(self._view, number)
+            file = MessageFile(self._view, number, fields)
             try:
-                fields = contents.fields(self._view, number)
-                file = MessageFile(self._view, number, fields)
-                try:
-                    yield file.read(0, fields.header_size)
-                finally:
-                    file.close()
-            except CyrusError:
-                yield b""
+                return file.read(0, fields.header_size)
+            finally:
+                file.close()
+        except CyrusError:
+            return b""
 
 
 def _nstring(item: bytes) -> bytes:
@@ -250,9 +297,3 @@ def _display_name(item: bytes) -> bytes:
     domain = address.domain
     whole = b"%b@%b" % (address.mailbox, domain) if domain is not None else address.mailbox
     return whole.upper()
-
-
-def _score(header: bytes) -> int:
-    """A hundredth of a point is the unit. To the original a negative score is the greatest of all."""
-    found = _SCORE.match(_SCORE_FIELD.apply(header).partition(b":")[2])
-    return int(float(found[1]) * 100 + 0.5) if found is not None else 0

@@ -63,6 +63,7 @@ def _pairs(parser: Parser) -> Pairs:
 def run(session: Session, pairs: Pairs | None) -> Ok:
     if session.userid is None and session.client_id_seen:
         return Ok("NIL")
+    session.wants_fuzzy = (b"os", b"iOS") in (pairs or ())
     if pairs:
         words = " ".join(f' "{_text(name)}" {_quoted(value)}' for name, value in pairs)
         log.info("client id sessionid=<%s>:%s", session.session_id, words)

@@ -6,14 +6,13 @@ import time
 from array import array
 from collections.abc import Sequence
 
-from imap.imapd import annotating
+from imap.imapd import searching
 from imap.imapd.parse import LITERAL_TOO_LARGE, LiteralTooLarge, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.search_program import Return, SearchArgs, SearchProgram
 from imap.imapd.session import Session
 from libcyrus.base.seqset import SeqSet
 from libcyrus.index.view import IndexView
-from libcyrus.search import evaluate
 
 
 def parse(parser: Parser) -> SearchArgs | No:
@@ -34,16 +33,10 @@ def run(session: Session, args: SearchArgs | No, *, by_uid: bool) -> Outcome:
         return args
     started = time.monotonic()
     used = time.process_time()
-    session.tell(expunges=False)
-    view = session.selected()
-    assert isinstance(view, IndexView)
-    found = evaluate.find(
-        view,
-        args.program,
-        session.settings.search,
-        started=started,
-        annotations=annotating.target(session, view.mailbox),
-    )
+    result = searching.find(session, args, started=started, fuzzy=searching.always_fuzzy(session))
+    if result is None:
+        return Ok(searching.completed(0, used))
+    view, found = result
     modseq = highest_modseq(view, found, args.returns) if args.modseq else None
     if by_uid:
         uids = view.picture.uids
@@ -53,7 +46,7 @@ def run(session: Session, args: SearchArgs | No, *, by_uid: bool) -> Outcome:
     else:
         everything = str(SeqSet.of(found)) if Return.ALL in args.returns else ""
         session.out.esearch(session.tag, results(found, args.returns, everything, modseq), by_uid=by_uid)
-    return Ok(f"Completed ({len(found)} msgs in {time.process_time() - used:.3f} secs)")
+    return Ok(searching.completed(len(found), used))
 
 
 def highest_modseq(view: IndexView, found: Sequence[int], returns: Return) -> int | None:

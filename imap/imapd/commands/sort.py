@@ -6,19 +6,18 @@ import os
 import time
 from collections.abc import Sequence
 
-from imap.imapd import annotating
+from imap.imapd import searching
 from imap.imapd.commands.search import highest_modseq, results
 from imap.imapd.parse import LPAREN, RPAREN, SP, LiteralTooLarge, MissingArgument, ParseError, Parser
 from imap.imapd.response import Ok, Outcome
 from imap.imapd.search_program import Return, SearchArgs, SearchProgram, read_return_options
 from imap.imapd.session import Session
 from libcyrus.base.dataclasses import dataclass
-from libcyrus.index.view import IndexView
-from libcyrus.search import evaluate
 from libcyrus.search.sort import Criterion, Key, sort
 from libcyrus.text.searchform import MIME_UTF8
 
 _MAX_CRITERIA = 1000
+_OF_CONVERSATIONS = (Key.CONVMODSEQ, Key.CONVEXISTS, Key.CONVSIZE, Key.HASCONVFLAG)
 _KEYS = {key.value.encode("ascii"): key for key in Key}
 _SHARED = {b"value.shared": True, b"value.priv": False}
 
@@ -52,12 +51,11 @@ def parse(parser: Parser) -> SortArgs:
 def run(session: Session, args: SortArgs, *, by_uid: bool) -> Outcome:
     started = time.monotonic()
     used = time.process_time()
-    session.tell(expunges=False)
-    view = session.selected()
-    assert isinstance(view, IndexView)
+    result = searching.find(session, args.search, started=started, fuzzy=session.wants_fuzzy)
+    if result is None:
+        return Ok(searching.completed(0, used))
+    view, found = result
     rules = session.settings.search
-    annotations = annotating.target(session, view.mailbox)
-    found = evaluate.find(view, args.search.program, rules, started=started, annotations=annotations)
     modseq = highest_modseq(view, found, args.returns) if args.search.modseq else None
     numbers = sort(view, found, args.criteria, utf8=bool(rules.flags & MIME_UTF8))
     if by_uid:
@@ -68,7 +66,7 @@ def run(session: Session, args: SortArgs, *, by_uid: bool) -> Outcome:
     else:
         everything = _in_order(numbers) if Return.ALL in args.returns else ""
         session.out.esearch(session.tag, results(numbers, args.returns, everything, modseq), by_uid=by_uid)
-    return Ok(f"Completed ({len(numbers)} msgs in {time.process_time() - used:.3f} secs)")
+    return Ok(searching.completed(len(numbers), used))
 
 
 def _in_order(numbers: Sequence[int]) -> str:
@@ -110,9 +108,9 @@ def _criteria(parser: Parser) -> tuple[Criterion, ...]:
 
 def _criterion(parser: Parser, word: bytes, *, reverse: bool) -> Criterion:
     key = _KEYS.get(word)
-    if key is None:
+    if key is None or key in _OF_CONVERSATIONS and not parser.limits.conversations:
         raise ParseError(f"Invalid Sort criterion {os.fsdecode(word)}")
-    if key is Key.HASFLAG:
+    if key in (Key.HASFLAG, Key.HASCONVFLAG):
         return Criterion(key, reverse, os.fsdecode(_argument(parser, word)))
     if key is Key.ANNOTATION:
         entry = _argument(parser, word)

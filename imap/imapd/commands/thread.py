@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import time
 
-from imap.imapd import annotating
+from imap.imapd import searching
 from imap.imapd.commands.search import highest_modseq
 from imap.imapd.parse import LITERAL_TOO_LARGE, SP, LiteralTooLarge, ParseError, Parser
 from imap.imapd.response import No, Ok, Outcome
 from imap.imapd.search_program import Return, SearchArgs, SearchProgram
 from imap.imapd.session import Session
 from libcyrus.base.dataclasses import dataclass
-from libcyrus.index.view import IndexView
-from libcyrus.search import evaluate, threads
+from libcyrus.search import threads
 from libcyrus.search.thread import thread
 from libcyrus.text.searchform import MIME_UTF8
 
@@ -47,15 +46,14 @@ def run(session: Session, args: ThreadArgs | No, *, by_uid: bool) -> Outcome:
         return args
     started = time.monotonic()
     used = time.process_time()
-    session.tell(expunges=False)
-    view = session.selected()
-    assert isinstance(view, IndexView)
+    result = searching.find(session, args.search, started=started)
+    if result is None:
+        return Ok(searching.completed(0, used))
+    view, numbers = result
     rules = session.settings.search
-    annotations = annotating.target(session, view.mailbox)
-    numbers = evaluate.find(view, args.search.program, rules, started=started, annotations=annotations)
     found = thread(view, args.algorithm, numbers, utf8=bool(rules.flags & MIME_UTF8))
     uids = view.picture.uids
     shown = [uids[number - 1] for number in numbers] if by_uid else numbers
     modseq = highest_modseq(view, numbers, Return.NONE) if args.search.modseq else None
     session.out.thread(threads.pack(found, lambda message: shown[message.place]), modseq)
-    return Ok(f"Completed ({len(numbers)} msgs in {time.process_time() - used:.3f} secs)")
+    return Ok(searching.completed(len(numbers), used))

@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 from libcyrus import dlist
 from libcyrus.base.dataclasses import dataclass, field
@@ -40,6 +41,8 @@ _HEAD: Final = re.compile(
     % (_NUMBER, _NUMBER, _NUMBER, _NUMBER, _SHARE, _SHARE)
 )
 _TAIL: Final = re.compile(rb" %b \(((?:%b(?: %b)*)?)\) %b\)" % (_NUMBER, _ENTRY, _ENTRY, _NUMBER))
+# nothing that a client writes comes behind the subject, so this is the end of the record and no other text
+_SIZE: Final = re.compile(rb" %b \((?:%b(?: %b)*)?\) [0-9]{1,20}\)\Z" % (_NUMBER, _ENTRY, _ENTRY))
 _NUM_RECORDS: Final = re.compile(rb"[01] \([0-9]{1,20} ([0-9]{1,20}) ")
 
 
@@ -80,6 +83,20 @@ class ThreadEntry:
     internaldate: int
 
 
+class Summary(NamedTuple):
+    """The numbers of a conversation; ``size`` in octets."""
+
+    modseq: int
+    exists: int
+    unseen: int
+    counts: Sequence[int]
+    size: int
+
+    def count(self, place: int) -> int:
+        """How many messages have the counted flag in that place."""
+        return self.counts[place] if place < len(self.counts) else 0
+
+
 @dataclass(slots=True)
 class Conversation:
     """A B record. ``folders`` is in order of their numbers, ``senders`` begins with the latest."""
@@ -96,6 +113,10 @@ class Conversation:
     size: int = 0
     thread: list[ThreadEntry] = field(default_factory=list)
     createdmodseq: int = 0
+
+    @property
+    def summary(self) -> Summary:
+        return Summary(self.modseq, self.exists, self.unseen, self.counts, self.size)
 
     def pack(self, flags: int) -> bytes:
         """The record with the counts of ``flags`` flags. What does not exist any more is left out."""
@@ -272,6 +293,15 @@ def unpack_num_records(data: bytes) -> int:
     if found is None:
         raise MailboxBadFormat
     return int(found[1])
+
+
+def unpack_summary(data: bytes) -> Summary:
+    """Only the numbers of a record, in a fraction of the time. Raises MailboxBadFormat."""
+    head, tail = _HEAD.match(data), _SIZE.search(data)
+    if head is None or tail is None:
+        return Conversation.unpack(data).summary
+    _, modseq, _, exists, unseen, counts, _ = head.groups()
+    return Summary(int(modseq), int(exists), int(unseen), [*map(int, counts.split())], int(tail[1]))
 
 
 def unpack_modseq(data: bytes) -> int:

@@ -6,13 +6,12 @@ A multipart has no number, and a part without content (or of an unknown encoding
 
 from __future__ import annotations
 
-import re
 from struct import Struct, error
 from typing import Any, Final
 
 from libcyrus.errors import MailboxBadFormat
+from libcyrus.message.bodystructure import parse_nested
 
-_TOKEN: Final = re.compile(rb' *(?:(\()|(\))|"([^"]*)"|\{(\d+)\}\r\n|([^ ()"{]+))')
 _MESSAGE: Final = b'("MESSAGE" "RFC822"'
 _COUNT: Final = Struct(">I")
 _WORD: Final = Struct(">16xI")
@@ -39,36 +38,11 @@ def find(bodystructure: bytes, section: bytes) -> list[tuple[bytes, str]]:
             root.children.append(_Part("1"))
             found = root.children
         else:
-            found = _number_parts(root, _nested(bodystructure))
+            found = _number_parts(root, parse_nested(bodystructure))
         _read_guids(root, section)
     except (error, ValueError, IndexError):
         raise MailboxBadFormat from None
     return [(part.guid, part.number) for part in found if part.number and part.guid != _NO_GUID]
-
-
-def _nested(text: bytes) -> list[Any]:
-    """Parenthesized lists as lists, strings as bytes."""
-    outer: list[Any] = []
-    stack = [outer]
-    at, end = 0, len(text)
-    while at < end:
-        token = _TOKEN.match(text, at)
-        if token is None:
-            raise ValueError("no body structure")
-        at = token.end()
-        opening, closing, quoted, size, atom = token.groups()
-        if opening is not None:
-            inner: list[Any] = []
-            stack[-1].append(inner)
-            stack.append(inner)
-        elif closing is not None:
-            stack.pop()
-        elif size is not None:
-            stack[-1].append(text[at : at + int(size)])
-            at += int(size)
-        else:
-            stack[-1].append(quoted if atom is None else atom)
-    return outer
 
 
 def _number_parts(root: _Part, outer: list[Any]) -> list[_Part]:

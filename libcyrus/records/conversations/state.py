@@ -26,7 +26,12 @@ from libcyrus.base.xlog import NOTICE
 from libcyrus.cyrusdb import Database, Transaction
 from libcyrus.errors import MailboxBadFormat
 from libcyrus.records.conversations import guids, layout
-from libcyrus.records.conversations.conversation import Conversation, unpack_modseq
+from libcyrus.records.conversations.conversation import (
+    Conversation,
+    Summary,
+    unpack_modseq,
+    unpack_summary,
+)
 from libcyrus.records.conversations.guids import GuidRecord
 from libcyrus.records.conversations.layout import FolderStatus, Quota
 from libcyrus.records.conversations.memory import MemoryRecords
@@ -234,6 +239,18 @@ class Conversations:
             self._make_room()
         self._conversations[cid] = conversation if conversation.num_records else None
         self._changed.add(cid)
+
+    def summary(self, cid: int) -> Summary | None:
+        """The numbers of a conversation, None if there is none or its record is damaged."""
+        if cid in self._conversations:
+            conversation = self._conversations[cid]
+            return conversation.summary if conversation is not None else None
+        data = self.records.fetch(layout.conversation_key(cid))
+        try:
+            return unpack_summary(data) if data is not None else None
+        except MailboxBadFormat:
+            log.error("IOERROR: conversations_audit parse error: %s %s", self.path, layout.format_cid(cid))
+            return None
 
     def modseq(self, cid: int) -> int:
         """The highest modseq of a conversation, 0 if there is none."""
