@@ -17,6 +17,8 @@ from imap.imapd.settings import Settings, Switches
 from libcyrus import options as opt
 from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import Fatal
+from libcyrus.events.mboxevent.kinds import EventType
+from libcyrus.mailbox import mailstore
 from libcyrus.prot import ProtStream
 from libcyrus.sasl import SaslServer
 from libcyrus.server import clienthost, service
@@ -36,6 +38,7 @@ def init(surroundings: Service) -> Process:
         log.error("imaps: required OpenSSL options not present")
         raise Fatal("imaps: required OpenSSL options not present", os.EX_CONFIG)
     _load_name_services()
+    mailstore.preload(surroundings.config)
     return Process(surroundings, Settings.from_config(surroundings.config, switches))
 
 
@@ -74,8 +77,9 @@ def serve(process: Process, connection: Connection) -> None:
         namespace=process.admin_namespace,
     )
     session.sasl.bits = settings.switches.external_ssf
-    if config[opt.auditlog]:
+    if config[opt.auditlog] or config[opt.event_notifier]:
         process.store.begin_session(session.session_id)
+        session.name_client("")
     try:
         _converse(session, connection)
     finally:
@@ -105,8 +109,10 @@ def _converse(session: Session, connection: Connection) -> None:
         loop.greet(session)
         session.stream.flush()
         session.client_host = connection.client.host
+    session.addresses = connection.client.local, connection.client.remote
     session.register()
     loop.converse(session)
+    session.tell_access(EventType.LOGOUT)
 
 
 def _switches(options: list[tuple[str, str]]) -> Switches:

@@ -17,6 +17,7 @@ from libcyrus import acl, mboxname
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.errors import Fatal, MailboxMoved, PermissionDenied
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.index.updates import SelectedView
 from libcyrus.prot import ProtStream
 from libcyrus.records import mbtype as mbtypes
@@ -46,6 +47,8 @@ class Session:
     sasl: SaslServer[Identity]
     namespace: mboxname.Namespace
     client_host: str = "[local]"
+    # of the server and the client, as clienthost.Client has them
+    addresses: tuple[str | None, str | None] = (None, None)
     userid: str | None = None
     auth: AuthState | None = None
     is_admin: bool = False
@@ -55,8 +58,6 @@ class Session:
     client_id_seen: bool = False
     # the client is one for which all text searches are fuzzy
     wants_fuzzy: bool = False
-    # what the client calls itself in the events that it causes (XMEID)
-    own_name: str | None = None
     # the client knows what to do when it is referred to another server (RFC 2193)
     refers: bool = False
     # what the client enabled (RFC 7162); the second implies the first
@@ -136,7 +137,8 @@ class Session:
 
     def forget_user(self) -> None:
         """Be as before any login."""
-        self.userid = self.auth = self.pending_alert = self.policy.detail = self.own_name = None
+        self.userid = self.auth = self.pending_alert = self.policy.detail = None
+        self.name_client("")
         self.is_admin = self.is_proxy_admin = False
         self.wants_fuzzy = self.client_id_seen = self.refers = self.condstore = self.qresync = False
         self.namespace = self.process.user_namespace
@@ -145,6 +147,18 @@ class Session:
         """Show in the process list who is served and what is selected."""
         mailbox = self.index.mboxname if self.index is not None else ""
         self.process.register(self.client_host, self.userid or "", mailbox, command)
+
+    def tell_access(self, kind: EventType) -> None:
+        """Make an event of the user's login or logout."""
+        events = self.process.store.events
+        if events is not None and self.userid is not None:
+            server, client = self.addresses
+            events.accessed(kind, self.userid, server=server, client=client)
+
+    def name_client(self, name: str) -> None:
+        """What events are to call the client from now on (XMEID)."""
+        if self.process.store.events is not None:
+            self.process.store.events.client_id = name
 
     def enable_condstore(self, reason: str) -> None:
         """A command that only a client of CONDSTORE gives enables it (RFC 7162 section 3.1)."""

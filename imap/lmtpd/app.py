@@ -16,6 +16,7 @@ from libcyrus.config import Config
 from libcyrus.errors import MailboxExists
 from libcyrus.events.idle import ChangeTeller
 from libcyrus.events.notify import Notifier
+from libcyrus.mailbox import mailstore
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, Namespace, sieve_path
 from libcyrus.records.duplicate import DuplicateDb, DuplicateKey
@@ -191,6 +192,7 @@ class Lmtpd:
 def build(service: Service) -> Lmtpd:
     """Read the options. ``-a`` trusts every client."""
     config = service.config
+    mailstore.preload(config)
     return Lmtpd(
         service=service,
         config=config,

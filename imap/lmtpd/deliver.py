@@ -25,6 +25,7 @@ from libcyrus.errors import (
     MailboxNotSupported,
     MailboxSpecialUse,
 )
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox.index_header import DUPDELIVER
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mboxname import MboxName
@@ -120,7 +121,11 @@ def _into(app: Lmtpd, delivery: Delivery, recipient: Recipient, name: MboxName, 
         if duplicates is not None and not mailbox.i.options & DUPDELIVER and duplicates.check(key):
             duplicates.log(key, "delivery", delivery.session_id)
             return
-        with Appender(mailbox, userid=delivery.authuser or "", rights=rights) as appender:
+        # without the right to post it is for the owner that it is delivered
+        userid = delivery.authuser if need else name.userid
+        with Appender(
+            mailbox, userid=userid or "", rights=rights, event=EventType.MESSAGE_NEW
+        ) as appender:
             record = appender.append(
                 delivery.stage,
                 internaldate=delivery.internaldate,

@@ -98,7 +98,6 @@ class Appender:
         self.rights = rights
         self.events = mailbox.store.events
         self._event = event
-        self._told: list[MboxEvent] = []
         self.uids: list[int] = []
         self._close = close
         self._internal_seen = mailbox.internal_seen(userid)
@@ -231,7 +230,7 @@ class Appender:
         """It was added: tell of it after the commit."""
         if self.events is not None:
             self.events.about(event, self.mailbox, self.userid)
-            self._told.append(event)
+            self.mailbox.changes.tell(event, last=True)
 
     def set_flags(self, record: IndexRecord, flags: Iterable[str]) -> list[str]:
         """Set the flags that the rights allow; returns those that events tell of."""
@@ -277,8 +276,6 @@ class Appender:
         if self.uids:
             mailbox.changes.announce("APPEND", mailbox.name)
         try:
-            if self.events is not None:
-                self.events.send(*self._told)
             if self._seen:
                 _add_seen(mailbox, mailbox.seen_user(self.userid), self._seen)
         finally:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from libcyrus import acl
 from libcyrus.base.seqset import MAXIMUM, SeqSet
 from libcyrus.errors import PermissionDenied
+from libcyrus.index import telling
 from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox import flagchange
@@ -55,6 +56,8 @@ def store(
         for low, high in ranges:
             changer.look_at(Rows(picture, low, high))
         changer.apply(mailbox)
+        if changer.told:
+            telling.flags_changed(view, mailbox, changer.told)
     if silent:
         picture.pending.difference_update(set(changer.changed) - known_news)
     return modified
@@ -115,11 +118,13 @@ class _Changer:
         self._changes: list[flagchange.FlagChange] = []
         self._newly_seen: list[int] = []
         self._newly_unseen: list[int] = []
+        self._tells = view.store.events is not None
         self.changed: list[int] = []
+        self.told: list[telling.Changed] = []
 
     def look_at(self, rows: Rows) -> None:
         """Work out what becomes of messages in a row."""
-        view, known = self._view, self._known
+        view, known, tells = self._view, self._known, self._tells
         gone = view.picture.gone
         internal = view.seen.internal
         seen_by_me = bytes(rows.count)
@@ -135,6 +140,8 @@ class _Changer:
                 continue
             self._changes.append((recno, new[0], new[1]))
             self.changed.append(uid)
+            if tells:
+                self.told.append((uid, recno, old, new))
             if new[2] != old[2]:
                 (self._newly_seen if new[2] else self._newly_unseen).append(uid)
 

@@ -18,10 +18,12 @@ from libcyrus.auth import AuthState
 from libcyrus.base import xlog
 from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import IoError, MailboxBadType, MailboxNonexistent
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.index.flaglists import FlagLists
 from libcyrus.index.picture import Picture
 from libcyrus.index.rows import Rows
 from libcyrus.index.seenstate import SeenState
+from libcyrus.index.telling import messages_changed
 from libcyrus.index.updates import NOTHING_NEW, FlagUpdate, Updates
 from libcyrus.mailbox import index_header
 from libcyrus.mailbox.index_record import (
@@ -363,6 +365,8 @@ class IndexView:
                 mailbox.rewrite_flags(changes)
             if not self.seen.internal:
                 self.seen.mark(uids, is_seen=True)
+            recnos = [recno for recno, _, _ in changes]
+            messages_changed(self, mailbox, EventType.MESSAGE_READ, uids, recnos)
 
     # removing and leaving
 
@@ -376,6 +380,7 @@ class IndexView:
             picture = self.picture
             rows = Rows(picture, 1, len(picture)) if len(picture) else None
             changes = []
+            expunged = []
             if rows is not None:
                 fields = zip(rows.uids, rows.recnos, rows.fields(">32xI16s"), strict=True)
                 for uid, recno, (flags, user) in fields:
@@ -385,8 +390,11 @@ class IndexView:
                         continue
                     if wanted is None or uid in wanted:
                         changes.append((recno, flags | DELETED | EXPUNGED, user))
+                        expunged.append(uid)
             if changes:
                 mailbox.rewrite_flags(changes)
+            recnos = [recno for recno, _, _ in changes]
+            messages_changed(self, mailbox, EventType.MESSAGE_EXPUNGE, expunged, recnos)
         if changes:
             log.log(xlog.NOTICE, "Expunged %d messages from %s", len(changes), mailbox.name)
 

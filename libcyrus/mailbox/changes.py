@@ -73,6 +73,7 @@ class _Pending:
     modseq: bool = False
     usage: Usage | None = None
     events: list[MboxEvent] = field(default_factory=list)
+    last_events: list[MboxEvent] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return self.index or self.header or bool(self.directories)
@@ -165,9 +166,10 @@ class Changes:
         if self._mailbox.store.sync_log.enabled:
             self._announcements.append((word, *names))
 
-    def tell(self, *events: MboxEvent | None) -> None:
-        """Have the next commit send these events, before the one that says that the modseq changed."""
-        self._pending.events += [event for event in events if event is not None]
+    def tell(self, *events: MboxEvent | None, last: bool = False) -> None:
+        """Have the next commit send these events, before the one that the modseq changed or behind everything."""
+        queue = self._pending.last_events if last else self._pending.events
+        queue += [event for event in events if event is not None]
 
     def take_announcements(self) -> list[tuple[str, ...]]:
         taken, self._announcements = self._announcements, []
@@ -411,6 +413,8 @@ class Changes:
         mailbox.annotations.commit()
         mailbox.conversing.committed()
         self._count_quota(pending.usage)
+        if pending.last_events and mailbox.store.events is not None:
+            mailbox.store.events.send(*pending.last_events)
         if mailbox.store.auditlog and pending.index:
             audit.changes(mailbox, pending.records, pending.before)
             if pending.modseq:

@@ -15,6 +15,7 @@ from zlib import crc32
 
 from libcyrus.base import xlog
 from libcyrus.errors import CyrusError, MailboxChecksum
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox import columns, index_header, remove
 from libcyrus.mailbox.index_record import (
     DELETED,
@@ -41,18 +42,29 @@ def is_deleted(record: IndexRecord) -> bool:
     return bool(record.system_flags & DELETED)
 
 
-def expunge(mailbox: Mailbox, decide: Decision = is_deleted) -> int:
+def expunge(
+    mailbox: Mailbox,
+    decide: Decision = is_deleted,
+    *,
+    event: EventType = EventType.CANCELLED,
+    userid: str = "",
+) -> int:
     """``expunge_records`` for the living messages that ``decide`` picks."""
-    return expunge_records(
-        mailbox, [record.recno for record in mailbox.records(expunged=False) if decide(record)]
-    )
+    recnos = [record.recno for record in mailbox.records(expunged=False) if decide(record)]
+    return expunge_records(mailbox, recnos, event=event, userid=userid)
 
 
-def expunge_records(mailbox: Mailbox, recnos: Iterable[int]) -> int:
+def expunge_records(
+    mailbox: Mailbox,
+    recnos: Iterable[int],
+    *,
+    event: EventType = EventType.CANCELLED,
+    userid: str = "",
+) -> int:
     """Mark living messages as expunged, by record number, all at once; returns how many.
 
     Needs the exclusive index lock, and no uncommitted changes of their records; the caller commits. Damaged
-    records are logged and left alone.
+    records are logged and left alone. An ``event`` of this type says that ``userid`` did it.
     """
     size, region = mailbox.i.record_size, mailbox.region
     changes = []
@@ -66,8 +78,20 @@ def expunge_records(mailbox: Mailbox, recnos: Iterable[int]) -> int:
         changes.append((recno, flags | EXPUNGED, user))
     if changes:
         mailbox.rewrite_flags(changes)
+        _tell(mailbox, [recno for recno, _, _ in changes], event, userid)
         log.log(xlog.NOTICE, "Expunged %d messages from %s", len(changes), mailbox.name)
     return len(changes)
+
+
+def _tell(mailbox: Mailbox, recnos: list[int], kind: EventType, userid: str) -> None:
+    events = mailbox.store.events
+    event = events.new(kind) if events is not None else None
+    if event is not None and events is not None:
+        size, region = mailbox.i.record_size, mailbox.region
+        uids = [int.from_bytes(region[(recno - 1) * size : (recno - 1) * size + 4]) for recno in recnos]
+        events.add_changed(event, mailbox, uids, recnos)
+        events.about(event, mailbox, userid)
+        mailbox.changes.tell(event)
 
 
 def expunge_stale(mailbox: Mailbox, before: int) -> int:

@@ -13,7 +13,6 @@ import mmap
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import CyrusError
 from libcyrus.events.mboxevent import jmapemail, kinds
 from libcyrus.events.mboxevent.event import MboxEvent
@@ -56,14 +55,6 @@ _JMAP_STATES = {
     "Quota": "quota",
     "Racl": "racl",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """A connection to a server: addresses as ``("192.0.2.1", 143)``, None where there are none."""
-
-    server: tuple[str, int] | None
-    client: tuple[str, int] | None
 
 
 class Telling:
@@ -181,7 +172,7 @@ class Telling:
         i = mailbox.i
         event.put(Param.URI, self._url(name or mailbox.name, i.uidvalidity, uid))
         event.put(Param.MBTYPE, mbtypes.format(mailbox.entry.mbtype))
-        event.put(Param.MAILBOX_ACL, mailbox.acl)
+        event.put(Param.MAILBOX_ACL, mailbox.header.acl)
         event.put(Param.MAILBOX_ID, mailbox.uniqueid)
         event.put_if_wanted(Param.UIDNEXT, i.last_uid + 1)
         event.put_if_wanted(Param.MESSAGES, i.exists)
@@ -211,16 +202,14 @@ class Telling:
         self.about(event, mailbox, "")
         self.send(event)
 
-    def accessed(self, kind: EventType, access: Access, userid: str) -> None:
-        """A user logged in or out."""
+    def accessed(self, kind: EventType, userid: str, *, server: str | None, client: str | None) -> None:
+        """A user logged in or out; the addresses are like ``192.0.2.1;143``, None where there are none."""
         event = self.new(kind)
         if event is not None:
             event.put(Param.URI, self._url(None))
             event.put_if_wanted(Param.USER, userid)
-            if access.server is not None:
-                event.put_if_wanted(Param.SERVER_ADDRESS, access.server)
-            if access.client is not None:
-                event.put_if_wanted(Param.CLIENT_ADDRESS, access.client)
+            event.put_if_wanted(Param.SERVER_ADDRESS, _address(server))
+            event.put_if_wanted(Param.CLIENT_ADDRESS, _address(client))
             self.send(event)
 
     # quota
@@ -314,3 +303,8 @@ class Telling:
         if uid:
             url += f"/;UID={uid}"
         return url
+
+
+def _address(text: str | None) -> Json:
+    host, _, port = (text or "").partition(";")
+    return (host, int(port)) if port.isdigit() else None

@@ -56,7 +56,7 @@ def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = Non
         if existing is not None:
             return existing
         try:
-            entry = create_one(store, inbox, admin)
+            entry = create_one(store, inbox, admin, tell=True)
             subscribe(store, inbox, userid, auth, add=True, force=True)
             if limits is not None:
                 quotaroot.set_quotas(store, inbox, limits)
@@ -86,7 +86,7 @@ def _make_folders(store: MailStore, userid: str, admin: Actor) -> None:
     for folder in _words(store.config[opt.autocreate_inbox_folders]):
         name = store.rules.inbox(userid, *(part for part in folder.split(".") if part))
         try:
-            create_one(store, name, admin)
+            create_one(store, name, admin, tell=True)
         except CyrusError as error:
             log.warning("autocreateinbox: User %s, subfolder %s creation failed. %s", userid, folder, error)
             continue

@@ -53,12 +53,14 @@ def create(
         try:
             entry = create_one(
                 store, name, actor, partition=partition, uniqueid=uniqueid, mbtype=mbtype,
-                options=options, force_user=local_only,
+                options=options, force_user=local_only, tell=True,
             )  # fmt: skip
         except PermissionDenied:
             if not own_inbox:
                 raise
-            entry = create_one(store, name, actor.as_admin(), partition=partition, mbtype=mbtype)
+            entry = create_one(
+                store, name, actor.as_admin(), partition=partition, mbtype=mbtype, tell=True
+            )
             limits = [UNLIMITED] * len(Resource)
             limits[Resource.STORAGE] = store.config[opt.autocreate_quota]
             limits[Resource.MESSAGE] = store.config[opt.autocreate_quota_messages]
@@ -85,5 +87,6 @@ def _create_ancestors(
     for place in missing:
         if place.userid is None or place.boxes != ("INBOX",):
             create_one(
-                store, place.internal, actor, partition=partition, mbtype=mbtype, force_user=force_user
-            )
+                store, place.internal, actor, partition=partition, mbtype=mbtype, force_user=force_user,
+                tell=True,
+            )  # fmt: skip

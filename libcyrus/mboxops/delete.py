@@ -17,6 +17,7 @@ from libcyrus import options as opt
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, MailboxHasChildren
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox import lifecycle
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
@@ -55,15 +56,15 @@ def delete(
     with exclusive(store, parsed.userid):
         entry = store.mboxlist.lookup(name)
         if parsed.deleted:
-            delete_at_once(store, name, actor)
+            delete_at_once(store, name, actor, tell=True)
         elif parsed.is_inbox and not local_only:
             _delete_user(store, entry, actor, on_failure, check_acl=not force)
         elif not parsed.is_inbox and store.mboxlist.has_children(name):
             raise MailboxHasChildren
         elif local_only or not is_delayed(store):
-            delete_at_once(store, name, actor, check_acl=not force)
+            delete_at_once(store, name, actor, check_acl=not force, tell=True)
         else:
-            delete_delayed(store, name, actor, check_acl=not force)
+            delete_delayed(store, name, actor, check_acl=not force, tell=True)
 
 
 def is_delayed(store: MailStore) -> bool:
@@ -78,8 +79,12 @@ def delete_at_once(
     check_acl: bool = False,
     fill_in: bool = True,
     silent: bool = False,
+    tell: bool = False,
 ) -> None:
-    """Remove one mailbox with its files. The owner's namespace lock is held exclusively."""
+    """Remove one mailbox with its files. The owner's namespace lock is held exclusively.
+
+    ``tell`` makes an event of it.
+    """
     entry = store.mboxlist.lookup_all(name)
     checks.deletion(store, entry, actor, check_acl=check_acl)
     parsed = store.rules.from_internal(name)
@@ -88,6 +93,8 @@ def delete_at_once(
     operation = Operation("delete", (parsed.userid,), places=places, roots=roots)
     with unfinished.noted(store, operation, lasting=False, needed=False):
         removal = _Removal(store, silent=silent)
+        if tell:
+            removal.tell(name, actor.userid)
         removal.prepare(entry, forget=bool(parsed.deleted))
         removal.commit()
         removal.finish()
@@ -104,6 +111,11 @@ class _Removal:
         self._forgotten: list[str] = []
         self._tombstones: list[MboxEntry] = []
         self._entries: list[MboxEntry] = []
+        self._told: tuple[str, str | None] | None = None
+
+    def tell(self, name: str, userid: str | None) -> None:
+        """Make an event of the removal of mailbox ``name`` by ``userid``."""
+        self._told = name, userid
 
     def prepare(self, entry: MboxEntry, *, forget: bool = False, whole_user: bool = False) -> None:
         """Decide what becomes of the records of a mailbox; to ``forget`` it leaves no tombstone.
@@ -153,9 +165,17 @@ class _Removal:
                 mailbox = self._open(entry)
                 mailbox.silent = self._silent
                 mailbox.changes.announce("UNMAILBOX", entry.name)
+                self._note_event(mailbox)
                 lifecycle.delete(mailbox)
             except CyrusError as error:
                 log.error("could not remove the files of %s: %s", entry.name, error)
+
+    def _note_event(self, mailbox: Mailbox) -> None:
+        events = self._store.events
+        if events is not None and self._told is not None and self._told[0] == mailbox.name:
+            event = events.new(EventType.MAILBOX_DELETE)
+            events.about(event, mailbox, self._told[1])
+            mailbox.changes.tell(event, last=True)
 
     def _open(self, entry: MboxEntry) -> Mailbox:
         """The mailbox, locked exclusively, though the list no longer has it."""
@@ -177,13 +197,24 @@ class _Removal:
 
 
 def delete_delayed(
-    store: MailStore, name: str, actor: Actor, *, check_acl: bool = False, fill_in: bool = True
+    store: MailStore,
+    name: str,
+    actor: Actor,
+    *,
+    check_acl: bool = False,
+    fill_in: bool = True,
+    tell: bool = False,
 ) -> None:
-    """Rename one mailbox into the tree of deleted ones. The owner's namespace lock is held exclusively."""
+    """Rename one mailbox into the tree of deleted ones. The owner's namespace lock is held exclusively.
+
+    ``tell`` makes an event of it.
+    """
     entry = store.mboxlist.lookup_all(name)
     checks.deletion(store, entry, actor, check_acl=check_acl)
     owner = store.rules.from_internal(name).userid
     removal = Moving(store)
+    if tell:
+        removal.tell(EventType.MAILBOX_DELETE, name, actor.userid)
     _put_aside(store, removal, entry, actor)
     operation = removal.operation("delete", (owner,), names=(name,), mbtype=entry.mbtype)
     with unfinished.noted(store, operation, lasting=bool(operation.places), needed=False):
@@ -221,6 +252,8 @@ def _delete_user(
     checks.deletion(store, inbox, actor, check_acl=check_acl)
     delayed = is_delayed(store)
     moving, removal = Moving(store), _Removal(store)
+    moving.tell(EventType.MAILBOX_DELETE, inbox.name, actor.userid)
+    removal.tell(inbox.name, actor.userid)
     entries: list[MboxEntry] = []
     for entry in store.mboxlist.user_tree(userid, intermediates=True):
         try:

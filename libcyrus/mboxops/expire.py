@@ -25,6 +25,7 @@ from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import CyrusError
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox import archive, expunge, flagchange, peek
 from libcyrus.mailbox.index_record import EXPUNGED
 from libcyrus.mailbox.mailbox import Mailbox
@@ -205,7 +206,7 @@ class Expirer:
         if age or self._plan.userflags:
             old, used = _old_messages(mailbox, before)
             try:
-                counts.expired += expunge.expunge_records(mailbox, old)
+                counts.expired += expunge.expunge_records(mailbox, old, event=EventType.MESSAGE_EXPIRE)
             except CyrusError as error:
                 log.error("failed to expire old messages: %s: %s", name, error)
                 mailbox.abort()

@@ -12,6 +12,7 @@ import logging
 from libcyrus import options as opt
 from libcyrus.base.dataclasses import replace
 from libcyrus.base.xlog import NOTICE
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox import index_header, lifecycle
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName
@@ -38,8 +39,12 @@ def create_one(
     foldermodseq: int = 0,
     force_user: bool = False,
     fill_in: bool = True,
+    tell: bool = False,
 ) -> MboxEntry:
-    """Make one mailbox. The owner's namespace lock is held; ``fill_in`` makes missing mailboxes above it."""
+    """Make one mailbox. The owner's namespace lock is held.
+
+    ``fill_in`` makes missing mailboxes above it, ``tell`` makes an event of it.
+    """
     checks.creation(store, name, actor, force_user=force_user)
     uidvalidity = createdmodseq = 0
     old = store.mboxlist.get_all(name)
@@ -77,9 +82,15 @@ def create_one(
         except BaseException:
             lifecycle.delete(mailbox)
             raise
+        event = None
+        if tell and store.events is not None:
+            event = store.events.new(EventType.MAILBOX_CREATE)
+            store.events.about(event, mailbox, actor.userid)
         mailbox.close()
     if fill_in:
         fill_in_ancestors(store, name, entry.mbtype)
+    if event is not None and store.events is not None:
+        store.events.send(event)
     return entry
 
 

@@ -13,6 +13,8 @@ from collections.abc import Callable
 from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import CyrusError, MailboxExists, PermissionDenied
+from libcyrus.events.mboxevent.event import MboxEvent
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox import lifecycle
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
@@ -60,6 +62,8 @@ class Moving:
         self._silent = silent
         self._with_user = with_user
         self._steps: list[_Step] = []
+        self._told: tuple[EventType, str, str | None] | None = None
+        self._event: MboxEvent | None = None
         self._usage = lifecycle.UsageMoves()
 
     def plan(
@@ -92,6 +96,10 @@ class Moving:
                     chosen = checks.partition(store, store.partitions, new, partition)
                     target = replace(target, partition=chosen)
         self._steps.append(_Step(entry, target, acl))
+
+    def tell(self, kind: EventType, name: str, userid: str | None) -> None:
+        """Make an event of what happens to the mailbox ``name``, which ``userid`` does."""
+        self._told = kind, name, userid
 
     def operation(
         self,
@@ -145,6 +153,8 @@ class Moving:
         if report is not None:
             for step in done:
                 report(step.old.name, step.target.name, None)
+        if self._event is not None and store.events is not None:
+            store.events.send(self._event)
 
     def _prepare(self, step: _Step) -> MboxEntry:
         """All but mailboxes.db; returns the record to come."""
@@ -163,6 +173,7 @@ class Moving:
             mailbox.silent = self._silent
             if not step.copies:
                 self._rename(mailbox, step)
+                self._note_event(step, mailbox, mailbox)
                 return _entry_of(mailbox, target, step.acl)
             relocate.copy(store, mailbox, target)
             if step.is_move:
@@ -176,6 +187,7 @@ class Moving:
                 self._raise_uidvalidity(copied)
                 mailbox.conversing.move(copied.conversing)
                 self._rename(copied, step)
+                self._note_event(step, mailbox, copied)
                 return _entry_of(copied, target, step.acl)
             finally:
                 copied.drop()
@@ -185,6 +197,18 @@ class Moving:
             mailbox, step.target.name, self._usage, acl=step.acl, silent=self._silent,
             with_user=self._with_user,
         )  # fmt: skip
+
+    def _note_event(self, step: _Step, old: Mailbox, new: Mailbox) -> None:
+        events = self._store.events
+        if events is None or self._told is None or self._told[1] != step.old.name:
+            return
+        kind, name, userid = self._told
+        event = self._event = events.new(kind)
+        if kind == EventType.MAILBOX_DELETE:
+            events.about(event, old, userid, name=name)
+        else:
+            events.about(event, new, userid, name=step.target.name)
+            events.about_old(event, old, name=name)
 
     def _raise_uidvalidity(self, mailbox: Mailbox) -> None:
         """A client that knew another mailbox of that name must see that this is not the one."""
@@ -216,6 +240,12 @@ class Moving:
                 store.statuscache.invalidate(old.name)
                 log.info("Rename: %s -> %s", old.name, new.name)
             if step.copies:
+                if store.auditlog:
+                    log.log(
+                        NOTICE,
+                        "auditlog: rename sessionid=<%s> oldmailbox=<%s> newmailbox=<%s> uniqueid=<%s>",
+                        store.session_id, old.name, new.name, new.uniqueid,
+                    )  # fmt: skip
                 keep = MailboxPaths(store.config, store.rules, new).directories()
                 lifecycle.remove_files(store, old, keep=keep)
                 if not step.is_move:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox import columns, expunge
 from libcyrus.mailbox.index_record import DELETED, EXPUNGED, FLAGGED
 from libcyrus.mailbox.mailbox import Mailbox
@@ -71,6 +72,6 @@ def find(mailbox: Mailbox, criteria: Criteria, now: int) -> Purged:
 def purge(mailbox: Mailbox, criteria: Criteria, now: int) -> Purged:
     """Expunge, and commit. Needs the exclusive index lock. Raises IoError, NoSpace."""
     result = find(mailbox, criteria, now)
-    expunge.expunge_records(mailbox, result.recnos)
+    expunge.expunge_records(mailbox, result.recnos, event=EventType.MESSAGE_EXPUNGE)
     mailbox.commit()
     return result

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
+from libcyrus.base.dataclasses import replace
 from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import (
     CyrusError,
@@ -40,7 +41,8 @@ def set_quotas(store: MailStore, root: str, limits: Sequence[int], *, force: boo
     try:
         with store.quota.transaction() as change:
             quota = change.read(root)
-            old = list(quota.limits)
+            before = replace(quota)
+            old = quota.limits
             if old != list(limits):
                 quota.limits = list(limits)
                 change.write(quota)
@@ -58,6 +60,8 @@ def set_quotas(store: MailStore, root: str, limits: Sequence[int], *, force: boo
     if store.auditlog and old != list(limits):
         changes = (f" old{name}=<{a}> new{name}=<{b}>" for name, a, b in zip(NAMES, old, limits, strict=True))
         log.log(NOTICE, "auditlog: setquota root=<%s>%s", root, "".join(changes))
+    if store.events is not None and old != list(limits):
+        store.events.quota_changed(before, quota)
 
 
 def unset_quotas(store: MailStore, root: str) -> None:
@@ -89,9 +93,7 @@ def _create(store: MailStore, root: str, limits: Sequence[int]) -> None:
     with noted(store, operation):
         with store.quota.transaction() as change:
             change.write(Quota(root, limits=list(limits)))
-        if store.auditlog:
-            text = (f" new{name}=<{limit}>" for name, limit in zip(NAMES, limits, strict=True))
-            log.log(NOTICE, "auditlog: newquota root=<%s>%s", root, "".join(text))
+        audit_new(store, root, limits)
         moves = UsageMoves()
         for entry in list(store.mboxlist.tree(root)):
             try:
@@ -104,6 +106,15 @@ def _create(store: MailStore, root: str, limits: Sequence[int]) -> None:
                 log.error("LOSTQUOTA: unable to change quota root for %s to %s: %s", entry.name, root, error)
         moves.apply(store)
     store.sync_log.quota(root)
+    if store.events is not None:
+        store.events.quota_changed(None, Quota(root, limits=list(limits)))
+
+
+def audit_new(store: MailStore, root: str, limits: Sequence[int]) -> None:
+    """The audit log's line for a root that was made."""
+    if store.auditlog:
+        text = (f" new{name}=<{limit}>" for name, limit in zip(NAMES, limits, strict=True))
+        log.log(NOTICE, "auditlog: newquota root=<%s>%s", root, "".join(text))
 
 
 def _check_root(root: str) -> None:

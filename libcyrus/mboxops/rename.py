@@ -11,14 +11,16 @@ from collections.abc import Container, Iterable
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, MailboxBadName, MailboxNonexistent, QuotarootNonexistent
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MAX_MAILBOX_NAME, MboxName, is_prefix
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.records.quota import Quota
 
-from . import checks, setacl, subscribe, unfinished, userdata
+from . import checks, quotaroot, setacl, subscribe, unfinished, userdata
 from .checks import Actor
 from .make import fill_in_ancestors
 from .moving import Moving, Progress
@@ -67,6 +69,7 @@ def rename(
                 _check_child(store, new + child.name[len(old) :], actor)
         failed: list[tuple[str, str, CyrusError]] = []
         moving = Moving(store, with_user=user_move)
+        moving.tell(EventType.MAILBOX_RENAME, old, userid)
         planned = _plan_base(
             store, moving, entry, source, target, actor, partition,
             ignore_missing=bool(below), user_move=user_move,
@@ -193,13 +196,19 @@ def _set_limits(store: MailStore, roots: Iterable[Quota]) -> None:
     """Make these roots, empty; those that exist get the limits only."""
     for root in roots:
         with store.quota.transaction() as change:
+            before = None
             try:
                 known = change.read(root.root)
+                before = replace(known)
                 known.limits = root.limits
             except QuotarootNonexistent:
                 known = root
             change.put(known)
+        if before is None:
+            quotaroot.audit_new(store, root.root, root.limits)
         store.sync_log.quota(root.root)
+        if store.events is not None and (before is None or before.limits != known.limits):
+            store.events.quota_changed(before, known)
 
 
 def _unsubscribe(store: MailStore, names: list[str], actor: Actor) -> None:

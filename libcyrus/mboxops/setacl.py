@@ -19,6 +19,9 @@ from libcyrus.errors import (
     MailboxNotSupported,
     PermissionDenied,
 )
+from libcyrus.events.mboxevent.kinds import EventType
+from libcyrus.events.mboxevent.params import Param
+from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName
 from libcyrus.records import mbtype as mbtypes
@@ -65,8 +68,21 @@ def set_acl(
                 with store.open(name, write=True) as mailbox:
                     modseq = mailbox.bump_modseq()
                     mailbox.set_acl(new)
+                    _tell(mailbox, canonical, rights, userid)
                     mailbox.commit()
             store.mboxlist.update(replace(entry, acl=new, foldermodseq=max(entry.foldermodseq, modseq)))
+
+
+def _tell(mailbox: Mailbox, identifier: str, rights: str | None, userid: str | None) -> None:
+    """Have the commit tell of the change: the letters as given, none for an entry that is removed."""
+    events = mailbox.store.events
+    event = events.new(EventType.ACL_CHANGE) if events is not None else None
+    if event is not None and events is not None:
+        events.about(event, mailbox, userid)
+        event.put(Param.ACL_SUBJECT, identifier)
+        letters = rights[1:] if rights is not None and rights[:1] in ("+", "-") else rights
+        event.put(Param.ACL_RIGHTS, letters)
+        mailbox.changes.tell(event, last=True)
 
 
 def renamed(store: MailStore, acl: str, name: MboxName, old: str, new: str) -> str:

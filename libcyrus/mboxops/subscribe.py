@@ -5,6 +5,7 @@ from __future__ import annotations
 from libcyrus import acl as acls
 from libcyrus.auth import AuthState
 from libcyrus.errors import MailboxNonexistent
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records.subscriptions import Subscriptions
 
@@ -15,7 +16,7 @@ def subscribe(
     """Subscribe (``add``) to a mailbox or stop; to one that does not exist or may not be seen only with
     ``force``.
 
-    Raises MailboxNonexistent.
+    Makes an event of it. Raises MailboxNonexistent.
     """
     subscriptions = Subscriptions(store.config, store.userstate)
     if add and not force:
@@ -27,3 +28,7 @@ def subscribe(
     else:
         subscriptions.remove(userid, name)
     store.sync_log.subscription(userid, name)
+    if store.events is not None:
+        event = store.events.new(EventType.MAILBOX_SUBSCRIBE if add else EventType.MAILBOX_UNSUBSCRIBE)
+        store.events.about_name(event, name, userid)
+        store.events.send(event)

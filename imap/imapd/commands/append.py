@@ -43,6 +43,7 @@ from libcyrus.errors import (
     MessageTooLarge,
     ZeroLengthLiteral,
 )
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mboxops.checks import Actor, creation
 from libcyrus.message import binary
 from libcyrus.message.strict import StrictWriter, check_header
@@ -238,7 +239,8 @@ def _store(session: Session, name: str, messages: list[_Incoming]) -> Ok:
             -1,
         )
     with Appender.open(
-        store, name, userid=session.user(), auth=session.auth, need=acl.INSERT, quota=quota
+        store, name, userid=session.user(), auth=session.auth, need=acl.INSERT, quota=quota,
+        event=EventType.MESSAGE_APPEND,
     ) as appender:
         if mbtypes.kind(appender.mailbox.entry.mbtype) != mbtypes.EMAIL:
             raise MailboxNotSupported

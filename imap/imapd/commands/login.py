@@ -12,6 +12,7 @@ from imap.imapd.response import Bad, No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus.auth import ANONYMOUS_STATE, new_state
 from libcyrus.base.xlog import NOTICE
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mboxname import Namespace
 from libcyrus.sasl import SaslError
 from libcyrus.server import limits, telemetry
@@ -119,6 +120,7 @@ def enter(session: Session, identity: Identity, text: str) -> Outcome:
         session.stream.telemetry(session.telemetry_fd)
     session.namespace = _namespace(session)
     session.register()
+    session.tell_access(EventType.LOGIN)
     process.autocreate_inbox(session)
     return reply
 

@@ -18,6 +18,7 @@ from libcyrus.append import Appender
 from libcyrus.append.copy import copy, read
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import CyrusError, NoSuchMessage, PermissionDenied
+from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox.expunge import expunge
 
 
@@ -100,9 +101,14 @@ def _empty_inbox(session: Session, inbox: str, new: str) -> None:
             if not originals:
                 raise NoSuchMessage
             link = store.config[opt.singleinstancestore]
-            with Appender.open(store, new, userid=session.user(), auth=session.auth) as target:
+            with Appender.open(
+                store, new, userid=session.user(), auth=session.auth, event=EventType.MESSAGE_MOVE
+            ) as target:
                 copy(target, source, originals, link=link, same_user=True)
                 target.commit()
             moved = {original.record.uid for original in originals}
             source.lock_index(exclusive=True)
-            expunge(source, lambda record: record.uid in moved)
+            expunge(
+                source, lambda record: record.uid in moved,
+                event=EventType.MESSAGE_EXPUNGE, userid=session.user(),
+            )  # fmt: skip

@@ -15,5 +15,5 @@ def parse(parser: Parser) -> str:
 
 
 def run(session: Session, name: str) -> Ok:
-    session.own_name = name
+    session.name_client(name)
     return Ok()
