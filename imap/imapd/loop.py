@@ -182,7 +182,7 @@ def _log_slow(session: Session, command: str, seconds: float, minimum: float) ->
         log.log(
             NOTICE,
             "cmdtimer: sessionid=<%s> userid=<%s> command=<%s> mailbox=<%s>"
-            " cmdtime=<%f> nettime=<%f> total=<%f>",
+            " cmdtime=<%f> nettime=<%f> total=<%f> ",
             session.session_id,
             session.userid or "",
             command,

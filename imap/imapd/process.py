@@ -31,6 +31,7 @@ from libcyrus.sasl import SaslSettings
 from libcyrus.server import starttls
 from libcyrus.server.program import Service
 from libcyrus.server.shutdown_file import ShutdownWatch
+from libcyrus.server.telemetry import Usage
 
 if TYPE_CHECKING:
     from imap.imapd.response import Responses
@@ -60,6 +61,7 @@ class Process:
         self.admin_namespace = Namespace.from_config(config, admin=True)
         self.hidden = Hidden(config)
         self.foreign_names = ForeignNames()
+        self.usage = Usage()
         self.special_uses = SpecialUses()
         self.annotation_definitions = Definitions.from_config(config)
         self._service = service
@@ -147,6 +149,7 @@ class Process:
         text = self._shutdown.message() or self._newly_denied(session.userid)
         if text is not None:
             session.out.bye(text.lstrip("["), code="ALERT")
+            self.usage.log(session.userid)
             session.closing = True
 
     def _newly_denied(self, userid: str) -> str | None:

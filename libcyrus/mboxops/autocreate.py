@@ -39,14 +39,16 @@ def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = Non
     """
     config = store.config
     auth = auth or new_state(config, userid)
+    log.debug("autocreateinbox: autocreate inbox for user %s was called", userid)
     if userid == ANONYMOUS or auth is None:
         raise MailboxNonexistent
     if auth.is_a(config[opt.admins]) or auth.is_a(config[opt.proxyservers]):
         raise MailboxNonexistent
     if not auth.is_a(config[opt.autocreate_users]):
+        log.debug(
+            "autocreateinbox: User %s does not belong to the autocreate_users. No mailbox is created", userid
+        )
         raise MailboxNonexistent
-    if config[opt.autocreate_sieve_script]:
-        log.warning("autocreate_sieve: not supported, no script is made for user %s", userid)
     inbox = store.rules.inbox(userid)
     admin = Actor(True, userid, auth)
     limits = _limits(store)
@@ -66,6 +68,11 @@ def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = Non
         log.log(NOTICE, "autocreateinbox: User %s, INBOX was successfully created", userid)
         _make_folders(store, userid, admin)
         _subscribe_shared(store, userid, auth)
+        if config[opt.autocreate_sieve_script]:
+            reason = "scripts cannot be compiled by this version"
+            log.warning(
+                "autocreate_sieve: User %s, default sieve script creation failed: %s", userid, reason
+            )
     return entry
 
 
@@ -83,6 +90,7 @@ def _limits(store: MailStore) -> list[int] | None:
 
 def _make_folders(store: MailStore, userid: str, admin: Actor) -> None:
     subscribed = _words(store.config[opt.autocreate_subscribe_folders])
+    made = counted = 0
     for folder in _words(store.config[opt.autocreate_inbox_folders]):
         name = store.rules.inbox(userid, *(part for part in folder.split(".") if part))
         try:
@@ -90,12 +98,22 @@ def _make_folders(store: MailStore, userid: str, admin: Actor) -> None:
         except CyrusError as error:
             log.warning("autocreateinbox: User %s, subfolder %s creation failed. %s", userid, folder, error)
             continue
+        made += 1
         log.log(NOTICE, "autocreateinbox: User %s, subfolder %s creation succeeded.", userid, folder)
         if folder in subscribed:
-            subscribe(store, name, userid, admin.auth, add=True, force=True)
-            log.log(NOTICE, "autocreateinbox: User %s, subscription to %s succeeded", userid, folder)
+            try:
+                subscribe(store, name, userid, admin.auth, add=True, force=True)
+            except CyrusError as error:
+                log.warning(
+                    "autocreateinbox: User %s, subscription to  %s failed. %s", userid, folder, error
+                )
+            else:
+                counted += 1
+                log.log(NOTICE, "autocreateinbox: User %s, subscription to %s succeeded", userid, folder)
         _set_specialuse(store, userid, folder, name)
         _set_acl(store, userid, folder, name)
+    if made:
+        log.info("User %s, Inbox subfolders, created %d, subscribed %d", userid, made, counted)
 
 
 def _set_specialuse(store: MailStore, userid: str, folder: str, name: str) -> None:
@@ -105,11 +123,19 @@ def _set_specialuse(store: MailStore, userid: str, folder: str, name: str) -> No
             continue
         use = "\\" + key[len(_XLIST) :]
         try:
-            if checks.find_specialuse(store, userid, use) is None:
-                # the configuration may name uses that clients cannot ask for
-                with suppress(AnnotationBadEntry):
-                    use = checks.validate_specialuse(store, userid, [use])
-                annotation.write(store, name, SPECIALUSE, userid, use.encode())
+            existing = checks.find_specialuse(store, userid, use)
+            if existing is not None:
+                log.log(
+                    NOTICE,
+                    "autocreate: not setting specialuse %s for %s, already exists as %s",
+                    use, name, existing.name,
+                )  # fmt: skip
+                continue
+            # the configuration may name uses that clients cannot ask for
+            with suppress(AnnotationBadEntry):
+                use = checks.validate_specialuse(store, userid, [use])
+            annotation.write(store, name, SPECIALUSE, userid, use.encode())
+            log.info("autocreate: set specialuse %s for %s", use, name)
         except CyrusError as error:
             log.warning("autocreate: failed to set specialuse %s for %s: %s", use, name, error)
 
@@ -125,9 +151,14 @@ def _set_acl(store: MailStore, userid: str, folder: str, name: str) -> None:
         return
     try:
         acls.check_rights(words[2])
+    except CyrusError as error:
+        text = "autocreate_acl %s: ignoring invalid rights string '%s': %s"
+        log.warning(text, folder, words[2], error)
+        return
+    try:
         setacl.set_acl(store, name, words[1], words[2], is_admin=True, userid=userid, auth=None)
     except CyrusError as error:
-        log.warning("autocreate_acl %s: unable to setacl for %s to %s: %s", folder, words[1], words[2], error)
+        log.error("autocreate_acl %s: unable to setacl for %s to %s: %s", folder, words[1], words[2], error)
 
 
 def _subscribe_shared(store: MailStore, userid: str, auth: AuthState) -> None:

@@ -64,6 +64,13 @@ def set_quotas(store: MailStore, root: str, limits: Sequence[int], *, force: boo
         store.events.quota_changed(before, quota)
 
 
+def audit_new(store: MailStore, root: str, limits: Sequence[int]) -> None:
+    """The audit log's line for a root that was made."""
+    if store.auditlog:
+        text = (f" new{name}=<{limit}>" for name, limit in zip(NAMES, limits, strict=True))
+        log.log(NOTICE, "auditlog: newquota root=<%s>%s", root, "".join(text))
+
+
 def unset_quotas(store: MailStore, root: str) -> None:
     """Remove a root; its mailboxes count for none until ``quota -f`` finds one above. Harmless if gone."""
     _check_root(root)
@@ -108,13 +115,6 @@ def _create(store: MailStore, root: str, limits: Sequence[int]) -> None:
     store.sync_log.quota(root)
     if store.events is not None:
         store.events.quota_changed(None, Quota(root, limits=list(limits)))
-
-
-def audit_new(store: MailStore, root: str, limits: Sequence[int]) -> None:
-    """The audit log's line for a root that was made."""
-    if store.auditlog:
-        text = (f" new{name}=<{limit}>" for name, limit in zip(NAMES, limits, strict=True))
-        log.log(NOTICE, "auditlog: newquota root=<%s>%s", root, "".join(text))
 
 
 def _check_root(root: str) -> None:

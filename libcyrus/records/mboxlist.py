@@ -315,7 +315,7 @@ class Change:
                 f"auditlog: acl: sessionid=<{self._mailboxes.sessionid}> "
                 f"mailbox=<{entry.name}> uniqueid=<{entry.uniqueid or ''}> "
                 f"mbtype=<{mbtypes.format(entry.mbtype)}> oldacl=<{old.acl if old else 'NONE'}> "
-                f"acl=<{entry.acl or ''}> foldermodseq=<{entry.foldermodseq}>"
+                f"acl=<{entry.acl or ''}> foldermodseq=<{entry.foldermodseq}> "
             )
 
     def delete(self, name: str) -> None:

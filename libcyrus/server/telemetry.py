@@ -37,7 +37,7 @@ def open_log(config: Config, userid: str, session_id: SessionId) -> int | None:
 
 
 class Usage:
-    """CPU time used since the last line, logged per user as the original does after each delivery."""
+    """CPU time used since the last line, logged for the user after each delivery and at LOGOUT."""
 
     def __init__(self) -> None:
         self._user = 0.0

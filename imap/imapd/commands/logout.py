@@ -8,5 +8,6 @@ from imap.imapd.session import Session
 
 def run(session: Session, _args: None) -> Ok:
     session.out.bye("LOGOUT received")
+    session.process.usage.log(session.userid)
     session.closing = True
     return Ok()
