@@ -167,7 +167,7 @@ class Changes:
             self._announcements.append((word, *names))
 
     def tell(self, *events: MboxEvent | None, last: bool = False) -> None:
-        """Have the next commit send these events, before the one that the modseq changed or behind everything."""
+        """Have the next commit send these events, before the one that the modseq changed or behind all."""
         queue = self._pending.last_events if last else self._pending.events
         queue += [event for event in events if event is not None]
 
