@@ -4,7 +4,8 @@ Both servers serve one spool. Where the original ends instead of answering, what
 
 * SEARCH CONVMODSEQ and XATTACHMENTNAME (it has no function for them) and XLISTID (it takes one structure for
   another, and ends or never ends);
-* SORT by conversations (it wants the database to be open, which it is not).
+* SORT by conversations (it wants the database to be open, which it is not);
+* SCAN where the pattern covers the selected mailbox; other mailboxes are not looked into by either server.
 """
 
 from __future__ import annotations
@@ -120,6 +121,23 @@ OURS = {
     "SORT (REVERSE HASCONVFLAG Work) UTF-8 ALL": "SORT 3 4 5 6 1 2 7 8 9",
     "SORT (HASCONVFLAG \\flagged) UTF-8 ALL": "SORT 3 4 5 6 7 8 9 1 2",
 }
+SCANS = (
+    'SCAN "" * body',
+    'SCAN "" % body',
+    'SCAN "" "" body',
+    'SCAN "" * ""',
+    'SCAN "" "" ""',
+    'SCAN "" Fold* {4+}\r\nbody',
+    'SCAN "" Deep* body',
+    'SCAN "" Deep% ""',
+    "SCAN",
+    'SCAN ""',
+    'SCAN "" %',
+    'SCAN "" % ',
+    'SCAN "" %  x',
+    'SCAN "" % x y',
+    'SCAN "" (%) x',
+)
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +148,7 @@ def server() -> Iterator[Instance]:
         master="reference",
         services=("imap", "imap2"),
     ).start()
-    instance.create_user("a", "Folder", "Trash")
+    instance.create_user("a", "Folder", "Trash", "Deep/Er")
     instance.create_user("b")
     with instance.imap("a") as client:
         # conversations 1-2, 3-6, 7, 8
@@ -209,3 +227,23 @@ def test_a_search_can_be_fuzzy_without_saying_so(server: Instance) -> None:
             assert len({client.command(before).status for client in pair}) == 1
             for command in commands:
                 assert answer(original, command) == answer(ours, command), (before, command)
+
+
+def test_scan_looks_into_the_selected_mailbox(server: Instance) -> None:
+    """The original ends where ours answers, so it is asked only while nothing is selected."""
+    with server.imap("a") as original, server.imap("a", service="imap2") as ours:
+        for command in SCANS:
+            assert answer(original, command) == answer(ours, command), command
+        assert "SCAN" in ours.ok("CAPABILITY").untagged[0].split()
+        ours.ok("EXAMINE INBOX")
+        for text, found in (
+            ("BODY 8", True),
+            ("Body 9", False),
+            ("ed stuff", True),
+            ("Message-Id: <1@", True),
+        ):
+            untagged = ours.ok(f'SCAN "" * "{text}"').untagged
+            assert untagged == ([r'LIST (\HasNoChildren) "/" INBOX'] if found else []), text
+        assert ours.ok('SCAN "" Fold* "body 1"').untagged == []
+    with server.imap(service="imap2") as nobody:
+        assert nobody.command('SCAN "" * x').text == "Please login first"

@@ -51,6 +51,7 @@ _OWN = (
     "DIGEST=SHA1",
     "LIST-METADATA",
     "NO_ATOMIC_RENAME",
+    "SCAN",
     "SORT=MODSEQ",
     "SORT=UID",
     "THREAD=REFS",

@@ -150,6 +150,7 @@ COMMANDS: dict[str, Command] = {
     ),
     "LIST": Command(partial(list_options.parse, kind=b"LIST"), list_command.run_list, State.LOGGED_IN),
     "XLIST": Command(partial(list_options.parse, kind=b"XLIST"), list_command.run_list, State.LOGGED_IN),
+    "SCAN": Command(list_command.parse_scan, list_command.run_list, State.LOGGED_IN),
     "LSUB": Command(list_command.parse_lsub, list_command.run_lsub, State.LOGGED_IN, Tell.NOTHING),
     "RLIST": Command(list_command.parse_rlist, list_command.run_list, State.LOGGED_IN),
     "RLSUB": Command(list_command.parse_rlsub, list_command.run_lsub, State.LOGGED_IN, Tell.NOTHING),

@@ -73,7 +73,10 @@ _RETURNS = {
 
 @dataclass(slots=True)
 class ListArgs:
-    """``kind`` is the name of the responses; ``extended`` says that the client speaks RFC 5258."""
+    """``kind`` is the name of the responses; ``extended`` says that the client speaks RFC 5258.
+
+    ``scan`` is the text that messages of a mailbox must hold for it to be told.
+    """
 
     kind: bytes
     returns: Return
@@ -84,6 +87,7 @@ class ListArgs:
     status: frozenset[str] = frozenset()
     metadata_entries: list[str] = field(default_factory=list)
     metadata_options: metadata.Options = field(default_factory=metadata.Options)
+    scan: bytes | None = None
 
 
 def parse(parser: Parser, *, kind: bytes) -> ListArgs | No:

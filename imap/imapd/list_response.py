@@ -20,6 +20,8 @@ from libcyrus import acl
 from libcyrus import options as opt
 from libcyrus.annotations import fetch
 from libcyrus.errors import CyrusError
+from libcyrus.index import scan
+from libcyrus.index.view import IndexView
 from libcyrus.records.mbentry import MboxEntry
 
 NOINFERIORS = 1
@@ -65,6 +67,8 @@ class NameResponse:
         args = self._args
         if entry is not None and entry.intermediate:
             attributes |= NONEXISTENT
+        if args.scan is not None and not attributes & NONEXISTENT and not self._holds(args.scan, entry):
+            return
         if attributes & NONEXISTENT and not args.extended:
             attributes = attributes & ~NONEXISTENT | NOSELECT
         if Return.CHILDREN in args.returns and not attributes & _CHILD_INFO:
@@ -97,6 +101,16 @@ class NameResponse:
             self._session.out.myrights(extname, rights)
         if Return.METADATA in args.returns:
             self._metadata(entry)
+
+    def _holds(self, text: bytes, entry: MboxEntry | None) -> bool:
+        """Whether the mailbox is the selected one and has a message with the text.
+
+        The original looks into no other mailbox that one may read, by mistake, and clients live with that.
+        """
+        view = self._session.index
+        if entry is None or not isinstance(view, IndexView) or view.mboxname != entry.name:
+            return False
+        return scan.contains(view, text, max_seconds=self._session.settings.search.max_seconds)
 
     def _settled(self, attributes: int) -> int:
         """Without what follows from other attributes or is not to be told."""

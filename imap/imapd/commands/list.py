@@ -38,6 +38,21 @@ def parse_rlist(parser: Parser) -> ListArgs:
     return ListArgs(b"LIST", Return.CHILDREN, reference, [pattern], select=Select.REMOTE)
 
 
+def parse_scan(parser: Parser) -> ListArgs:
+    """SCAN, Cyrus's own: a LIST of the mailboxes that hold a text."""
+    parser.sp()
+    reference = os.fsdecode(parser.astring())
+    parser.sp()
+    pattern = os.fsdecode(parser.astring())
+    parser.sp()
+    try:
+        text = parser.astring()
+    except MissingArgument:
+        raise ExtraArguments from None
+    parser.eol()
+    return ListArgs(b"LIST", Return.NONE, reference, [pattern], scan=text)
+
+
 def _reference_and_pattern(parser: Parser) -> tuple[str, str]:
     parser.sp()
     reference = os.fsdecode(parser.astring())
@@ -67,7 +82,7 @@ def run_list(session: Session, args: ListArgs | No) -> Outcome:
     elif (session.magicplus or "").lower() == "+dav":
         args.select |= Select.DAV
     patterns = _patterns(session, args)
-    if args.extended or args.select or args.kind != b"LIST":
+    if args.extended or args.select or args.scan is not None or args.kind != b"LIST":
         listing = _list(session, args, patterns, session.out.write)
         return _completed(session, started, listing.calls, listing.biggest_metadata)
     pattern = patterns[0]
