@@ -14,6 +14,7 @@ from libcyrus.config import Config
 from libcyrus.errors import ConversationGuidLimit, IoError, MailboxBadName
 from libcyrus.mailbox.index_record import DELETED, SEEN, IndexRecord
 from libcyrus.message.cache import split
+from libcyrus.message.msgids import find_msgids
 from libcyrus.records.conversations import (
     Content,
     Conversations,
@@ -26,7 +27,6 @@ from libcyrus.records.conversations import (
     subject,
     update_record,
 )
-from libcyrus.records.conversations.content import find_msgids
 from libcyrus.records.conversations.conversation import Conversation, FolderCounts, Sender, ThreadEntry
 from libcyrus.records.counters import Counters
 from libcyrus.records.mbentry import MboxEntry

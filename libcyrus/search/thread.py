@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import OFFSET_INTERNALDATE
 from libcyrus.message import nstring
+from libcyrus.message.msgids import find_msgids
 from libcyrus.message.prune import FieldFilter
-from libcyrus.records.conversations.content import find_msgids
 from libcyrus.search import threads
 from libcyrus.search.base_subject import BaseSubject
 from libcyrus.search.sort import ENVELOPE, HEADERS, MessageFacts
