@@ -72,8 +72,8 @@ class _Pending:
     header: bool = False
     modseq: bool = False
     usage: Usage | None = None
-    events: list[MboxEvent] = field(default_factory=list)
-    last_events: list[MboxEvent] = field(default_factory=list)
+    events: list[MboxEvent | None] = field(default_factory=list)
+    last_events: list[MboxEvent | None] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return self.index or self.header or bool(self.directories)
@@ -169,7 +169,7 @@ class Changes:
     def tell(self, *events: MboxEvent | None, last: bool = False) -> None:
         """Have the next commit send these events, before the one that the modseq changed or behind all."""
         queue = self._pending.last_events if last else self._pending.events
-        queue += [event for event in events if event is not None]
+        queue += events
 
     def take_announcements(self) -> list[tuple[str, ...]]:
         taken, self._announcements = self._announcements, []
@@ -407,9 +407,9 @@ class Changes:
         self._pending = _Pending()
         self.committed = self.committed or pending.index
         if mailbox.store.events is not None:
-            mailbox.store.events.send(*pending.events)
             if pending.modseq:
-                mailbox.store.events.modseq_changed(mailbox)
+                pending.events.append(mailbox.store.events.modseq_changed(mailbox))
+            mailbox.store.events.send(*pending.events)
         mailbox.annotations.commit()
         mailbox.conversing.committed()
         self._count_quota(pending.usage)

@@ -154,11 +154,13 @@ class Telling:
         *,
         unseen: int | None = None,
         name: str | None = None,
+        acl: str | None = None,
     ) -> None:
         """It happened in this mailbox, index locked, and ``userid`` did it (empty: nobody in particular).
 
-        ``unseen`` are the messages that this user has not seen, None for those of the owner. ``name`` is what
-        the mailbox is called now. Cancels the event if the mailbox is one of which nothing is told.
+        ``unseen`` are the messages that this user has not seen, None for those of the owner. ``name`` and
+        ``acl`` are what the mailbox has by that, if its files say something else. Cancels the event if the
+        mailbox is one of which nothing is told.
         """
         if event is None:
             return
@@ -172,7 +174,7 @@ class Telling:
         i = mailbox.i
         event.put(Param.URI, self._url(name or mailbox.name, i.uidvalidity, uid))
         event.put(Param.MBTYPE, mbtypes.format(mailbox.entry.mbtype))
-        event.put(Param.MAILBOX_ACL, mailbox.header.acl)
+        event.put(Param.MAILBOX_ACL, mailbox.header.acl if acl is None else acl)
         event.put(Param.MAILBOX_ID, mailbox.uniqueid)
         event.put_if_wanted(Param.UIDNEXT, i.last_uid + 1)
         event.put_if_wanted(Param.MESSAGES, i.exists)
@@ -196,11 +198,29 @@ class Telling:
             event.put(Param.MAILBOX_ID, entry.uniqueid)
         event.put_if_wanted(Param.USER, userid)
 
-    def modseq_changed(self, mailbox: Mailbox) -> None:
-        """Something in the mailbox changed, and was committed."""
+    def modseq_changed(self, mailbox: Mailbox) -> MboxEvent | None:
+        """An event about something in the mailbox that changed."""
         event = self.new(EventType.MAILBOX_MODSEQ)
         self.about(event, mailbox, "")
-        self.send(event)
+        return event
+
+    def acl_changed(
+        self,
+        mailbox: Mailbox,
+        identifier: str,
+        rights: str | None,
+        userid: str | None,
+        *,
+        name: str | None = None,
+        acl: str | None = None,
+    ) -> MboxEvent | None:
+        """An event about somebody's rights, which were set to these letters; None if they were removed."""
+        event = self.new(EventType.ACL_CHANGE)
+        self.about(event, mailbox, userid, name=name, acl=acl)
+        if event is not None:
+            event.put(Param.ACL_SUBJECT, identifier)
+            event.put(Param.ACL_RIGHTS, rights)
+        return event
 
     def accessed(self, kind: EventType, userid: str, *, server: str | None, client: str | None) -> None:
         """A user logged in or out; the addresses are like ``192.0.2.1;143``, None where there are none."""

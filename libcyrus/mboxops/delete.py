@@ -172,7 +172,10 @@ class _Removal:
 
     def _note_event(self, mailbox: Mailbox) -> None:
         events = self._store.events
-        if events is not None and self._told is not None and self._told[0] == mailbox.name:
+        if events is None:
+            return
+        mailbox.changes.tell(events.modseq_changed(mailbox))
+        if self._told is not None and self._told[0] == mailbox.name:
             event = events.new(EventType.MAILBOX_DELETE)
             events.about(event, mailbox, self._told[1])
             mailbox.changes.tell(event, last=True)

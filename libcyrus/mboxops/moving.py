@@ -8,7 +8,7 @@ transaction is committed the old files are the mailbox, afterwards the new ones.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.base.xlog import NOTICE
@@ -26,6 +26,7 @@ from libcyrus.records.mbentry import MboxEntry
 from . import checks, relocate
 from .checks import Actor
 from .notes import Operation
+from .setacl import Change
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ class _Step:
 
     old: MboxEntry
     target: MboxEntry
-    acl: str | None
+    acl_changes: Sequence[Change]
     new: MboxEntry | None = None
     modseq: int = 0
     """Of the old name's tombstone."""
@@ -47,6 +48,11 @@ class _Step:
     def is_move(self) -> bool:
         """To another partition, not to another name."""
         return self.old.name == self.target.name
+
+    @property
+    def acl(self) -> str | None:
+        """The new one, if it changes."""
+        return self.acl_changes[-1].acl if self.acl_changes else None
 
     @property
     def copies(self) -> bool:
@@ -63,7 +69,7 @@ class Moving:
         self._with_user = with_user
         self._steps: list[_Step] = []
         self._told: tuple[EventType, str, str | None] | None = None
-        self._event: MboxEvent | None = None
+        self._events: list[MboxEvent | None] = []
         self._usage = lifecycle.UsageMoves()
 
     def plan(
@@ -74,9 +80,9 @@ class Moving:
         *,
         partition: str | None = None,
         force_user: bool = False,
-        acl: str | None = None,
+        acl_changes: Sequence[Change] = (),
     ) -> None:
-        """Rename a mailbox, or move it to ``partition`` when ``new`` is its name; ``acl`` is its new one.
+        """Rename a mailbox, or move it to ``partition`` when ``new`` is its name, and change its ACL.
 
         Raises what stands in the way.
         """
@@ -95,7 +101,7 @@ class Moving:
                 if entry.mbtype & mbtypes.LEGACY_DIRS:
                     chosen = checks.partition(store, store.partitions, new, partition)
                     target = replace(target, partition=chosen)
-        self._steps.append(_Step(entry, target, acl))
+        self._steps.append(_Step(entry, target, acl_changes))
 
     def tell(self, kind: EventType, name: str, userid: str | None) -> None:
         """Make an event of what happens to the mailbox ``name``, which ``userid`` does."""
@@ -153,8 +159,8 @@ class Moving:
         if report is not None:
             for step in done:
                 report(step.old.name, step.target.name, None)
-        if self._event is not None and store.events is not None:
-            store.events.send(self._event)
+        if store.events is not None:
+            store.events.send(*self._events)
 
     def _prepare(self, step: _Step) -> MboxEntry:
         """All but mailboxes.db; returns the record to come."""
@@ -200,15 +206,22 @@ class Moving:
 
     def _note_event(self, step: _Step, old: Mailbox, new: Mailbox) -> None:
         events = self._store.events
-        if events is None or self._told is None or self._told[1] != step.old.name:
+        if events is None:
             return
-        kind, name, userid = self._told
-        event = self._event = events.new(kind)
-        if kind == EventType.MAILBOX_DELETE:
-            events.about(event, old, userid, name=name)
-        else:
-            events.about(event, new, userid, name=step.target.name)
-            events.about_old(event, old, name=name)
+        if self._told is not None and self._told[1] == step.old.name:
+            kind, name, userid = self._told
+            event = events.new(kind)
+            if kind == EventType.MAILBOX_DELETE:
+                events.about(event, old, userid, name=name)
+            else:
+                events.about(event, new, userid, name=step.target.name, acl=step.old.acl)
+                events.about_old(event, old, name=name)
+            self._events.append(event)
+        for who, rights, acl in step.acl_changes:
+            heir = self._store.rules.from_internal(step.target.name).userid
+            self._events.append(
+                events.acl_changed(new, who, rights, heir, name=step.target.name, acl=acl)
+            )
 
     def _raise_uidvalidity(self, mailbox: Mailbox) -> None:
         """A client that knew another mailbox of that name must see that this is not the one."""

@@ -7,7 +7,7 @@ roots, rights and state of a user. See ``unfinished`` for what a crash leaves.
 from __future__ import annotations
 
 import logging
-from collections.abc import Container, Iterable
+from collections.abc import Container, Iterable, Sequence
 
 from libcyrus import options as opt
 from libcyrus.auth import AuthState
@@ -82,7 +82,7 @@ def rename(
             try:
                 moving.plan(
                     child, name, actor.as_admin(), partition=partition, force_user=True,
-                    acl=_acl(store, child, source, target, user_move=user_move),
+                    acl_changes=_acl_changes(store, child, source, target, user_move=user_move),
                 )  # fmt: skip
             except CyrusError as reason:
                 failed.append((child.name, name, reason))
@@ -115,7 +115,7 @@ def rename(
                 userdata.hand_over(store, entry, source.userid, target.userid)
             fill_in_ancestors(store, old, entry.mbtype)
             fill_in_ancestors(store, new, entry.mbtype)
-        _unsubscribe(store, renamed, actor)
+        _unsubscribe(store, old, renamed, actor)
     for name, new_name, error in failed:
         log.error("rename of %s to %s failed: %s", name, new_name, error)
     if progress is not None and not alone:
@@ -145,7 +145,7 @@ def _plan_base(
     try:
         moving.plan(
             entry, target.internal, actor, partition=partition or entry.partition,
-            acl=_acl(store, entry, source, target, user_move=user_move),
+            acl_changes=_acl_changes(store, entry, source, target, user_move=user_move),
         )  # fmt: skip
     except MailboxNonexistent:
         if not (ignore_missing and not user_move and actor.owns(source) and actor.owns(target)):
@@ -154,15 +154,14 @@ def _plan_base(
     return True
 
 
-def _acl(
+def _acl_changes(
     store: MailStore, entry: MboxEntry, source: MboxName, target: MboxName, *, user_move: bool
-) -> str | None:
-    """The ACL under the new name, where it changes with it: what the old user may do, the new one may."""
+) -> Sequence[setacl.Change]:
+    """How the ACL changes with the name: what the old user may do, the new one may."""
     if not user_move or entry.intermediate:
-        return None
+        return ()
     assert source.userid is not None and target.userid is not None
-    acl = setacl.renamed(store, entry.acl or "", target, source.userid, target.userid)
-    return None if acl == (entry.acl or "") else acl
+    return setacl.renamed(store, entry.acl or "", target, source.userid, target.userid)
 
 
 def _lookup(store: MailStore, name: str, actor: Actor) -> MboxEntry:
@@ -211,7 +210,8 @@ def _set_limits(store: MailStore, roots: Iterable[Quota]) -> None:
             store.events.quota_changed(before, known)
 
 
-def _unsubscribe(store: MailStore, names: list[str], actor: Actor) -> None:
+def _unsubscribe(store: MailStore, base: str, names: list[str], actor: Actor) -> None:
+    """Of mailboxes that only went along no events are made."""
     if store.config[opt.delete_unsubscribe] and actor.userid is not None:
         for name in names:
-            subscribe.subscribe(store, name, actor.userid, actor.auth, add=False)
+            subscribe.subscribe(store, name, actor.userid, actor.auth, add=False, tell=name == base)

@@ -7,6 +7,7 @@ owner's mailboxes puts it right.
 from __future__ import annotations
 
 import logging
+from typing import NamedTuple
 
 from libcyrus import acl as acls
 from libcyrus import options as opt
@@ -19,8 +20,6 @@ from libcyrus.errors import (
     MailboxNotSupported,
     PermissionDenied,
 )
-from libcyrus.events.mboxevent.kinds import EventType
-from libcyrus.events.mboxevent.params import Param
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName
@@ -76,24 +75,31 @@ def set_acl(
 def _tell(mailbox: Mailbox, identifier: str, rights: str | None, userid: str | None) -> None:
     """Have the commit tell of the change: the letters as given, none for an entry that is removed."""
     events = mailbox.store.events
-    event = events.new(EventType.ACL_CHANGE) if events is not None else None
-    if event is not None and events is not None:
-        events.about(event, mailbox, userid)
-        event.put(Param.ACL_SUBJECT, identifier)
+    if events is not None:
         letters = rights[1:] if rights is not None and rights[:1] in ("+", "-") else rights
-        event.put(Param.ACL_RIGHTS, letters)
+        event = events.acl_changed(mailbox, identifier, letters, userid)
         mailbox.changes.tell(event, last=True)
 
 
-def renamed(store: MailStore, acl: str, name: MboxName, old: str, new: str) -> str:
-    """The ACL of mailbox ``name``, already that of ``new``, where ``new`` may do what ``old`` might."""
+class Change(NamedTuple):
+    """One change of an ACL to ``acl``: who may do what from now on, None for an entry that is removed."""
+
+    identifier: str
+    rights: str | None
+    acl: str
+
+
+def renamed(store: MailStore, acl: str, name: MboxName, old: str, new: str) -> list[Change]:
+    """The way to an ACL of mailbox ``name``, now that of ``new``, where ``new`` may do what ``old`` might."""
     rules = store.mboxlist.acl
     actor = Actor(True, new, None)
+    changes = []
     for identifier, rights in acls.entries(acl):
         if identifier == old:
-            acl = _changed(rules, acl, name, actor, new, rights)
-            acl = _changed(rules, acl, name, actor, old, None)
-    return acl
+            for who, letters in ((new, rights), (old, None)):
+                acl = _changed(rules, acl, name, actor, who, letters)
+                changes.append(Change(who, letters, acl))
+    return changes
 
 
 def _check_permission(store: MailStore, entry: MboxEntry, actor: Actor, identifier: str) -> None:

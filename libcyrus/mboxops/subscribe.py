@@ -11,12 +11,19 @@ from libcyrus.records.subscriptions import Subscriptions
 
 
 def subscribe(
-    store: MailStore, name: str, userid: str, auth: AuthState | None, *, add: bool, force: bool = False
+    store: MailStore,
+    name: str,
+    userid: str,
+    auth: AuthState | None,
+    *,
+    add: bool,
+    force: bool = False,
+    tell: bool = True,
 ) -> None:
     """Subscribe (``add``) to a mailbox or stop; to one that does not exist or may not be seen only with
     ``force``.
 
-    Makes an event of it. Raises MailboxNonexistent.
+    ``tell`` makes an event of it. Raises MailboxNonexistent.
     """
     subscriptions = Subscriptions(store.config, store.userstate)
     if add and not force:
@@ -25,10 +32,10 @@ def subscribe(
             raise MailboxNonexistent
     if add:
         subscriptions.add(userid, name)
-    else:
-        subscriptions.remove(userid, name)
+    elif not subscriptions.remove(userid, name):
+        return
     store.sync_log.subscription(userid, name)
-    if store.events is not None:
+    if tell and store.events is not None:
         event = store.events.new(EventType.MAILBOX_SUBSCRIBE if add else EventType.MAILBOX_UNSUBSCRIBE)
         store.events.about_name(event, name, userid)
         store.events.send(event)

@@ -62,13 +62,15 @@ class Subscriptions:
             for name in names:
                 change.store(self.key(userid, self._rules.from_internal(name).dbname), b"")
 
-    def remove(self, userid: str, *names: str) -> None:
-        """Unsubscribe; harmless when not subscribed."""
+    def remove(self, userid: str, *names: str) -> bool:
+        """Unsubscribe; harmless when not subscribed. False if the user never subscribed to anything."""
         db = self.open(userid) if names else None
-        if db is not None:
-            with db, db.transaction() as change:
-                for name in names:
-                    change.delete(self.key(userid, self._rules.from_internal(name).dbname))
+        if db is None:
+            return False
+        with db, db.transaction() as change:
+            for name in names:
+                change.delete(self.key(userid, self._rules.from_internal(name).dbname))
+        return True
 
     def open(self, userid: str, *, create: bool = False) -> Database | None:
         """The user's file, to be closed by the caller; None if there is none."""

@@ -7,5 +7,9 @@ from imap.imapd.session import Session
 
 
 def run(session: Session, _args: None, *, expunge: bool) -> Ok:
-    session.leave_mailbox(expunge=expunge)
+    try:
+        session.leave_mailbox(expunge=expunge)
+    finally:
+        # or the session would end with the mailbox when that is deleted
+        session.register()
     return Ok()

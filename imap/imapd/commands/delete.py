@@ -36,5 +36,5 @@ def run(session: Session, mailbox: str, *, local_only: bool = False) -> Ok:
     if parsed.deleted or local_only or process.config[opt.delete_mode] == "immediate":
         process.end_others(mailbox=name)
     if process.config[opt.delete_unsubscribe]:
-        process.subscriptions.remove(session.user(), name)
+        mboxops.subscribe(process.store, name, session.user(), session.auth, add=False)
     return Ok()
