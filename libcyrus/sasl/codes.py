@@ -6,6 +6,7 @@ import enum
 
 
 class SaslCode(enum.IntEnum):
+    CONTINUE = 1
     FAIL = -1
     BUFOVER = -3
     NOMECH = -4
@@ -28,6 +29,7 @@ class SaslCode(enum.IntEnum):
 
 
 _TEXTS = {
+    SaslCode.CONTINUE: "another step is needed in authentication",
     SaslCode.FAIL: "generic failure",
     SaslCode.BUFOVER: "overflowed buffer",
     SaslCode.NOMECH: "no mechanism available",

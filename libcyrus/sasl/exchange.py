@@ -92,6 +92,8 @@ class Exchange:
             self._challenge = challenge.data
             return challenge.data
         except (AuthenticationError, UnicodeError) as error:
+            if self._name == "PLAIN" and self._names_nobody():
+                raise SaslError(SaslCode.FAIL, "no user is named") from error
             raise SaslError(SaslCode.BADPROT, f"malformed {self._name} response") from error
         if isinstance(credentials, ExternalCredentials):
             return Claim("", credentials.authzid, None)
@@ -99,9 +101,14 @@ class Exchange:
             return Claim(credentials.authcid, "", None)
         user = credentials.authcid
         if not user:
-            raise SaslError(SaslCode.BADPROT, "Can only find author (no password)")
+            raise SaslError(SaslCode.FAIL, "no user is named")
         wanted = "" if credentials.authzid == user else credentials.authzid
         return Claim(user, wanted, lambda canonical: self._check(credentials, canonical), data)
+
+    def _names_nobody(self) -> bool:
+        """Whether a PLAIN response (RFC 4616) is whole but for an empty authentication identity."""
+        parts = self._responses[-1].response.split(b"\0")
+        return len(parts) == 3 and not parts[1]
 
     def _check(self, credentials: ServerCredentials, canonical: str) -> None:
         plain = isinstance(credentials, PlainCredentials)

@@ -211,6 +211,8 @@ class SaslServer(Generic[T]):
     def check_password(self, user: str, password: str) -> Success[T]:
         """The protocols' own login commands: ``user`` logs in as itself."""
         userid = self._policy.canonify(user, authzid=True)
+        if not userid:
+            raise SaslError(SaslCode.FAIL, "no user is named")
         try:
             self._settings.passwords.verify(userid, password)
         except SaslError as error:

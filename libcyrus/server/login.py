@@ -184,7 +184,7 @@ def exchange(
     SaslCancel when the client sent ``*``, SaslProtocol when it could not be read.
     """
     sasl.check_mechanism(mechanism)
-    outcome = sasl.start(mechanism, None if initial is None else _decode(initial))
+    outcome = sasl.start(mechanism, _initial(initial))
     while isinstance(outcome, Challenge):
         stream.write(continuation + base64.b64encode(outcome.data) + b"\r\n")
         try:
@@ -212,10 +212,19 @@ def _split_domain(user: str) -> tuple[str, str | None]:
     return (user, None) if cut < 0 else (user[:cut], user[cut + 1 :])
 
 
+def _initial(text: bytes | None) -> bytes | None:
+    return text if text is None else b"" if text == b"=" else _decode(text)
+
+
 def _decode(text: bytes) -> bytes:
-    if text in (b"=", b""):
-        return b""
+    """What a response in base64 says. One that ends too early is told as what libsasl2 makes of it."""
+    text = text.partition(b"\0")[0]
+    whole = len(text) & ~3
     try:
-        return base64.b64decode(text, validate=True)
+        decoded = base64.b64decode(text[:whole], validate=True)
     except binascii.Error as error:
         raise SaslError(SaslCode.BADPROT, "cannot decode the response") from error
+    if whole != len(text):
+        code = SaslCode.BADPROT if b"=" in text[:whole] else SaslCode.CONTINUE
+        raise SaslError(code, "cannot decode the response")
+    return decoded
