@@ -40,6 +40,9 @@ _FEW = 20
 _CHUNK = 96 * 1024
 """Responses are handed to the stream in pieces of about this size, in octets."""
 
+_MOST_AT_ONCE = 8 * 1024 * 1024
+"""Octets that the responses for a block may come to; what may be more is made message by message."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -138,6 +141,10 @@ class _Writer:
         self._items = items
         self._by_uid = by_uid
         self._dates: dict[int, bytes] = {}
+        self._chunk: list[bytes] = []
+        self._chunk_size = 0
+        # some of the response at hand has been handed over
+        self._begun = False
         self._needs_file = bool(
             items.rfc822
             or items.rfc822_header
@@ -177,23 +184,25 @@ class _Writer:
                     write(responses)
 
     def _write_each(self, numbers: Iterable[int]) -> None:
-        out = self._session.out
         make: Callable[[int], bytes] = self._one
         if self._view.picture.pending:
             numbers, make = self._with_news(set(numbers))
-        chunk: list[bytes] = []
-        size = 0
         for number in numbers:
-            response = make(number)
-            chunk.append(response)
-            size += len(response)
+            self._put(make(number))
             if self.stopped:
                 break
-            if size >= _CHUNK:
-                out.write(b"".join(chunk))
-                chunk.clear()
-                size = 0
-        out.write(b"".join(chunk))
+        self._hand_over()
+
+    def _put(self, response: bytes) -> None:
+        self._chunk.append(response)
+        self._chunk_size += len(response)
+        if self._chunk_size >= _CHUNK:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._session.out.write(b"".join(self._chunk))
+        self._chunk.clear()
+        self._chunk_size = 0
 
     # many messages, of which the index and the cache say everything
 
@@ -225,6 +234,8 @@ class _Writer:
                 if record is None:
                     return None
                 records.append(record)
+            if sum(map(len, records)) * len(parts) > _MOST_AT_ONCE:
+                return None
             for part in parts:
                 words.append(b"%b")
                 columns.append(map(part, records))
@@ -260,6 +271,7 @@ class _Writer:
         except CyrusError:
             return b""
         file = MessageFile(view, number, found)
+        self._begun = False
         try:
             if self._needs_file:
                 file.open()
@@ -267,7 +279,8 @@ class _Writer:
             self.fetched = self.fetched or not self.stopped
             return response
         except CyrusError:
-            return b"* OK Message %d no longer exists\r\n" % number
+            end = b")\r\n" if self._begun else b""
+            return b"%b* OK Message %d no longer exists\r\n" % (end, number)
         finally:
             file.close()
 
@@ -300,14 +313,26 @@ class _Writer:
                 record = contents.cache_record(view, number, found)
             except CyrusError:
                 record = None
+        size = 0
         for part in self._parts:
             word = part(found, record, file)
             if word:
                 words.append(word)
+                size += len(word)
+            if size >= _CHUNK:
+                self._put(self._piece_of(number, words))
+                words.clear()
+                size = 0
         view.picture.pending.discard(uid)
-        if not words:
-            return b""
-        return b"* %d FETCH (%b)\r\n" % (number, b" ".join(words))
+        if words:
+            return self._piece_of(number, words) + b")\r\n"
+        return b")\r\n" if self._begun else b""
+
+    def _piece_of(self, number: int, words: list[bytes]) -> bytes:
+        """Some of a response's words; large ones do not wait for the others."""
+        before = b" " if self._begun else b"* %d FETCH (" % number
+        self._begun = True
+        return before + b" ".join(words)
 
     def _facts(self, message: Message | None, known: Mapping[str, Callable[[Message], bytes]]) -> list[bytes]:
         if message is None:
