@@ -91,13 +91,16 @@ def _one_command(session: Session) -> None:
     if session.pending_alert is not None:
         out.alert(session.pending_alert)
         session.pending_alert = None
-    started = time.monotonic()
+    started, waited = time.monotonic(), session.stream.waited
     out.tagged(tag, _answer(session, word.decode("latin-1").upper(), shown))
     # what a refused command still carries
     parser.skip_line()
     minimum = session.settings.command_min_timer
     if minimum is not None and shown != "Idle":
-        _log_slow(session, shown.lower(), time.monotonic() - started, minimum)
+        network = session.stream.waited - waited
+        seconds = time.monotonic() - started - network
+        if seconds >= minimum:
+            _log_slow(session, shown.lower(), seconds, network)
 
 
 def _answer(session: Session, name: str, shown: str) -> Outcome:
@@ -177,17 +180,16 @@ def _full_name(name: str) -> str:
     return f"UID {name[4:].capitalize()}" if name.startswith("UID ") else name.capitalize()
 
 
-def _log_slow(session: Session, command: str, seconds: float, minimum: float) -> None:
-    if seconds >= minimum:
-        log.log(
-            NOTICE,
-            "cmdtimer: sessionid=<%s> userid=<%s> command=<%s> mailbox=<%s>"
-            " cmdtime=<%f> nettime=<%f> total=<%f> ",
-            session.session_id,
-            session.userid or "",
-            command,
-            session.index.mboxname if session.index is not None else "",
-            seconds,
-            0.0,
-            seconds,
-        )
+def _log_slow(session: Session, command: str, seconds: float, network: float) -> None:
+    log.log(
+        NOTICE,
+        "cmdtimer: sessionid=<%s> userid=<%s> command=<%s> mailbox=<%s>"
+        " cmdtime=<%f> nettime=<%f> total=<%f> ",
+        session.session_id,
+        session.userid or "",
+        command,
+        session.index.mboxname if session.index is not None else "",
+        seconds,
+        network,
+        seconds + network,
+    )

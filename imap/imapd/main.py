@@ -21,7 +21,7 @@ from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox import mailstore
 from libcyrus.prot import ProtStream
 from libcyrus.sasl import SaslServer
-from libcyrus.server import clienthost, service
+from libcyrus.server import clienthost, limits, service, telemetry
 from libcyrus.server import starttls as tls
 from libcyrus.server.connection import Connection
 from libcyrus.server.login import LoginPolicy
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 def init(surroundings: Service) -> Process:
     """In the pool parent: everything that workers can share."""
+    limits.refuse_murder(surroundings.config)
     switches = _switches(surroundings.options)
     if switches.imaps and not tls.enabled(surroundings.config):
         log.error("imaps: required OpenSSL options not present")
@@ -81,7 +82,8 @@ def serve(process: Process, connection: Connection) -> None:
         process.store.begin_session(session.session_id)
         session.name_client("")
     try:
-        _converse(session, connection)
+        with telemetry.io_logged(config, "IMAP"):
+            _converse(session, connection)
     finally:
         if session.telemetry_fd is not None:
             os.close(session.telemetry_fd)

@@ -22,7 +22,7 @@ from libcyrus.mboxname import MboxName, Namespace, sieve_path
 from libcyrus.records.duplicate import DuplicateDb, DuplicateKey
 from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
-from libcyrus.server import starttls
+from libcyrus.server import limits, starttls
 from libcyrus.server.on_demand import OnDemand
 from libcyrus.server.program import Service
 from libcyrus.server.shutdown_file import ShutdownWatch
@@ -192,6 +192,7 @@ class Lmtpd:
 def build(service: Service) -> Lmtpd:
     """Read the options. ``-a`` trusts every client."""
     config = service.config
+    limits.refuse_murder(config)
     mailstore.preload(config)
     return Lmtpd(
         service=service,

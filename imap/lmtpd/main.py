@@ -19,7 +19,7 @@ from libcyrus.server.connection import Connection
 from libcyrus.server.login import LoginPolicy
 from libcyrus.server.program import ServiceProgram
 from libcyrus.server.session_id import SessionId
-from libcyrus.server.telemetry import open_log
+from libcyrus.server.telemetry import io_logged, open_log
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def serve(app: Lmtpd, connection: Connection) -> None:
     )
     out = Response(stream)
     with contextlib.ExitStack() as stack:
+        stack.enter_context(io_logged(app.config, "LMTP"))
         session = _session(app, connection, stream, out, stack)
         try:
             loop.run(session)

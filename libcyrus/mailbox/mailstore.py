@@ -57,6 +57,9 @@ class MailStore:
         """Raises Fatal (EX_CONFIG) for a configuration whose mailboxes we would damage."""
         if config[opt.object_storage_enabled]:
             raise Fatal("object_storage_enabled: not supported", os.EX_CONFIG)
+        if config[opt.sync_rightnow_channel]:
+            # who sets it counts on every change being on the replica before it is acknowledged
+            raise Fatal("sync_rightnow_channel: not supported", os.EX_CONFIG)
         self.config = config
         self.rules = NameRules.from_config(config)
         self.locks = NameLocks(config, self.rules)

@@ -30,6 +30,8 @@ READ_SIZE = 64 * 1024
 LITERAL_READ_SIZE = 256 * 1024
 FLUSH_AT = 128 * 1024
 SEND_PIECE = 256 * 1024
+# reads of what a client sent that nobody wants any more
+_MOST_UNREAD = 16
 
 
 class Writer(Protocol):
@@ -66,6 +68,8 @@ class ProtStream:
         self._log_fd: int | None = None
         self.bytes_in = 0
         self.bytes_out = 0
+        # seconds spent waiting for the network
+        self.waited = 0.0
         sock.setblocking(False)
         if sock.family in (socket.AF_INET, socket.AF_INET6):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -312,6 +316,11 @@ class ProtStream:
         self._position = start + len(data)
         return data
 
+        # what is closed unread resets the connection, and our last words may be lost with it
+        with contextlib.suppress(OSError):
+            for _ in range(_MOST_UNREAD):
+                if not self._sock.recv(READ_SIZE):
+                    break
     def _receive(self, size: int) -> bytes:
         """A block of what the peer sends, never empty. Queued output goes out first."""
         if self._deflate is None:
@@ -377,7 +386,10 @@ class ProtStream:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise IdleTooLong("idle for too long")
-        if not poller.poll(None if left is None else int(left * 1000) + 1):
+        began = time.monotonic()
+        ready = poller.poll(None if left is None else int(left * 1000) + 1)
+        self.waited += time.monotonic() - began
+        if not ready:
             raise IdleTooLong("idle for too long")
 
     def _log(self, mark: bytes, data: bytes) -> None:

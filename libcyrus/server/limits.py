@@ -1,12 +1,17 @@
-"""How many sessions a host or a user may hold: ``maxlogins_per_host`` and ``maxlogins_per_user``."""
+"""How many sessions a host or a user may hold: ``maxlogins_per_host`` and ``maxlogins_per_user``.
+
+And what a daemon must not be asked to be, because it would do it wrong.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 
 from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
+from libcyrus.errors import Fatal
 from libcyrus.server import proc
 
 log = logging.getLogger(__name__)
@@ -30,6 +35,12 @@ class TooMany:
         if self.maxuser:
             parts.append(f"{self.user} of {self.maxuser} for {self.userid}")
         return f"Too many open connections ({', '.join(parts)})"
+
+
+def refuse_murder(config: Config) -> None:
+    """A member of a Murder tells the others of each mailbox, which we cannot do. Raises Fatal (EX_CONFIG)."""
+    if config[opt.mupdate_server]:
+        raise Fatal("mupdate_server: a Murder is not supported", os.EX_CONFIG)
 
 
 def check(config: Config, clienthost: str, userid: str) -> TooMany | None:

@@ -10,6 +10,8 @@ import logging
 import os
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from libcyrus import options as opt
 from libcyrus.base.xlog import NOTICE
@@ -34,6 +36,34 @@ def open_log(config: Config, userid: str, session_id: SessionId) -> int | None:
     except OSError as error:
         log.error("IOERROR: unable to write to telemetry log %s: %s", path, error.strerror)
     return fd
+
+
+@contextmanager
+def io_logged(config: Config, protocol: str) -> Iterator[None]:
+    """With the option ``iolog``: log how many bytes a session of this protocol made the disks move."""
+    before = _bytes_moved() if config[opt.iolog] else None
+    try:
+        yield
+    finally:
+        after = _bytes_moved() if before is not None else None
+        if before is not None and after is not None:
+            log.info(
+                "%s session stats : I/O read : %d bytes : I/O write : %d bytes",
+                protocol,
+                after[0] - before[0],
+                after[1] - before[1],
+            )
+
+
+def _bytes_moved() -> tuple[int, int] | None:
+    """What this process read from storage and wrote to it so far."""
+    try:
+        with open("/proc/self/io", encoding="ascii") as file:
+            counts = dict(line.split(": ") for line in file)
+        return int(counts["read_bytes"]), int(counts["write_bytes"])
+    except (OSError, KeyError, ValueError):
+        log.error("IOERROR: opening file /proc/self/io")
+        return None
 
 
 class Usage:
