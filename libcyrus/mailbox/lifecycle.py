@@ -164,14 +164,17 @@ def new_header(store: MailStore, entry: MboxEntry) -> MailboxHeader:
     )
 
 
-def delete(mailbox: Mailbox) -> None:
+def delete(mailbox: Mailbox, *, tell: bool = False) -> None:
     """Mark a mailbox deleted and close it, which removes its files once nobody has it open.
 
-    Needs the exclusive index lock. Raises IoError or NoSpace, with the mailbox closed all the same.
+    ``tell`` makes an event of that it changed. Needs the exclusive index lock. Raises IoError or NoSpace, with
+    the mailbox closed all the same.
     """
     store = mailbox.store
     try:
         mailbox.conversing.remove_all()
+        if tell and store.events is not None:
+            mailbox.changes.tell(store.events.modseq_changed(mailbox))
         mailbox.quota_dirty()
         mailbox.dirty()
         mailbox.i.options |= index_header.MAILBOX_DELETED

@@ -296,8 +296,9 @@ class Telling:
             event.put_if_wanted(Param.CONVUNSEEN, status.threadunseen)
         if event.wants(Param.COUNTERS) or event.wants(Param.JMAP_STATES):
             values = self._counters(mailbox.name)
+            version = counters.VERSION if values.generation else 0
             numbers = [
-                counters.VERSION,
+                version,
                 *(values.modseqs[name] for name in _TOLD_COUNTERS),
                 values.uidvalidity,
             ]

@@ -166,16 +166,13 @@ class _Removal:
                 mailbox.silent = self._silent
                 mailbox.changes.announce("UNMAILBOX", entry.name)
                 self._note_event(mailbox)
-                lifecycle.delete(mailbox)
+                lifecycle.delete(mailbox, tell=entry.name not in self._forgotten)
             except CyrusError as error:
                 log.error("could not remove the files of %s: %s", entry.name, error)
 
     def _note_event(self, mailbox: Mailbox) -> None:
         events = self._store.events
-        if events is None:
-            return
-        mailbox.changes.tell(events.modseq_changed(mailbox))
-        if self._told is not None and self._told[0] == mailbox.name:
+        if events is not None and self._told is not None and self._told[0] == mailbox.name:
             event = events.new(EventType.MAILBOX_DELETE)
             events.about(event, mailbox, self._told[1])
             mailbox.changes.tell(event, last=True)

@@ -178,8 +178,8 @@ class Moving:
         with store.open(old.name, write=True) as mailbox:
             mailbox.silent = self._silent
             if not step.copies:
-                self._rename(mailbox, step)
                 self._note_event(step, mailbox, mailbox)
+                self._rename(mailbox, step)
                 return _entry_of(mailbox, target, step.acl)
             relocate.copy(store, mailbox, target)
             if step.is_move:
@@ -192,8 +192,8 @@ class Moving:
                 copied.silent = self._silent
                 self._raise_uidvalidity(copied)
                 mailbox.conversing.move(copied.conversing)
-                self._rename(copied, step)
                 self._note_event(step, mailbox, copied)
+                self._rename(copied, step)
                 return _entry_of(copied, target, step.acl)
             finally:
                 copied.drop()
@@ -214,7 +214,7 @@ class Moving:
             if kind == EventType.MAILBOX_DELETE:
                 events.about(event, old, userid, name=name)
             else:
-                events.about(event, new, userid, name=step.target.name, acl=step.old.acl)
+                events.about(event, new, userid, name=step.target.name)
                 events.about_old(event, old, name=name)
             self._events.append(event)
         for who, rights, acl in step.acl_changes:

@@ -67,18 +67,17 @@ def set_acl(
                 with store.open(name, write=True) as mailbox:
                     modseq = mailbox.bump_modseq()
                     mailbox.set_acl(new)
-                    _tell(mailbox, canonical, rights, userid)
                     mailbox.commit()
+                    _tell(mailbox, canonical, rights, userid)
             store.mboxlist.update(replace(entry, acl=new, foldermodseq=max(entry.foldermodseq, modseq)))
 
 
 def _tell(mailbox: Mailbox, identifier: str, rights: str | None, userid: str | None) -> None:
-    """Have the commit tell of the change: the letters as given, none for an entry that is removed."""
+    """Make an event of the change: the letters as given, none for an entry that is removed."""
     events = mailbox.store.events
     if events is not None:
         letters = rights[1:] if rights is not None and rights[:1] in ("+", "-") else rights
-        event = events.acl_changed(mailbox, identifier, letters, userid)
-        mailbox.changes.tell(event, last=True)
+        events.send(events.acl_changed(mailbox, identifier, letters, userid))
 
 
 class Change(NamedTuple):
