@@ -167,8 +167,8 @@ def new_header(store: MailStore, entry: MboxEntry) -> MailboxHeader:
 def delete(mailbox: Mailbox, *, tell: bool = False) -> None:
     """Mark a mailbox deleted and close it, which removes its files once nobody has it open.
 
-    ``tell`` makes an event of that it changed. Needs the exclusive index lock. Raises IoError or NoSpace, with
-    the mailbox closed all the same.
+    ``tell`` makes an event of that it changed. Needs the exclusive index lock. Raises IoError or NoSpace,
+    with the mailbox closed all the same.
     """
     store = mailbox.store
     try:
