@@ -44,10 +44,10 @@ from libcyrus.records.quota import QuotaDb
 from libcyrus.records.statuscache import IndexStatus, StatusCache
 from libcyrus.records.userstate import UserState
 
-log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from libcyrus.mailbox.telling import Telling
 
+log = logging.getLogger(__name__)
 
 
 class MailStore:
@@ -88,9 +88,9 @@ class MailStore:
         self._statuscache_on: bool = config[opt.statuscache]
         # told the name of each mailbox that changed, by those daemons of which idlers expect it
         self.notifier: Callable[[str], None] | None = None
-        self._open: dict[str, Mailbox] = {}
         # None where the configuration asks for no events, which then cost nothing
         self.events = _telling(self)
+        self._open: dict[str, Mailbox] = {}
         self._cleanup: dict[str, None] = {}
 
     @cached_property
@@ -298,9 +298,9 @@ class MailStore:
             mailbox.opened = 1
             mailbox.close()
         self.run_cleanup()
-        for name in ("conversations", "statuscache", "annotations", "quota", "mboxlist"):
         if self.events is not None:
             self.events.close()
+        for name in ("conversations", "statuscache", "annotations", "quota", "mboxlist"):
             database = self.__dict__.pop(name, None)
             if database is not None:
                 database.close()
