@@ -12,11 +12,11 @@ import pytest
 
 from imap.admin.private_instance import make_certificate
 from libcyrus.config import Config
+from libcyrus.config.session_id import SessionId
 from libcyrus.events import notify
 from libcyrus.prot import ProtStream
 from libcyrus.server import clienthost, limits, shutdown_file, starttls, telemetry
 from libcyrus.server.proc import ProcFile
-from libcyrus.server.session_id import SessionId
 
 
 def config(tmp_path: Path, **options: object) -> Config:

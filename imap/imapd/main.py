@@ -16,9 +16,9 @@ from imap.imapd.session import Session
 from imap.imapd.settings import Settings, Switches
 from libcyrus import options as opt
 from libcyrus.base.xlog import NOTICE
+from libcyrus.config.session_id import SessionId
 from libcyrus.errors import Fatal
 from libcyrus.events.mboxevent.kinds import EventType
-from libcyrus.mailbox import mailstore
 from libcyrus.prot import ProtStream
 from libcyrus.sasl import SaslServer
 from libcyrus.server import clienthost, limits, service, telemetry
@@ -26,7 +26,6 @@ from libcyrus.server import starttls as tls
 from libcyrus.server.connection import Connection
 from libcyrus.server.login import LoginPolicy
 from libcyrus.server.program import Service, ServiceProgram
-from libcyrus.server.session_id import SessionId
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +38,6 @@ def init(surroundings: Service) -> Process:
         log.error("imaps: required OpenSSL options not present")
         raise Fatal("imaps: required OpenSSL options not present", os.EX_CONFIG)
     _load_name_services()
-    mailstore.preload(surroundings.config)
     return Process(surroundings, Settings.from_config(surroundings.config, switches))
 
 

@@ -16,6 +16,7 @@ from imap.imapd.settings import Settings
 from libcyrus import acl, mboxname
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import dataclass, field
+from libcyrus.config.session_id import SessionId
 from libcyrus.errors import Fatal, MailboxMoved, PermissionDenied
 from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.index.updates import SelectedView
@@ -24,7 +25,6 @@ from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.mbentry import MboxEntry
 from libcyrus.sasl import SaslServer
 from libcyrus.server.login import Identity, LoginPolicy
-from libcyrus.server.session_id import SessionId
 
 if TYPE_CHECKING:
     from imap.imapd.process import Process

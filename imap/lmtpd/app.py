@@ -16,7 +16,6 @@ from libcyrus.config import Config
 from libcyrus.errors import MailboxExists
 from libcyrus.events.idle import ChangeTeller
 from libcyrus.events.notify import Notifier
-from libcyrus.mailbox import mailstore
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, Namespace, sieve_path
 from libcyrus.records.duplicate import DuplicateDb, DuplicateKey
@@ -193,7 +192,6 @@ def build(service: Service) -> Lmtpd:
     """Read the options. ``-a`` trusts every client."""
     config = service.config
     limits.refuse_murder(config)
-    mailstore.preload(config)
     return Lmtpd(
         service=service,
         config=config,

@@ -11,6 +11,7 @@ from imap.lmtpd.app import TIMEOUT, Lmtpd, build
 from imap.lmtpd.response import Response
 from imap.lmtpd.session import POSTMAN, Session, Trust
 from libcyrus.base.signals import ShutdownRequested
+from libcyrus.config.session_id import SessionId
 from libcyrus.errors import CyrusError, Fatal
 from libcyrus.prot import ProtError, ProtStream
 from libcyrus.sasl import SaslServer
@@ -18,7 +19,6 @@ from libcyrus.server import clienthost, service
 from libcyrus.server.connection import Connection
 from libcyrus.server.login import LoginPolicy
 from libcyrus.server.program import ServiceProgram
-from libcyrus.server.session_id import SessionId
 from libcyrus.server.telemetry import io_logged, open_log
 
 log = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from imap.lmtpd.app import Lmtpd
 from imap.lmtpd.response import Response
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import dataclass, field
+from libcyrus.config.session_id import SessionId
 from libcyrus.mboxname import MboxName
 from libcyrus.prot import ProtStream
 from libcyrus.sasl import SaslServer
 from libcyrus.server.clienthost import Client
 from libcyrus.server.login import Identity
-from libcyrus.server.session_id import SessionId
 
 POSTMAN = "postman"
 

@@ -72,6 +72,8 @@ def begin(
     # what that loads, the Cyrus user may not be able to read
     _watch_locks(config)
     _load_sql(config)
+    if config[opt.event_notifier]:
+        import_module("libcyrus.mailbox.telling")
     if before is not None:
         before(config)
     if os.geteuid() == 0:

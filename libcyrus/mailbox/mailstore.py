@@ -6,7 +6,6 @@ mailboxes that are open. It is made once, after fork, and passed to everything a
 
 from __future__ import annotations
 
-import importlib
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING
 from libcyrus import options as opt
 from libcyrus.acl import AclRules
 from libcyrus.config import Config
+from libcyrus.config.session_id import SessionId
 from libcyrus.errors import (
     CyrusError,
     Fatal,
@@ -64,7 +64,7 @@ class MailStore:
         self.rules = NameRules.from_config(config)
         self.locks = NameLocks(config, self.rules)
         self.headers = KnownHeaders()
-        self.session_id: object = ""
+        self.session_id: object = SessionId(config)
         mode = config[opt.expunge_mode]
         self.expunge_at_once = mode in ("immediate", "semidelayed")
         self.repack_at_once = mode == "immediate"
@@ -306,17 +306,11 @@ class MailStore:
                 database.close()
 
 
-def preload(config: Config) -> None:
-    """Before workers are forked: load what they will need and most servers do not."""
-    if config[opt.event_notifier]:
-        importlib.import_module("libcyrus.mailbox.telling")
-
-
 def _telling(store: MailStore) -> Telling | None:
     """Who tells of events; None where the configuration asks for none."""
     if not store.config[opt.event_notifier]:
         return None
-    # most servers do without it
+    # most servers do without it; where they do not, it was loaded at the start
     from libcyrus.mailbox.telling import Telling
 
     return Telling(store)

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from libcyrus import options as opt
 from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
-from libcyrus.server.session_id import SessionId
+from libcyrus.config.session_id import SessionId
 
 log = logging.getLogger(__name__)
 
