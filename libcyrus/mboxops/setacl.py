@@ -52,14 +52,14 @@ def set_acl(
     actor = Actor(is_admin, userid, auth)
     parsed = store.rules.from_internal(name)
     # as a userid it loses the default domain
-    canonical = store.rules.from_userid(identifier).userid
-    if canonical is None:
-        raise InvalidIdentifier
+    canonical = store.rules.from_userid(identifier).userid or ""
     with exclusive(store, parsed.userid):
         entry = store.mboxlist.lookup_all(name)
         if entry.mbtype & (mbtypes.MOVING | mbtypes.RESERVE | mbtypes.DELETED):
             raise MailboxNotSupported
         _check_permission(store, entry, actor, canonical)
+        if not canonical:
+            raise InvalidIdentifier
         new = _changed(store.mboxlist.acl, entry.acl or "", parsed, actor, canonical, rights)
         with noted(store, Operation("set ACL", (parsed.userid,), names=(name,)), lasting=False):
             modseq = 0

@@ -21,8 +21,14 @@ _CHANCE = (
     ("I", re.compile(rb"(?<=MAILBOXID \()[^)]*")),
     ("I", re.compile(rb"(?<=MAILBOXIDS \()[^)]*")),
     ("U", re.compile(rb"(?<=:INTERNAL:)[0-9A-Fa-f]+")),
+    ("U", re.compile(rb"(?<=:internal:)[0-9A-Fa-f]+")),
+    ("I", re.compile(rb'(?<=uniqueid" ")[^"]*')),
+    ("I", re.compile(rb'(?<=uniqueid ")[^"]*')),
+    # when a mailbox was deleted, as its name then ends
+    ("D", re.compile(rb"(?<=[./])6[0-9A-F]{7}(?=[\s\"/.]|$)")),
 )
 _SESSION = re.compile(rb"SESSIONID=<[^>]*>")
+_ABOUT = re.compile(rb' "(environment|command|arguments)" "[^"]*"|(?<="version" )"[^"]*"')
 _DATE = re.compile(rb'"([ \d]\d-[A-Z][a-z][a-z]-\d{4} \d\d:\d\d:\d\d [+-]\d{4})"')
 
 
@@ -34,6 +40,7 @@ class Mask:
 
     def __call__(self, line: bytes) -> bytes:
         line = _SECONDS.sub(rb"T \1", line)
+        line = _ABOUT.sub(b"", line)
         line = _SESSION.sub(b"SESSIONID=<S>", line)
         for kind, pattern in _CHANCE:
             line = pattern.sub(lambda found, kind=kind: self._number(kind, found[0]), line)  # type: ignore[misc]

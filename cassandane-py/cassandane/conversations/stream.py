@@ -114,6 +114,15 @@ class Stream:
         tag = self._tag() if data[:1] == b" " else data.split(b" ")[0]
         self._add(by, tag, (tag if data[:1] == b" " else b"") + data + self._newline())
 
+    def ask(self, text: bytes, *answers: bytes, by: str = "A") -> None:
+        """A command without its tag, whose continuation requests get these answers, a line each."""
+        self._flush()
+        tag = self._tag()
+        lines = [tag + b" " + text, *answers]
+        parts = [Part(self._pieces(line + self._newline()), CONTINUE) for line in lines[:-1]]
+        parts.append(Part(self._pieces(lines[-1] + self._newline())))
+        self._exchanges.append(Exchange(by, tuple(parts), tag))
+
     def idle(self, *, by: str = "A") -> None:
         """IDLE, until the server agrees."""
         self._flush()
@@ -234,4 +243,3 @@ class Stream:
                 return b"{%d}" % len(value) + newline + value
             case _:
                 return b"{%d+}" % len(value) + newline + value
-

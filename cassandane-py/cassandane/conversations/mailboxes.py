@@ -1,0 +1,125 @@
+"""Conversations about mailboxes, users, rights, quotas, annotations and sessions: configurations, families.
+
+Each is held under several configurations, since most of what differs between them is how names are spelled,
+who may do what, and what becomes of a mailbox.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from cassandane.conversations import scripts
+from cassandane.conversations.family import Difference, Family
+from cassandane.conversations.servers import Heard
+from cassandane.conversations.spelling import Spelling
+from cassandane.instance import Instance
+
+CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
+    "default": {},
+    "netnews": {"altnamespace": "no", "unixhierarchysep": "no", "delete_mode": "immediate"},
+    "standard": {
+        "altnamespace": "no",
+        "virtdomains": "userid",
+        "defaultdomain": "example.org",
+        "annotation_enable_legacy_commands": "yes",
+        "allowdeleted": "yes",
+        "specialusealways": "yes",
+        "autocreate_quota": "100",
+    },
+    "domains": {
+        "virtdomains": "on",
+        "defaultdomain": "example.org",
+        "unixhierarchysep": "no",
+        "allowusermoves": "yes",
+        "proxyd_disable_mailbox_referrals": "yes",
+    },
+    "prefixes": {
+        "userprefix": "People",
+        "sharedprefix": "Common",
+        "allowallsubscribe": "yes",
+        "allowusermoves": "yes",
+        "specialuse_protect": "\\Sent \\Trash",
+        "specialuse_extra": "\\Snippets",
+        "specialuse_nochildren": "\\Trash",
+        "reverseacls": "yes",
+        "annotation_enable_legacy_commands": "yes",
+        "delete_unsubscribe": "yes",
+    },
+    "legacy": {
+        "altnamespace": "no",
+        "mailbox_legacy_dirs": "yes",
+        "username_tolower": "no",
+        "implicit_owner_rights": "lrswipkxtecda",
+        "unix_group_enable": "no",
+        "anyoneuseracl": "no",
+        "autocreate_quota": "50",
+        "autocreate_inbox_folders": "Drafts | Sent",
+        "autocreate_subscribe_folders": "Sent",
+        "autocreate_post": "yes",
+        "delete_mode": "immediate",
+        "imapidresponse": "no",
+        "foolstupidclients": "yes",
+    },
+}
+
+
+def fill(server: Instance) -> None:
+    """A user whom commands name that are not made for a family."""
+    with server.imap("admin") as admin:
+        separator = "/" if server.settings.get("unixhierarchysep") == "yes" else "."
+        admin.ok(f"CREATE user{separator}bob")
+
+
+def _without(pattern: bytes, lines: list[bytes]) -> list[bytes]:
+    return [line for line in lines if not re.match(pattern, line)]
+
+
+def _capabilities(heard: Heard) -> bool:
+    """Whether the original only has more of what belongs to other servers."""
+    names = re.compile(rb" (X-REPLICATION|X-SIEVE-MAILBOX)(?=[ \]]|$)")
+    return [names.sub(b"", line) for line in heard.original] == heard.ours
+
+
+def _statuses(heard: Heard) -> bool:
+    """Whether nothing but the MAILBOXID of LIST's STATUS differs."""
+    ids = re.compile(rb"MAILBOXID \(.*?\)(?= [A-Z]+ \d|\)$)", re.DOTALL)
+    ours, original = ([ids.sub(b"", line) for line in lines] for lines in (heard.ours, heard.original))
+    return b"MAILBOXID" in heard.sent.upper() and ours == original
+
+
+_LEFT_OVER = Difference(
+    "what is left of a line that the original refused, it takes for the next command",
+    lambda heard: _without(rb"\* BAD Invalid tag", heard.original) == heard.ours,
+)
+_CAPABILITIES = Difference("replication is for another daemon", _capabilities)
+_STATUSES = Difference(
+    "the original tells MAILBOXID in LIST's STATUS from memory that it gave back", _statuses
+)
+_NEW_CRASH = Difference(
+    "the original dies of a special use that is empty",
+    lambda heard: heard.original[-1:] == [b"<closed>"] and b"USE (" in heard.sent.upper(),
+)
+_EMPTY_ID = Difference(
+    "the original makes a mailbox without a MAILBOXID",
+    lambda heard: b"[MAILBOXID ()]" in b"".join(heard.original),
+)
+_BLANK = Difference(
+    "the original sends an empty line before it refuses ENABLE",
+    lambda heard: [line for line in heard.original if line] == heard.ours,
+)
+
+_NULL_CRASH = Difference(
+    "the original dies of an empty identifier where anyone may not be given rights",
+    lambda heard: heard.original[-1:] == [b"<closed>"] and b"SETACL" in heard.sent.upper(),
+)
+
+_DIFFERENCES = (_LEFT_OVER, _CAPABILITIES, _STATUSES, _NEW_CRASH, _EMPTY_ID, _BLANK, _NULL_CRASH)
+
+
+LONG = ("annotations",)
+"""Scripts of very many lines, about what no configuration changes."""
+
+
+def family(name: str, settings: Mapping[str, str]) -> Family:
+    return Family(name, scripts.streams(name, Spelling.of(settings)), _DIFFERENCES)

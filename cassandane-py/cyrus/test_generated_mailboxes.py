@@ -1,0 +1,35 @@
+"""Conversations about mailboxes, users, rights, quotas, annotations and sessions, held on both servers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cassandane.conversations import mailboxes
+from cassandane.conversations.family import check
+from cassandane.conversations.scripts import names
+from cassandane.conversations.servers import Servers, running
+
+pytestmark = pytest.mark.reference
+
+
+@pytest.fixture(scope="module", params=list(mailboxes.CONFIGURATIONS))
+def configured(request: pytest.FixtureRequest) -> Iterator[tuple[str, Servers]]:
+    with running(mailboxes.fill, mailboxes.CONFIGURATIONS[request.param]) as servers:
+        servers.ours.allowed_log.append("Fatal error: num too big")
+        yield request.param, servers
+
+
+@pytest.mark.parametrize("name", [one for one in names() if one not in mailboxes.LONG])
+def test_both_servers_answer_alike(configured: tuple[str, Servers], name: str) -> None:
+    configuration, servers = configured
+    family = mailboxes.family(name, mailboxes.CONFIGURATIONS[configuration])
+    check(family, servers, seed=list(mailboxes.CONFIGURATIONS).index(configuration), all_rows=False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", mailboxes.LONG)
+def test_both_servers_answer_long_conversations_alike(configured: tuple[str, Servers], name: str) -> None:
+    configuration, servers = configured
+    check(mailboxes.family(name, mailboxes.CONFIGURATIONS[configuration]), servers, seed=7, all_rows=False)
