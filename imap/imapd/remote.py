@@ -16,7 +16,9 @@ from libcyrus.errors import MailboxMoved, MailboxNonexistent, MailboxNotSupporte
 from libcyrus.text import mutf7
 
 # what the original does not send after a mailbox that is on its way
-_WAITING = frozenset(("DELETE", "LOCALDELETE", "RENAME", "COPY", "MOVE", "UID COPY", "UID MOVE", "XMOVE", "UID XMOVE"))
+_WAITING = frozenset(
+    ("DELETE", "LOCALDELETE", "RENAME", "COPY", "MOVE", "UID COPY", "UID MOVE", "XMOVE", "UID XMOVE")
+)
 
 
 def learn(session: Session) -> None:

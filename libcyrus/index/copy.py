@@ -13,7 +13,7 @@ from libcyrus.base.seqset import SeqSet
 from libcyrus.errors import MailboxNotSupported, NoSuchMessage
 from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.index.view import IndexView
-from libcyrus.mailbox.index_record import EXPUNGED, SEEN
+from libcyrus.mailbox.index_record import DELETED, EXPUNGED, SEEN
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.records import mbtype
 
@@ -114,6 +114,9 @@ def _originals(
                 continue
             if record.expunged:
                 record.internal_flags &= ~EXPUNGED
+                if picture.with_expunged:
+                    # the copy brings it back
+                    record.system_flags &= ~DELETED
             seen = bool(view.system_flags(number) & SEEN)
             found.append(copying.read(source, record, seen=seen))
     return found

@@ -13,6 +13,7 @@ from libcyrus.mailbox.index_record import (
     ANSWERED,
     DELETED,
     DRAFT,
+    EXPUNGED,
     FLAGGED,
     OFFSET_FLAGS,
     OFFSET_USER_FLAGS,
@@ -23,12 +24,18 @@ from libcyrus.mailbox.index_record import (
 RECENT: Final = 1 << 7
 """\\Recent in an octet of system flags, where the index has no flag."""
 
+_SHOWN_EXPUNGED: Final = 1 << 6
+"""\\Expunged in the same octet, for sessions that see what is expunged."""
+
+_TO_EXPUNGED: Final = bytes(_SHOWN_EXPUNGED if value & EXPUNGED >> 24 else 0 for value in range(256))
+
 _SYSTEM: Final = (
     (RECENT, b"\\Recent"),
     (ANSWERED, b"\\Answered"),
     (FLAGGED, b"\\Flagged"),
     (DRAFT, b"\\Draft"),
     (DELETED, b"\\Deleted"),
+    (_SHOWN_EXPUNGED, b"\\Expunged"),
     (SEEN, b"\\Seen"),
 )
 _MOST: Final = 5000
@@ -38,9 +45,13 @@ Key = tuple[int, ...]
 
 
 class FlagLists:
-    """For a mailbox with these user flags; a slot without a flag is None."""
+    """For a mailbox with these user flags; a slot without a flag is None.
 
-    def __init__(self, slots: Sequence[str | None]) -> None:
+    ``with_expunged``: what is expunged shows that, too.
+    """
+
+    def __init__(self, slots: Sequence[str | None], *, with_expunged: bool = False) -> None:
+        self._with_expunged = with_expunged
         self._names: list[tuple[int, int, bytes]] = []
         # the octets of the records that hold user flags; a word's lowest flags are in its last octet
         self._offsets: list[int] = []
@@ -59,6 +70,8 @@ class FlagLists:
             system = system & ~(rows.all * SEEN) | rows.with_uids(seen.uids.within(1, MAXIMUM)) * SEEN
         if seen.recent:
             system |= rows.with_uids(seen.recent.within(1, MAXIMUM)) * RECENT
+        if self._with_expunged:
+            system |= int.from_bytes(rows.octets(OFFSET_FLAGS).translate(_TO_EXPUNGED), "little")
         octets = system.to_bytes(rows.count, "little")
         columns: list[Iterable[int]] = [rows.octets(offset) for offset in self._offsets]
         known = self._lists

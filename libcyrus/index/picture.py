@@ -37,6 +37,9 @@ class Picture:
     and 0 stands for a record that is there no more. ``told`` messages are known to the client. ``pending``
     are UIDs whose flags changed since they were told, ``gone`` those of expunged messages that still have a
     number. ``sound`` has a byte for each record, 1 if it was found to agree with its CRC.
+
+    With ``with_expunged`` expunged messages have numbers like the others, as long as they have files: they
+    are ``gone``, and nobody is ever told so.
     """
 
     data: bytearray = field(default_factory=bytearray)
@@ -48,6 +51,7 @@ class Picture:
     pending: set[int] = field(default_factory=set)
     gone: set[int] = field(default_factory=set)
     sound: bytearray = field(default_factory=bytearray)
+    with_expunged: bool = False
 
     def __len__(self) -> int:
         """Messages with a number, told or not."""
@@ -100,7 +104,11 @@ class Picture:
         if not region:
             return 0
         before = len(self.uids)
-        living = columns.living(region, self.size)
+        if self.with_expunged:
+            living = columns.linked(region, self.size)
+            self._note_expunged(region)
+        else:
+            living = columns.living(region, self.size)
         count = len(living)
         if 0 in living:
             self.uids.extend(compress(columns.uids(region, self.size), living))
@@ -114,6 +122,13 @@ class Picture:
             else:
                 self.uids.frombytes(columns.uids(region, self.size).tobytes())
         return len(self.uids) - before
+
+    def _note_expunged(self, region: memoryview) -> None:
+        """New messages that are expunged already are told with their flags all the same."""
+        for uid, flags in columns.fields(region, self.size, ">I28xI"):
+            if flags & EXPUNGED and not flags & UNLINKED:
+                self.gone.add(uid)
+                self.pending.add(uid)
 
     def _note_changes(self, indexes: Iterable[int], old: bytearray) -> None:
         """Records changed in place."""
@@ -193,12 +208,12 @@ class Picture:
 
     def told_gone(self) -> SeqSet:
         """The UIDs of what ``tell_expunged`` is about to say."""
-        last = self.uids[self.told - 1] if self.told else 0
+        last = self.uids[self.told - 1] if self.told and not self.with_expunged else 0
         return SeqSet.of(sorted(uid for uid in self.gone if uid <= last))
 
     def tell_expunged(self) -> list[int]:
         """Take expunged messages out of the numbering; what EXPUNGE responses must say, in order."""
-        if not self.gone:
+        if not self.gone or self.with_expunged:
             return []
         said: list[int] = []
         places = sorted(bisect_left(self.uids, uid) for uid in self.gone)

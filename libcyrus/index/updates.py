@@ -110,6 +110,11 @@ class SelectedView(Protocol):
     def quotaroot(self) -> str | None: ...
 
     @property
+    def with_expunged(self) -> bool:
+        """Whether expunged messages are among those that have numbers."""
+        ...
+
+    @property
     def watch_path(self) -> str:
         """The cyrus.index file, whose change means that `changes` may have something to say."""
 

@@ -54,14 +54,22 @@ class IndexView:
     ``picture`` has the numbering, ``seen`` the user's seen state, ``flag_slots`` the user flags as last told.
     """
 
-    def __init__(self, mailbox: Mailbox, userid: str, auth: AuthState | None, *, readonly: bool) -> None:
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        userid: str,
+        auth: AuthState | None,
+        *,
+        readonly: bool,
+        with_expunged: bool = False,
+    ) -> None:
         self.mailbox = mailbox
         self.store = mailbox.store
         self.userid = userid
         self.readonly = readonly
         rights = self.store.acl_rules.myrights(auth, mailbox.acl)
         self.rights = rights & ~acl.READ_WRITE if readonly else rights
-        self.picture = Picture()
+        self.picture = Picture(with_expunged=with_expunged)
         self.seen = SeenState(mailbox, userid)
         self.uidvalidity = mailbox.i.uidvalidity
         self.flag_slots: list[str | None] = list(mailbox.header.flags)
@@ -69,18 +77,29 @@ class IndexView:
         self._header = b""
         self._uidnext = mailbox.i.last_uid + 1
         self._gone = False
-        self._flag_lists = FlagLists(self.flag_slots)
+        self._flag_lists = FlagLists(self.flag_slots, with_expunged=with_expunged)
 
     @classmethod
     def open(
-        cls, store: MailStore, mboxname: str, userid: str, auth: AuthState | None, *, readonly: bool
+        cls,
+        store: MailStore,
+        mboxname: str,
+        userid: str,
+        auth: AuthState | None,
+        *,
+        readonly: bool,
+        any_kind: bool = False,
+        with_expunged: bool = False,
     ) -> Self:
-        """Raises what ``MailStore.open`` raises, and MailboxBadType for a mailbox that holds no mail."""
+        """Raises what ``MailStore.open`` raises, and MailboxBadType for a mailbox that holds no mail.
+
+        ``any_kind`` takes those too. ``with_expunged``: see ``Picture``.
+        """
         mailbox = store.open(mboxname, write=False)
         try:
-            if mbtype.kind(mailbox.entry.mbtype) != mbtype.EMAIL:
+            if not any_kind and mbtype.kind(mailbox.entry.mbtype) != mbtype.EMAIL:
                 raise MailboxBadType
-            view = cls(mailbox, userid, auth, readonly=readonly)
+            view = cls(mailbox, userid, auth, readonly=readonly, with_expunged=with_expunged)
             view._take_in_and_claim()
             # to claim messages the lock was let go for a moment
             view.new_flag_names()
@@ -122,10 +141,14 @@ class IndexView:
         if seen.internal:
             if not self.mailbox.i.unseen or not picture.uids:
                 return 0
-            flags = Rows(picture, 1, len(picture)).octets(OFFSET_FLAGS + 3)
-            return flags.translate(_HAS_SEEN).find(0) + 1
-        known = seen.uids
-        return next((number for number, uid in enumerate(picture.uids, 1) if uid not in known), 0)
+            flags = Rows(picture, 1, len(picture)).octets(OFFSET_FLAGS + 3).translate(_HAS_SEEN)
+            number = flags.find(0) + 1
+            while number and picture.uids[number - 1] in picture.gone:
+                number = flags.find(0, number) + 1
+            return number
+        known, gone = seen.uids, picture.gone
+        numbers = enumerate(picture.uids, 1)
+        return next((number for number, uid in numbers if uid not in known and uid not in gone), 0)
 
     @property
     def uidnext(self) -> int:
@@ -149,6 +172,10 @@ class IndexView:
 
     @property
     def watch_path(self) -> str:
+    @property
+    def with_expunged(self) -> bool:
+        return self.picture.with_expunged
+
         return self.mailbox.paths.index
 
     # locking
@@ -241,7 +268,7 @@ class IndexView:
         if slots == self.flag_slots:
             return False
         self.flag_slots = list(slots)
-        self._flag_lists = FlagLists(slots)
+        self._flag_lists = FlagLists(slots, with_expunged=self.picture.with_expunged)
         return True
 
     def new_exists(self) -> int | None:

@@ -11,11 +11,13 @@ from collections.abc import Iterator
 from itertools import compress
 from struct import Struct
 
-from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS, OFFSET_MODSEQ, OFFSET_UID
+from libcyrus.mailbox.index_record import EXPUNGED, OFFSET_FLAGS, OFFSET_MODSEQ, OFFSET_UID, UNLINKED
 
 _LITTLE = sys.byteorder == "little"
 _EXPUNGED_BYTE = EXPUNGED >> 24
 _NOT_EXPUNGED = bytes(0 if value & _EXPUNGED_BYTE else 1 for value in range(256))
+_UNLINKED_BYTE = UNLINKED >> 24
+_NOT_UNLINKED = bytes(0 if value & _UNLINKED_BYTE else 1 for value in range(256))
 
 
 def words(region: memoryview, size: int, offset: int) -> memoryview:
@@ -36,6 +38,11 @@ def octets(region: memoryview, size: int, offset: int) -> bytes:
 def living(region: memoryview, size: int) -> bytes:
     """For every record 1, or 0 if it is expunged: selectors for ``itertools.compress``."""
     return octets(region, size, OFFSET_FLAGS).translate(_NOT_EXPUNGED)
+
+
+def linked(region: memoryview, size: int) -> bytes:
+    """As ``living``, with 0 only for records whose message file is to go or has gone."""
+    return octets(region, size, OFFSET_FLAGS).translate(_NOT_UNLINKED)
 
 
 def living_recnos(region: memoryview, size: int) -> list[int]:

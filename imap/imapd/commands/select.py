@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 QUOTA_WARNING_INTERVAL = 600
 
 
+_INCLUDE_EXPUNGED = b"VENDOR.CMU-INCLUDE-EXPUNGED"
+
 @dataclass(slots=True)
 class SelectArgs:
     """``known`` is what a client of QRESYNC had when the mailbox had this ``uidvalidity``.
@@ -40,6 +42,7 @@ class SelectArgs:
     uidvalidity: int = 0
     known: Known | None = None
     error: ParseError | None = None
+    with_expunged: bool = False
 
 
 def parse(parser: Parser) -> SelectArgs:
@@ -72,6 +75,8 @@ def _modifiers(parser: Parser, args: SelectArgs) -> None:
             args.qresync = True
             _qresync(parser, args)
         elif name != b"ANNOTATE":
+        elif name == _INCLUDE_EXPUNGED:
+            args.with_expunged = True
             raise ParseError("Invalid {command} modifier " + name.decode("latin-1"))
         if not parser.accept(SP):
             break
@@ -120,6 +125,8 @@ def _sequence(parser: Parser, bad: ParseError) -> str:
 def run(session: Session, args: SelectArgs, *, examine: bool) -> Outcome:
     session.condstore = session.condstore or args.condstore
     if args.qresync and not session.qresync:
+    if args.with_expunged and not session.settings.allowdeleted:
+        return Bad(f"Invalid {session.command} modifier {_INCLUDE_EXPUNGED.decode()}")
         return Bad(f"Invalid {session.command} modifier QRESYNC")
     if args.error is not None:
         raise args.error
@@ -133,7 +140,9 @@ def run(session: Session, args: SelectArgs, *, examine: bool) -> Outcome:
     name = session.internal_name(mailbox)
     view = None
     try:
-        view = _open(session, name, readonly=examine or settings.readonly)
+        view = _open(
+            session, name, readonly=examine or settings.readonly, with_expunged=args.with_expunged
+        )
     finally:
         # only now, so that the files of a mailbox that is selected again stay open
         session.leave_mailbox()
@@ -148,14 +157,23 @@ def run(session: Session, args: SelectArgs, *, examine: bool) -> Outcome:
     return Ok(code="READ-WRITE" if view.rights & acl.READ_WRITE else "READ-ONLY")
 
 
-def _open(session: Session, name: str, *, readonly: bool) -> SelectedView:
+def _open(session: Session, name: str, *, readonly: bool, with_expunged: bool) -> SelectedView:
     if (
         not session.is_admin
         and not session.settings.allowdeleted
         and session.namespace.rules.from_internal(name).deleted
     ):
         raise MailboxNonexistent
-    view = IndexView.open(session.process.store, name, session.user(), session.auth, readonly=readonly)
+    view = IndexView.open(
+        session.process.store,
+        name,
+        session.user(),
+        session.auth,
+        readonly=readonly,
+        # clients that log in as user+dav work on collections
+        any_kind=(session.magicplus or "").lower() == "+dav",
+        with_expunged=with_expunged,
+    )
     if not view.rights & acl.READ:
         seen = session.is_admin or view.rights & acl.LOOKUP
         view.close()

@@ -91,7 +91,7 @@ def run(session: Session, args: StatusArgs) -> Ok:
 def values_of(session: Session, entry: MboxEntry, items: frozenset[str]) -> list[tuple[str, int | str]]:
     """The items of a mailbox with their values; the rights to see them are the caller's to check."""
     selected = session.index
-    if selected is not None and selected.mboxname != entry.name:
+    if selected is not None and (selected.mboxname != entry.name or selected.with_expunged):
         # recent messages of the selected mailbox are this session's, and nobody else's count
         selected = None
     known = look_up(session.process.store, entry, session.user(), count_seen=not items.isdisjoint(_COUNTED))
