@@ -171,11 +171,11 @@ class IndexView:
         return self.mailbox.quotaroot
 
     @property
-    def watch_path(self) -> str:
-    @property
     def with_expunged(self) -> bool:
         return self.picture.with_expunged
 
+    @property
+    def watch_path(self) -> str:
         return self.mailbox.paths.index
 
     # locking

@@ -306,6 +306,11 @@ class ProtStream:
             self.flush()
         if self._tls is not None:
             self._tls.shutdown()
+        # what is closed unread resets the connection, and our last words may be lost with it
+        with contextlib.suppress(OSError):
+            for _ in range(_MOST_UNREAD):
+                if not self._sock.recv(READ_SIZE):
+                    break
         self._sock.close()
 
     # the socket
@@ -316,11 +321,6 @@ class ProtStream:
         self._position = start + len(data)
         return data
 
-        # what is closed unread resets the connection, and our last words may be lost with it
-        with contextlib.suppress(OSError):
-            for _ in range(_MOST_UNREAD):
-                if not self._sock.recv(READ_SIZE):
-                    break
     def _receive(self, size: int) -> bytes:
         """A block of what the peer sends, never empty. Queued output goes out first."""
         if self._deflate is None:

@@ -26,8 +26,8 @@ log = logging.getLogger(__name__)
 
 QUOTA_WARNING_INTERVAL = 600
 
-
 _INCLUDE_EXPUNGED = b"VENDOR.CMU-INCLUDE-EXPUNGED"
+
 
 @dataclass(slots=True)
 class SelectArgs:
@@ -41,8 +41,8 @@ class SelectArgs:
     qresync: bool = False
     uidvalidity: int = 0
     known: Known | None = None
-    error: ParseError | None = None
     with_expunged: bool = False
+    error: ParseError | None = None
 
 
 def parse(parser: Parser) -> SelectArgs:
@@ -74,9 +74,9 @@ def _modifiers(parser: Parser, args: SelectArgs) -> None:
         elif name == b"QRESYNC":
             args.qresync = True
             _qresync(parser, args)
-        elif name != b"ANNOTATE":
         elif name == _INCLUDE_EXPUNGED:
             args.with_expunged = True
+        elif name != b"ANNOTATE":
             raise ParseError("Invalid {command} modifier " + name.decode("latin-1"))
         if not parser.accept(SP):
             break
@@ -124,9 +124,9 @@ def _sequence(parser: Parser, bad: ParseError) -> str:
 
 def run(session: Session, args: SelectArgs, *, examine: bool) -> Outcome:
     session.condstore = session.condstore or args.condstore
-    if args.qresync and not session.qresync:
     if args.with_expunged and not session.settings.allowdeleted:
         return Bad(f"Invalid {session.command} modifier {_INCLUDE_EXPUNGED.decode()}")
+    if args.qresync and not session.qresync:
         return Bad(f"Invalid {session.command} modifier QRESYNC")
     if args.error is not None:
         raise args.error
