@@ -124,6 +124,7 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
         )
     writer = _Writer(session, view, items, places, by_uid=by_uid)
     writer.write(ranges)
+    view.caught_up()
     return matching and not (writer.stopped and not writer.fetched)
 
 

@@ -352,6 +352,9 @@ class Parser:
         found = _LITERAL.match(self.line, self.pos)
         if found is None or found[1] or not self.line.endswith(b"\r\n"):
             self._check_number()
+            if found is not None:
+                # its octets do not belong to it
+                self.pos = len(self.line.rstrip(b"\r\n"))
             raise MissingArgument
         size = int(found[2])
         if size > _MAX_INT32:

@@ -22,13 +22,14 @@ def store(
     target: Callable[[Mailbox, int], Target],
     *,
     by_uid: bool,
+    silent: bool,
     unchangedsince: int | None = None,
 ) -> SeqSet:
     """Set annotations of the messages in a sequence set, of all or of none; ``target`` makes theirs.
 
-    Messages with a modseq above ``unchangedsince`` are left alone; their numbers or UIDs are returned. What
-    this does is not told. Raises PermissionDenied for a mailbox that was opened only to be read, what
-    ``store_message`` and ``IndexView.locked`` raise; ValueError for a bad set.
+    Messages with a modseq above ``unchangedsince`` are left alone; their numbers or UIDs are returned. With
+    ``silent`` their new modseqs are not told. Raises PermissionDenied for a mailbox that was opened only to
+    be read, what ``store_message`` and ``IndexView.locked`` raise; ValueError for a bad set.
     """
     if view.readonly:
         raise PermissionDenied
@@ -58,5 +59,6 @@ def store(
         except BaseException:
             mailbox.abort()
             raise
-    picture.pending.difference_update(set(changed) - known_news)
+    if silent:
+        picture.pending.difference_update(set(changed) - known_news)
     return modified

@@ -55,6 +55,8 @@ def store(
         ranges, modified = unchanged(view, ranges, unchangedsince, by_uid=by_uid)
         for low, high in ranges:
             changer.look_at(Rows(picture, low, high))
+        if view.readonly and changer.changed:
+            raise PermissionDenied
         changer.apply(mailbox)
         if changer.told:
             telling.flags_changed(view, mailbox, changer.told)

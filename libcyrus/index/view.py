@@ -74,6 +74,8 @@ class IndexView:
         self.uidvalidity = mailbox.i.uidvalidity
         self.flag_slots: list[str | None] = list(mailbox.header.flags)
         self._modseq = -1
+        # where the client stood when the mailbox was last read anew; FETCH moves it
+        self._told_modseq = -1
         self._header = b""
         self._uidnext = mailbox.i.last_uid + 1
         self._gone = False
@@ -248,6 +250,7 @@ class IndexView:
         if not told or i.highestmodseq != self._modseq or i.generation_no != self.picture.generation:
             self.seen.load(mailbox)
             self.picture.absorb(mailbox.region, i.record_size, i.generation_no)
+            self._told_modseq = self._modseq
             self._modseq = i.highestmodseq
             self._uidnext = i.last_uid + 1
         if i.last_uid > self._lowmark():
@@ -270,6 +273,10 @@ class IndexView:
         self.flag_slots = list(slots)
         self._flag_lists = FlagLists(slots, with_expunged=self.picture.with_expunged)
         return True
+
+    def caught_up(self) -> None:
+        """The client is being told of every change so far, as FETCH does."""
+        self._told_modseq = self._modseq
 
     def new_exists(self) -> int | None:
         """Count untold messages as told; the number for EXISTS if it differs from the last one."""
@@ -297,9 +304,11 @@ class IndexView:
             vanished = picture.told_gone()
             said = picture.tell_expunged()
         new_exists = self.new_exists()
-        names_changed = self.new_flag_names()
-        if not said and new_exists is None and not names_changed and not picture.pending:
+        nothing = not said and new_exists is None and not picture.pending
+        if nothing and self._modseq == self._told_modseq:
+            # flag names that no message got are no news
             return NOTHING_NEW
+        names_changed = self.new_flag_names()
         return Updates(
             expunged=said,
             vanished=vanished,

@@ -1,13 +1,37 @@
-"""Conversations about a selected mailbox and its messages: the servers they are held on."""
+"""Conversations about a selected mailbox and its messages: the families, and the servers they are held on."""
 
 from __future__ import annotations
 
-from cassandane.conversations import corpus
+from cassandane.conversations import (
+    corpus,
+    selected_changes,
+    selected_fetch,
+    selected_search,
+)
 from cassandane.instance import Instance
 
 SETTINGS = {"conversations": "yes", "conversations_counted_flags": r"\Draft \Flagged $X"}
 WRITERS = ("bob", "cid", "dan", "eve", "fay", "gus")
 """Users whose mailboxes streams make and change, each family's its own."""
+
+FAMILIES = (
+    selected_fetch.FETCH,
+    selected_fetch.FETCH_ITEMS,
+    selected_fetch.FETCH_ODD,
+    selected_search.SEARCH,
+    selected_search.SEARCH_FAULTS,
+    selected_search.LANGUAGES,
+    selected_search.SEARCH_ODD,
+    selected_search.SORT,
+    selected_search.THREAD,
+    selected_changes.STORE,
+    selected_changes.FLAGS,
+    selected_changes.COPY,
+    selected_changes.EXPUNGE,
+    selected_changes.SELECT,
+    selected_changes.RESYNC,
+    selected_changes.MIXTURE,
+)
 
 
 def fill(server: Instance) -> None:

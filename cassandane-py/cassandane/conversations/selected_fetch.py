@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from cassandane.conversations.corpus import READER, whole
 from cassandane.conversations.family import Difference, Family
 from cassandane.conversations.stream import AS_IS, BARE, BYTEWISE, CUT, DRESSED, PIPELINED, Stream
-from cassandane.conversations.words import ODD_SETS, garbled, number_set, prefix, some
+from cassandane.conversations.words import ODD_SETS, garbled, number_set, prefix
 
 _COUNT = len(whole())
 
@@ -29,8 +29,35 @@ _FIELDS = (
     "(From To Subject)", "(References)", "(Date)", "(From)", "(received)", "(X-NONE)", "(FROM FROM)",
     '("Subject" "X-Info")', "(Content-Type)", "(X-Two Bcc)", "(subject date message-id references in-reply-to)",
 )  # fmt: skip
-_PATHS = ("", "1", "2", "3", "1.1", "1.2", "2.1", "2.2", "1.1.2", "2.1.1", "9", "1.9", "0", "1.0", "2.1.2.1.2")
-_PARTIALS = ("", "", "", "<0.10>", "<5.40>", "<100000.5>", "<0.4294967295>", "<4294967295.1>", "<1.1>", "<300.700>")
+_PATHS = (
+    "",
+    "1",
+    "2",
+    "3",
+    "1.1",
+    "1.2",
+    "2.1",
+    "2.2",
+    "1.1.2",
+    "2.1.1",
+    "9",
+    "1.9",
+    "0",
+    "1.0",
+    "2.1.2.1.2",
+)
+_PARTIALS = (
+    "",
+    "",
+    "",
+    "<0.10>",
+    "<5.40>",
+    "<100000.5>",
+    "<0.4294967295>",
+    "<4294967295.1>",
+    "<1.1>",
+    "<300.700>",
+)
 _ODD_ITEMS = (
     "BODY[", "BODY[]x", "BODY[]<", "BODY[]<0>", "BODY[]<0.0>", "BODY[]<a.b>", "BODY[]<1.2", "BODY[]<1.2>x",
     "BODY[]<1.2.3>", "BODY[]<-1.2>", "BODY[]<4294967296.1>", "BODY[]<99999999999999999999.1>", "BODY[1.]",
@@ -55,7 +82,12 @@ _ODD_ITEMS = (
 def section(source: random.Random) -> str:
     """What stands in BODY's brackets and behind them."""
     path = source.choice(_PATHS)
-    texts = ["HEADER", "TEXT", f"HEADER.FIELDS {source.choice(_FIELDS)}", f"HEADER.FIELDS.NOT {source.choice(_FIELDS)}"]
+    texts = [
+        "HEADER",
+        "TEXT",
+        f"HEADER.FIELDS {source.choice(_FIELDS)}",
+        f"HEADER.FIELDS.NOT {source.choice(_FIELDS)}",
+    ]
     text = source.choice([*texts, "MIME"] if path else texts) if source.random() < 0.5 else ""
     return f"[{'.'.join(filter(None, (path, text)))}]{source.choice(_PARTIALS)}"
 
@@ -79,8 +111,14 @@ def fetch(source: random.Random, count: int = _COUNT) -> str:
     if source.random() < 0.06:
         items = source.choice(("ALL", "FAST", "FULL"))
     if source.random() < 0.1:
-        items += f" (CHANGEDSINCE {source.randint(1, 130)})"
+        items = _peeking(items) + f" (CHANGEDSINCE {source.randint(1, 130)})"
     return f"{prefix(source)}FETCH {number_set(source, count)} {items}"
+
+
+def _peeking(items: str) -> str:
+    """The items in forms that do not mark messages as seen."""
+    items = re.sub(r"\b(BODY|BINARY)\[", r"\1.PEEK[", items)
+    return re.sub(r"\bRFC822(\.TEXT)?(?=[ )]|$)", r"RFC822\1.PEEK", items)
 
 
 def _each_item(source: random.Random) -> Iterator[Stream]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator
 
 from cassandane.conversations.corpus import READER, TEXTS, whole
@@ -128,7 +129,9 @@ def returns(source: random.Random, share: float = 0.4) -> str:
 def search(source: random.Random, count: int = _COUNT) -> _Key:
     keys = [key(source, count) for _ in range(source.randint(1, 3))]
     values = tuple(value for _, some_values in keys for value in some_values)
-    charset = "CHARSET utf-8 " if any(not value.isascii() for value in values) or source.random() < 0.2 else ""
+    charset = (
+        "CHARSET utf-8 " if any(not value.isascii() for value in values) or source.random() < 0.2 else ""
+    )
     texts = " ".join(text for text, _ in keys)
     return f"{prefix(source)}SEARCH {returns(source)}{charset}{texts}", values
 
@@ -243,17 +246,48 @@ def _faults(source: random.Random) -> Iterator[Stream]:
         stream.say("EXAMINE INBOX")
         stream.say(one)
         yield stream
+    stream = Stream("the end of a text", source, user=READER)
+    stream.say("EXAMINE Letters")
+    stream.say("SEARCH BODY e")
+    yield stream
 
 
-SEARCH = Family("search", _searches)
+NOTHING_MODSEQ = Difference(
+    "the original adds a modseq to what a SEARCH or SORT by MODSEQ did not find",
+    lambda heard: (
+        heard.ours == [re.sub(rb"^(\* S\w+) \(MODSEQ 1\)$", rb"\1", line) for line in heard.original]
+    ),
+)
+SEARCH = Family("search", _searches, differences=(NOTHING_MODSEQ,))
 SEARCH_FAULTS = Family(
     "search-faults",
     _faults,
     differences=(
         Difference("the original's process dies", lambda heard: heard.original[-1:] == [b"<closed>"]),
+        Difference(
+            "the original finds an empty list name in messages of no list too",
+            lambda heard: b"XLISTID" in heard.sent,
+        ),
+        Difference(
+            "the original does not look at the end of parts that are in charsets of other countries",
+            lambda heard: b"BODY e" in heard.sent,
+        ),
     ),
 )
 LANGUAGES = Family("languages", _languages)
-SEARCH_ODD = Family("search-odd", _odd_searches)
-SORT = Family("sort", _sorts)
+SEARCH_ODD = Family(
+    "search-odd",
+    _odd_searches,
+    differences=(Difference("for the original a string ends at NUL", lambda heard: b"\0" in heard.sent),),
+)
+SORT = Family(
+    "sort",
+    _sorts,
+    differences=(
+        Difference(
+            "the original says nothing at all where the space behind RETURN's list is missing",
+            lambda heard: re.search(rb"RETURN \([^)]*\)[^ ]", heard.sent) is not None and not heard.original,
+        ),
+    ),
+)
 THREAD = Family("thread", _threads)

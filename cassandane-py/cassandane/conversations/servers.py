@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from cassandane.conversations.wire import Session
 from cassandane.instance import Instance, give_away
 
 _DATA = ("conf", "spool")
+_SELECTS = re.compile(rb"\S+ (SELECT|EXAMINE) ", re.IGNORECASE)
+_TOLERATED = (r"Fatal error: num too big", r"IOERROR: out of flags")
+"""What our server logs of clients that ask for too much."""
 
 
 @dataclass(frozen=True)
@@ -60,28 +64,45 @@ class Servers:
         self.original = original
 
     def play(self, stream: Stream) -> Iterator[Heard]:
-        """The replies to each exchange in turn; ends early when a server has closed or hangs."""
+        """The replies to each exchange in turn.
+
+        A session that a server has closed begins anew on both, with the mailbox that was selected last.
+        """
         masks = Mask(), Mask()
         sessions: dict[str, tuple[Session, Session]] = {}
+        selected: dict[str, Exchange] = {}
         try:
             for exchange in stream.exchanges:
                 if exchange.by not in sessions:
                     user = stream.user_of(exchange.by)
-                    sessions[exchange.by] = self._session(self.ours, user), self._session(self.original, user)
+                    pair = sessions[exchange.by] = (
+                        self._session(self.ours, user),
+                        self._session(self.original, user),
+                    )
+                    if exchange.by in selected:
+                        _exchanged(pair, selected[exchange.by])
                 pair = sessions[exchange.by]
                 raw = _exchanged(pair, exchange)
                 ours, original = ([mask(line) for line in one] for mask, one in zip(masks, raw, strict=True))
                 yield Heard(stream.name, exchange, ours, original)
                 if any(session.over for session in pair):
-                    pair[0].close()
-                    pair[1].close()
+                    self._forget_hanging(pair)
                     del sessions[exchange.by]
-                    if exchange.end != "close":
-                        return
+                elif _SELECTS.match(exchange.sent) and exchange.commands == 1:
+                    selected[exchange.by] = exchange
         finally:
             for pair in sessions.values():
                 for session in pair:
                     session.close()
+
+    def _forget_hanging(self, pair: tuple[Session, Session]) -> None:
+        for session, server in zip(pair, (self.ours, self.original), strict=True):
+            session.close()
+            if session.silent:
+                # it would keep its locks, and master waiting
+                for process in server.processes():
+                    if any(word.endswith("/imapd") for word in process.cmdline()):
+                        process.kill()
 
     @staticmethod
     def _session(server: Instance, user: str | None) -> Session:
@@ -121,6 +142,7 @@ def running(
         fill(original)
         original.stop(check=False)
         copy_data(original, ours)
+        ours.allowed_log += _TOLERATED
         original.use(master="reference", programs="reference")
         for server in (original, ours):
             started.append(server)

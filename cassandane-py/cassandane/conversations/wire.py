@@ -14,12 +14,12 @@ _GIVES_UP = (b"* BAD ", b"* BYE ")
 
 
 class Session(ImapClient):
-    """A client that does not judge; ``over`` once the server has closed or said nothing for too long."""
+    """A client that does not judge; ``over`` once the server has closed, or was ``silent`` for too long."""
 
     def __init__(self, address: tuple[str, int], user: str | None) -> None:
         super().__init__(address)
         self.socket.settimeout(SILENCE)
-        self.over = False
+        self.over = self.silent = False
         self._marks = 0
         self._refused = False
         if user is not None:
@@ -81,7 +81,7 @@ class Session(ImapClient):
         try:
             line = self.response()
         except TimeoutError:
-            line, self.over = b"<silence>", True
+            line, self.over, self.silent = b"<silence>", True, True
         except (EOFError, ConnectionError):
             line, self.over = b"<closed>", True
         heard.append(line)

@@ -12,7 +12,23 @@ ODD_SETS = (
 )  # fmt: skip
 SYSTEM_FLAGS = (r"\Answered", r"\Deleted", r"\Draft", r"\Flagged", r"\Seen")
 KEYWORDS = ("$X", "Work", "$Forwarded", "$Junk", "New", "a.b", "x-1")
-ODD_FLAGS = (r"\Recent", r"\Odd", "\\", "(", "a(b", "a{b", "a%b", "a*b", 'a"b', "", r"\\Seen", "]", "a]", "NIL", "é")
+ODD_FLAGS = (
+    r"\Recent",
+    r"\Odd",
+    "\\",
+    "(",
+    "a(b",
+    "a{b",
+    "a%b",
+    "a*b",
+    'a"b',
+    "",
+    r"\\Seen",
+    "]",
+    "a]",
+    "NIL",
+    "é",
+)
 
 
 def number_set(source: random.Random, count: int) -> str:
@@ -20,7 +36,9 @@ def number_set(source: random.Random, count: int) -> str:
     low, high = sorted(source.randint(1, count) for _ in range(2))
     low = max(low, high - 12)
     if source.random() < 0.08:
-        return source.choice(("*", f"{low}:*" if low > count - 15 else "*:*", f"{count + 3}", f"{count - 2}:*"))
+        return source.choice(
+            ("*", f"{low}:*" if low > count - 15 else "*:*", f"{count + 3}", f"{count - 2}:*")
+        )
     return source.choice((f"{low}:{high}", f"{low}", f"{low},{high},{low}:{low + 3}", f"{high}:{low}"))
 
 

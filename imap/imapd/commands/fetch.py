@@ -6,6 +6,7 @@ RFC822.HEADER.LINES[.NOT] with a list of fields.
 
 from __future__ import annotations
 
+import os
 import re
 import time
 
@@ -114,7 +115,7 @@ def _item(parser: Parser, word: bytes, items: FetchItems, *, in_list: bool) -> N
     if name == b"ANNOTATION":
         _annotation(parser, items)
         return
-    fact = name.decode("latin-1")
+    fact = os.fsdecode(name)
     if fact in fetch_facts.NAMES and (
         parser.limits.conversations or fact not in fetch_facts.OF_CONVERSATIONS
     ):
@@ -131,7 +132,7 @@ def _item(parser: Parser, word: bytes, items: FetchItems, *, in_list: bool) -> N
         return
     body = _BODY.match(name)
     if body is None:
-        raise ParseError("Invalid {full} attribute " + name.decode("latin-1"))
+        raise ParseError("Invalid {full} attribute " + os.fsdecode(name))
     if body["peek"] is None:
         items.set_seen = True
     _section(parser, name, body["rest"], items)
@@ -219,7 +220,7 @@ def _fields_section(
     names = _field_names(parser, item)
     tail = parser.word()
     if not tail.startswith(b"]"):
-        raise ParseError("Missing required close bracket after {full} " + item.decode("latin-1"))
+        raise ParseError("Missing required close bracket after {full} " + os.fsdecode(item))
     start, count, label = _partial(tail[1:])
     path = tuple(int(number[:10]) for number in digits.split(b".") if number)
     section = Section(rest, path, "FIELDS", start, count, tuple(names), inverted, b"]" + label)
@@ -227,7 +228,7 @@ def _fields_section(
 
 
 def _field_names(parser: Parser, item: bytes) -> list[bytes]:
-    about = "{full} " + item.decode("latin-1")
+    about = "{full} " + os.fsdecode(item)
     if not parser.accept(SP):
         raise ParseError("Missing required argument to " + about)
     if not parser.accept(LPAREN):
@@ -279,7 +280,7 @@ def _modifiers(parser: Parser, items: FetchItems) -> None:
         elif name == b"VANISHED":
             items.vanished = True
         else:
-            raise ParseError("Invalid {full} modifier " + name.decode("latin-1"))
+            raise ParseError("Invalid {full} modifier " + os.fsdecode(name))
         if not parser.accept(SP):
             break
     if not parser.accept(RPAREN):

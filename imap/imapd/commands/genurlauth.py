@@ -41,7 +41,7 @@ def parse(parser: Parser) -> list[bytes]:
             raise ParseError("Missing required argument to Genurlauth")
         mechanism = parser.word()
         if mechanism.upper() != b"INTERNAL":
-            raise ParseError("Unknown auth mechanism to Genurlauth " + mechanism.decode("latin-1"))
+            raise ParseError("Unknown auth mechanism to Genurlauth " + os.fsdecode(mechanism))
         parser.check_arguments()
         if not parser.accept(SP):
             return urls

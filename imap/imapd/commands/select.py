@@ -7,6 +7,7 @@ not the new one can be opened.
 from __future__ import annotations
 
 import logging
+import os
 import time
 
 from imap.imapd.parse import LPAREN, RPAREN, SP, ParseError, Parser, is_sequence
@@ -77,7 +78,7 @@ def _modifiers(parser: Parser, args: SelectArgs) -> None:
         elif name == _INCLUDE_EXPUNGED:
             args.with_expunged = True
         elif name != b"ANNOTATE":
-            raise ParseError("Invalid {command} modifier " + name.decode("latin-1"))
+            raise ParseError("Invalid {command} modifier " + os.fsdecode(name))
         if not parser.accept(SP):
             break
         word = parser.word()

@@ -128,7 +128,8 @@ def _argument(parser: Parser, word: bytes) -> bytes:
     try:
         return parser.astring()
     except (MissingArgument, LiteralTooLarge):
-        raise _missing(word) from None
+        # by then the original has forgotten of what
+        raise _missing(b"") from None
 
 
 def _missing(word: bytes) -> ParseError:

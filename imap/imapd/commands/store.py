@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import partial
 
 from imap.imapd import annotating
@@ -40,6 +41,7 @@ class StoreArgs:
 class AnnotateArgs:
     sequence: str
     settings: list[Setting]
+    silent: bool
     unchangedsince: int | None = None
 
 
@@ -58,7 +60,7 @@ def parse(parser: Parser) -> StoreArgs | AnnotateArgs:
     if operation == b"annotation":
         settings = annotating.store_data(parser, of_message=True)
         _end(parser)
-        return AnnotateArgs(sequence, settings, unchangedsince)
+        return AnnotateArgs(sequence, settings, operation != word, unchangedsince)
     change = _OPERATIONS.get(operation)
     if change is None:
         raise ParseError("Invalid {full} attribute")
@@ -74,7 +76,7 @@ def _modifiers(parser: Parser) -> int | None:
         name = parser.word().upper()
         parser.check_arguments()
         if name != b"UNCHANGEDSINCE":
-            raise ParseError("Invalid {full} modifier " + name.decode("latin-1"))
+            raise ParseError("Invalid {full} modifier " + os.fsdecode(name))
         if not parser.accept(SP):
             raise ParseError("Missing required argument to {full} UNCHANGEDSINCE")
         unchangedsince = parser.modseq()
@@ -101,12 +103,19 @@ def run(session: Session, args: StoreArgs | AnnotateArgs, *, by_uid: bool) -> Ou
     since = args.unchangedsince
     if since is not None:
         session.enable_condstore("UNCHANGEDSINCE")
+    silent = args.silent and not session.condstore
     modified = SeqSet()
     try:
         if isinstance(args, AnnotateArgs):
             target = partial(annotating.target, session, to_store=True)
             modified = annotate.store(
-                view, args.sequence, args.settings, target, by_uid=by_uid, unchangedsince=since
+                view,
+                args.sequence,
+                args.settings,
+                target,
+                by_uid=by_uid,
+                silent=silent,
+                unchangedsince=since,
             )
         else:
             modified = store(
@@ -116,7 +125,7 @@ def run(session: Session, args: StoreArgs | AnnotateArgs, *, by_uid: bool) -> Ou
                 args.system,
                 args.names,
                 by_uid=by_uid,
-                silent=args.silent and not session.condstore,
+                silent=silent,
                 unchangedsince=since,
             )
     finally:
@@ -138,9 +147,9 @@ def _flags(parser: Parser) -> tuple[int, tuple[str, ...]]:
                 raise ParseError("Invalid system flag in {full} command")
             system |= flag
         elif not is_atom(word):
-            raise ParseError(f"Invalid flag name {word.decode('latin-1')} in {{full}} command")
+            raise ParseError(f"Invalid flag name {os.fsdecode(word)} in {{full}} command")
         else:
-            names.append(word.decode("latin-1"))
+            names.append(os.fsdecode(word))
         found = True
         if not parser.accept(SP):
             break
