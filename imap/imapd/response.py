@@ -22,6 +22,7 @@ COMPLETED = "Completed"
 _SYSTEM_FLAGS = b"\\Answered \\Flagged \\Draft \\Deleted \\Seen"
 _NOT_QUOTED = re.compile(rb'[\x00\r\n"%\\\x80-\xff]')
 _MAX_QUOTED = 1024
+_NO_TEXT = {ord(octet): " " for octet in "\r\n\0"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +282,11 @@ class Responses:
 
 
 def _condition(text: str, code: str | None) -> bytes:
-    line = f"[{code}] {text}\r\n" if code else f"{text}\r\n"
-    return os.fsencode(line)
+    """A text may repeat what a client sent in a literal, which must not end the response early."""
+    line = f"[{code}] {text}" if code else text
+    if "\n" in line or "\r" in line or "\0" in line:
+        line = line.translate(_NO_TEXT)
+    return os.fsencode(line) + b"\r\n"
 
 
 def _namespace_group(group: Sequence[tuple[str, str]]) -> bytes:
