@@ -6,8 +6,10 @@ import re
 from typing import Final
 
 _ONE_ID: Final = re.compile(rb'<[^<> @\\\0"\r]+@[^<> @\\\0\r]+>')
+_PLAIN_ID: Final = re.compile(rb"<[^<> @]+@[^<> @]+>")
 _START: Final = re.compile(rb"[<\r]")
 _FOLD: Final = re.compile(rb"\r\n(?![ \t])")
+_DIFFICULT: Final = re.compile(rb'["\\\0]')
 _ATOM: Final = re.compile(rb"[^<> @\\\0]*")
 _QUOTED: Final = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 _ESCAPED: Final = re.compile(rb"\\(.)", re.DOTALL)
@@ -21,6 +23,9 @@ def find_msgids(text: bytes, most: int) -> list[bytes]:
     """
     if not text or _ONE_ID.fullmatch(text):
         return [text] if text else []
+    end = _FOLD.search(text)
+    if (end is None or end.end() == len(text)) and not _DIFFICULT.search(text):
+        return _PLAIN_ID.findall(text)[:most]
     found: list[bytes] = []
     at = 0
     while len(found) < most:

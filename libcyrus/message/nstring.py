@@ -53,6 +53,27 @@ def parse_envelope(item: bytes | memoryview) -> Envelope:
     return Envelope(date, subject, from_, sender, reply_to, to, cc, bcc, in_reply_to, message_id)
 
 
+def parse_reply_ids(item: bytes) -> tuple[bytes | None, bytes | None]:
+    """The last two fields of an envelope item, In-Reply-To and Message-ID; ``ValueError`` as above."""
+    if b"}\r\n" in item or not item.endswith(b")"):
+        envelope = parse_envelope(item)
+        return envelope.in_reply_to, envelope.message_id
+    # without literals the fields can be told from the end
+    message_id, at = _last_string(item, len(item) - 1)
+    return _last_string(item, at)[0], message_id
+
+
+def _last_string(text: bytes, end: int) -> tuple[bytes | None, int]:
+    """The string or NIL that ends there, and where the one before it ends."""
+    if text.endswith(b'"', 0, end):
+        start = text.rfind(b'"', 0, end - 1)
+        if start > 0:
+            return text[start + 1 : end - 1], start - 1
+    elif text.endswith(b" NIL", 0, end):
+        return None, end - 4
+    raise ValueError("no string")
+
+
 def _addresses(text: bytes, at: int) -> tuple[list[Address], int]:
     if text.startswith(b" NIL", at):
         return [], at + 4

@@ -196,6 +196,17 @@ class MessageFacts:
             except IndexError:
                 yield b""
 
+    def item_pairs(self, one: int, other: int) -> Iterator[tuple[bytes, bytes]]:
+        """Two items of each record."""
+        for record in self._records():
+            try:
+                if record is not None:
+                    yield bytes(contents.item(record, one)), bytes(contents.item(record, other))
+                    continue
+            except IndexError:
+                pass
+            yield b"", b""
+
     def _records(self) -> Iterator[memoryview | None]:
         if self._rows is None:
             return

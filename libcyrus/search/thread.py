@@ -40,14 +40,14 @@ def thread(view: IndexView, algorithm: str, numbers: Sequence[int], *, utf8: boo
 
 def _ids(facts: MessageFacts) -> Iterator[tuple[bytes | None, list[bytes]]]:
     """The message id, and the ids that lead to the parent: of References, or the first of In-Reply-To."""
-    for item, headers in zip(facts.items(ENVELOPE), facts.items(HEADERS), strict=True):
+    for item, headers in facts.item_pairs(ENVELOPE, HEADERS):
         try:
-            envelope = nstring.parse_envelope(item)
+            in_reply_to, message_id = nstring.parse_reply_ids(item)
         except ValueError:
             yield None, []
             continue
-        own = find_msgids(envelope.message_id or b"", 1)
+        own = find_msgids(message_id or b"", 1)
         references = find_msgids(_REFERENCES.apply(headers), _MOST_REFERENCES)
         if not references:
-            references = find_msgids(envelope.in_reply_to or b"", 1)
+            references = find_msgids(in_reply_to or b"", 1)
         yield (own[0] if own else None), references

@@ -6,12 +6,10 @@ Nothing here is recursive: a thread may be as deep as there are messages.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
-from libcyrus.base.dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class ThreadMessage:
+class ThreadMessage(NamedTuple):
     """What threading asks of a message: ``place`` orders messages whose dates are equal.
 
     ``msgid`` is None for a message without one. ``references`` end with the parent. ``date`` is that of the
