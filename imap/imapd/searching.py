@@ -13,6 +13,7 @@ from imap.imapd.session import Session
 from libcyrus.errors import CyrusError, NoSearchEngine
 from libcyrus.index.view import IndexView
 from libcyrus.search import evaluate
+from libcyrus.search.expr import Contains, Expr, Text, nodes
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +48,13 @@ def find(
     return view, found
 
 
-def always_fuzzy(session: Session) -> bool:
-    """Whether every SEARCH is fuzzy: by the client's name, the user's annotation, or the configuration."""
+def always_fuzzy(session: Session, program: Expr) -> bool:
+    """Whether every SEARCH is fuzzy: by the client's name, the user's annotation, or the configuration.
+
+    False where it makes no difference to the program.
+    """
+    if not any(isinstance(node, Contains | Text) for node in nodes(program)):
+        return False
     if session.wants_fuzzy:
         return True
     store = session.process.store

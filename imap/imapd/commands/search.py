@@ -33,7 +33,8 @@ def run(session: Session, args: SearchArgs | No, *, by_uid: bool) -> Outcome:
         return args
     started = time.monotonic()
     used = time.process_time()
-    result = searching.find(session, args, started=started, fuzzy=searching.always_fuzzy(session))
+    fuzzy = searching.always_fuzzy(session, args.program)
+    result = searching.find(session, args, started=started, fuzzy=fuzzy)
     if result is None:
         return Ok(searching.completed(0, used))
     view, found = result
