@@ -42,7 +42,8 @@ ODD = (
     b"From: a@b\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: x-odd\r\n"
     b'Subject: Re: [list]  two   spaces\r\n \tfolded\r\nMessage-ID: <we"ird%@x>\r\n\r\nodd encoding\r\n',
     # addresses
-    b'From: "A \\"quoted\\" name" (comment (nested)) <"local part"@example.org>\r\nTo: undisclosed-recipients:;\r\n'
+    b'From: "A \\"quoted\\" name" (comment (nested)) <"local part"@example.org>\r\n'
+    b'To: undisclosed-recipients:;\r\n'
     b"Cc: a team: x@example.org, Y <y@example.org>;, <@route,@more:z@example.org>\r\nBcc: ,,\r\n"
     b"Sender: bare\r\nReply-To: <>\r\nSubject: addresses\r\nDate: 1 Jan 70 1:2 EST\r\n\r\nx\r\n",
     b"From: one@example.org\r\nFrom: two@example.org\r\nSubject: first\r\nSubject: second\r\nTo:\r\n"
@@ -50,28 +51,38 @@ ODD = (
     b"X-Spam-score: 5.5\r\nDelivered-To: ann@example.org\r\nList-Id: <dev.example.org>"
     b"\r\n\r\ntwice\r\n",
     b"From: =?utf-8?q?caf=C3=A9?= <c@x.org>\r\nSubject: =?utf-8?b?R3LDvMOfZQ==?= =?utf-8?q?_aus?= =?bad\r\n"
-    b"To: =?iso-8859-1?q?=E9?=, \xe9\xe8 <raw@x.org>\r\nDate: Thu, 29 Feb 2024 23:59:60 +1400\r\n\r\n8bit\r\n",
+    b"To: =?iso-8859-1?q?=E9?=, \xe9\xe8 <raw@x.org>\r\nDate: Thu, 29 Feb 2024 23:59:60 +1400\r\n\r\n"
+    b"8bit\r\n",
     # structures
-    b"Subject: one boundary begins as the other\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
-    b"--b\r\nContent-Type: multipart/alternative; boundary=bb\r\n\r\n--bb\r\n\r\nin\r\n--bb--\r\n--b--\r\nafter\r\n",
+    b"Subject: one boundary begins as the other\r\nMIME-Version: 1.0\r\n"
+    b"Content-Type: multipart/mixed; boundary=b\r\n\r\n"
+    b"--b\r\nContent-Type: multipart/alternative; boundary=bb\r\n\r\n--bb\r\n\r\nin\r\n--bb--\r\n--b--\r\n"
+    b"after\r\n",
     b'Subject: digest\r\nMIME-Version: 1.0\r\nContent-Type: multipart/digest; boundary=" d e"\r\n\r\n'
-    b"pre\r\n-- d e\r\n\r\nSubject: one\r\n\r\n1\r\n-- d e\r\nContent-Type: text/plain\r\n\r\n2\r\n-- d e--\r\n",
+    b"pre\r\n-- d e\r\n\r\nSubject: one\r\n\r\n1\r\n-- d e\r\nContent-Type: text/plain\r\n\r\n2\r\n"
+    b"-- d e--\r\n",
     b"Subject: no boundary\r\nContent-Type: multipart/mixed\r\n\r\n--x\r\n\r\npart\r\n--x--\r\n",
     b"Subject: no parts\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x--\r\n",
-    b"Subject: empty parts\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n--x\r\n\r\n--x\r\n\r\n\r\n--x--",
+    b"Subject: empty parts\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n--x\r\n\r\n--x\r\n"
+    b"\r\n\r\n--x--",
     b'Subject: parameters\r\nContent-Type: text/plain; charset="us-ascii"; name*0="long"; name*1=" name";\r\n'
     b" title*=utf-8''%e2%82%ac; odd=; =value; \"quoted\"=x\r\nContent-Disposition: attachment;\r\n"
-    b" filename*=iso-8859-1''caf%e9.txt; size=3\r\nContent-Language: en, de\r\nContent-Location: http://x/y\r\n"
-    b"Content-ID: <id@x>\r\nContent-Description: a =?utf-8?q?d=C3=A9?=\r\nContent-MD5: Q2hlY2sgSW50ZWdyaXR5IQ==\r\n"
+    b" filename*=iso-8859-1''caf%e9.txt; size=3\r\nContent-Language: en, de\r\n"
+    b"Content-Location: http://x/y\r\n"
+    b"Content-ID: <id@x>\r\nContent-Description: a =?utf-8?q?d=C3=A9?=\r\n"
+    b"Content-MD5: Q2hlY2sgSW50ZWdyaXR5IQ==\r\n"
     b"\r\nabc\r\n",
-    b"Subject: partial\r\nContent-Type: message/partial; number=1; total=2; id=x\r\n\r\nSubject: in\r\n\r\nx\r\n",
+    b"Subject: partial\r\nContent-Type: message/partial; number=1; total=2; id=x\r\n\r\nSubject: in\r\n\r\n"
+    b"x\r\n",
     b"Subject: external\r\nContent-Type: message/external-body; access-type=local-file; name=/x\r\n\r\n"
     b"Content-Type: image/gif\r\n\r\n",
     b"Subject: encoded message\r\nContent-Type: message/rfc822\r\nContent-Transfer-Encoding: base64\r\n\r\n"
     b"U3ViamVjdDogaW5uZXINCg0KYm9keQ0K\r\n",
-    b"Subject: bad base64\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: BASE64\r\n\r\n"
+    b"Subject: bad base64\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Transfer-Encoding: BASE64\r\n\r\n"
     b"aGVs*bG8\r\ngd29ybGQ=more\r\n",
-    b"Subject: bad qp\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: Quoted-Printable\r\n"
+    b"Subject: bad qp\r\nContent-Type: text/plain; charset=utf-8\r\n"
+    b"Content-Transfer-Encoding: Quoted-Printable\r\n"
     b"\r\na=3Db=ZZ=4\r\nsoft=\r\nbreak=  \r\ntrailing =20 \r\n=\r\n",
     b"Subject: lone \x0breturn\r\nX-Control: \x01\x02\x7f\r\n\r\na\rb\r\rc\x0cd\r\n",
 )  # fmt: skip
@@ -132,7 +143,8 @@ def nest(depth: int) -> bytes:
             border = b"=_%d" % level
             inner = (
                 head + b'Content-Type: multipart/mixed; boundary="%b"\r\n\r\n' % border
-                + b"--%b\r\n\r\ntext %d\r\n--%b\r\nContent-Type: message/rfc822\r\n\r\n" % (border, level, border)
+                + b"--%b\r\n\r\ntext %d\r\n--%b\r\n" % (border, level, border)
+                + b"Content-Type: message/rfc822\r\n\r\n"
                 + inner + b"\r\n--%b--\r\n" % border
             )  # fmt: skip
     return inner
@@ -142,15 +154,19 @@ def newsletter() -> bytes:
     """What programs send: alternatives with inline pictures, attachments, long lines, many references."""
     references = " ".join(f"<{number}.{'x' * 20}@lists.example.org>" for number in range(60))
     text = (
-        f"From: News <news@example.org>\r\nTo: list@example.org\r\nSubject: news\r\nReferences: {references}\r\n"
+        f"From: News <news@example.org>\r\nTo: list@example.org\r\nSubject: news\r\n"
+        f"References: {references}\r\n"
         "Message-ID: <news@example.org>\r\nDate: Fri, 13 Oct 2023 08:00:00 -0700\r\nMIME-Version: 1.0\r\n"
         'Content-Type: multipart/mixed; boundary="m"; charset=utf-8\r\n\r\n--m\r\n'
-        'Content-Type: multipart/related; boundary="r"; type="multipart/alternative"; start="<s>"\r\n\r\n--r\r\n'
+        'Content-Type: multipart/related; boundary="r"; type="multipart/alternative"; start="<s>"\r\n\r\n'
+        "--r\r\n"
         'Content-Type: multipart/alternative; boundary="a"\r\nContent-ID: <s>\r\n\r\n--a\r\n'
-        "Content-Type: text/plain; charset=utf-8; format=flowed\r\nContent-Transfer-Encoding: quoted-printable\r\n"
+        "Content-Type: text/plain; charset=utf-8; format=flowed\r\n"
+        "Content-Transfer-Encoding: quoted-printable\r\n"
         "\r\nun caf=C3=A9 =\r\nau lait\r\n--a\r\nContent-Type: text/html; charset=utf-8\r\n\r\n"
         f'<html><body>{"long " * 600}<img src="cid:p"></body></html>\r\n--a--\r\n--r\r\n'
-        'Content-Type: image/png; name="p.png"\r\nContent-ID: <p>\r\nContent-Disposition: inline; filename="p.png"'
+        'Content-Type: image/png; name="p.png"\r\nContent-ID: <p>\r\n'
+        'Content-Disposition: inline; filename="p.png"'
         f"\r\nContent-Transfer-Encoding: base64\r\n\r\n{_PNG}\r\n--r--\r\n--m\r\n"
         "Content-Type: application/pdf; name=report.pdf\r\nContent-Transfer-Encoding: base64\r\n"
         "Content-Disposition: attachment; filename=report.pdf\r\n\r\nJVBERi0xLjQ=\r\n--m\r\n"

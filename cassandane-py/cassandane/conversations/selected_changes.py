@@ -29,42 +29,67 @@ _COUNT = 14
 _FIRST = 5
 _ODD_STORES = (
     "1", "1 ", "1 FLAGS", "1 FLAGS ", "1 FLAGS ()", "1 FLAGS (", r"1 FLAGS \Seen", r"1 FLAGS \Seen \Flagged",
-    r"1 FLAGS (\Seen", r"1 FLAGS ( \Seen)", r"1 FLAGS (\Seen )", r"1 FLAGS (\Seen  \Flagged)", r"1 FLAGS \Seen x (y)",
-    r"1 FLAGS (\Seen)x", r"1 FLAGS (\Seen) x", r"1 FLAGS \Seen)", r"1 +FLAGS \Seen", r"1 -FLAGS (\Seen)", "1 *FLAGS (x)",
-    "1 +FLAG (x)", "1 FLAGS.QUIET (x)", "1 FLAGS.SILENT", r"1 flags.silent (\seen)", "1 ++FLAGS (x)", r'1 FLAGS ("\Seen")',
-    r"1 FLAGS ((\Seen))", r"1 FLAGS {5+}" "\r\n" r"\Seen", "1 ANNOTATION", "1 ANNOTATION ()", "1 ANNOTATION (/comment)",
-    "1 ANNOTATION (/comment ())", '1 ANNOTATION (/comment (value "x"))', '1 ANNOTATION (/comment (value.priv "x")',
+    r"1 FLAGS (\Seen", r"1 FLAGS ( \Seen)", r"1 FLAGS (\Seen )", r"1 FLAGS (\Seen  \Flagged)",
+    r"1 FLAGS \Seen x (y)",
+    r"1 FLAGS (\Seen)x", r"1 FLAGS (\Seen) x", r"1 FLAGS \Seen)", r"1 +FLAGS \Seen", r"1 -FLAGS (\Seen)",
+    "1 *FLAGS (x)",
+    "1 +FLAG (x)", "1 FLAGS.QUIET (x)", "1 FLAGS.SILENT", r"1 flags.silent (\seen)", "1 ++FLAGS (x)",
+    r'1 FLAGS ("\Seen")',
+    r"1 FLAGS ((\Seen))", r"1 FLAGS {5+}" "\r\n" r"\Seen", "1 ANNOTATION", "1 ANNOTATION ()",
+    "1 ANNOTATION (/comment)",
+    "1 ANNOTATION (/comment ())", '1 ANNOTATION (/comment (value "x"))',
+    '1 ANNOTATION (/comment (value.priv "x")',
     '1 ANNOTATION (/comment (value.priv "x" value.shared NIL))', "1 ANNOTATION (/comment (value.priv x))",
-    '1 ANNOTATION (/comment (value.priv "x") /altsubject (value.shared "y"))', '1 ANNOTATION (/nosuch (value.priv "x"))',
-    '1 ANNOTATION (comment (value.priv "x"))', '1 ANNOTATION (/comment (size.priv "1"))', '1 ANNOTATION /comment',
-    '1 ANNOTATION (/comment (value.priv {3+}\r\na\0b))', '1 ANNOTATION (/* (value.priv "x"))', '1 FLAGS.ANNOTATION (x)',
-    r"1 (UNCHANGEDSINCE) FLAGS (\Seen)", r"1 (UNCHANGEDSINCE x) FLAGS (\Seen)", r"1 (UNCHANGEDSINCE 0) +FLAGS (\Seen)",
+    '1 ANNOTATION (/comment (value.priv "x") /altsubject (value.shared "y"))',
+    '1 ANNOTATION (/nosuch (value.priv "x"))',
+    '1 ANNOTATION (comment (value.priv "x"))', '1 ANNOTATION (/comment (size.priv "1"))',
+    '1 ANNOTATION /comment',
+    '1 ANNOTATION (/comment (value.priv {3+}\r\na\0b))', '1 ANNOTATION (/* (value.priv "x"))',
+    '1 FLAGS.ANNOTATION (x)',
+    r"1 (UNCHANGEDSINCE) FLAGS (\Seen)", r"1 (UNCHANGEDSINCE x) FLAGS (\Seen)",
+    r"1 (UNCHANGEDSINCE 0) +FLAGS (\Seen)",
     r"1 (UNCHANGEDSINCE 1 +FLAGS (\Seen)", r"1 (UNCHANGEDSINCE -1) +FLAGS (\Seen)", r"1 () +FLAGS (\Seen)",
-    r"1 (FOO) +FLAGS (\Seen)", r"1 (UNCHANGEDSINCE 1 FOO) +FLAGS (\Seen)", r"1 (UNCHANGEDSINCE 1)+FLAGS (\Seen)",
-    r"1 (UNCHANGEDSINCE 1) (UNCHANGEDSINCE 2) +FLAGS (\Seen)", r"1:* (UNCHANGEDSINCE 18446744073709551615) +FLAGS (y)",
-    r"1 (UNCHANGEDSINCE 18446744073709551616) +FLAGS (z)", r"1 +FLAGS (\Seen) (UNCHANGEDSINCE 1)", "1 FLAGS NIL",
+    r"1 (FOO) +FLAGS (\Seen)", r"1 (UNCHANGEDSINCE 1 FOO) +FLAGS (\Seen)",
+    r"1 (UNCHANGEDSINCE 1)+FLAGS (\Seen)",
+    r"1 (UNCHANGEDSINCE 1) (UNCHANGEDSINCE 2) +FLAGS (\Seen)",
+    r"1:* (UNCHANGEDSINCE 18446744073709551615) +FLAGS (y)",
+    r"1 (UNCHANGEDSINCE 18446744073709551616) +FLAGS (z)", r"1 +FLAGS (\Seen) (UNCHANGEDSINCE 1)",
+    "1 FLAGS NIL",
 )  # fmt: skip
 _ODD_COPIES = (
-    "", "1", "1 ", "1 INBOX x", "1 nosuch", "1 INBOX/nosuch", '1 ""', "1 {0+}\r\n", "1 {6}\r\nnosuch", "1 user/none",
-    '1 "nos*uch"', "1 %", "1 a//b", "1 &", "1 &bad-", "1 \xe9", '1 "Other Users/ann"', "1:* nosuch", "5000 INBOX",
+    "", "1", "1 ", "1 INBOX x", "1 nosuch", "1 INBOX/nosuch", '1 ""', "1 {0+}\r\n", "1 {6}\r\nnosuch",
+    "1 user/none",
+    '1 "nos*uch"', "1 %", "1 a//b", "1 &", "1 &bad-", "1 \xe9", '1 "Other Users/ann"', "1:* nosuch",
+    "5000 INBOX",
     "5000 nosuch", "x INBOX", "0 INBOX", "1,5000 INBOX", "(1) INBOX", "1 (INBOX)", "1 INBOX)", "1  INBOX",
-    '1 "Other Users/ann/nosuch"', '1 "Other Users/nobody"', '1 "Shared Folders/x"', "1 .", "1 ..", "1 /", "1 ~/x",
+    '1 "Other Users/ann/nosuch"', '1 "Other Users/nobody"', '1 "Shared Folders/x"', "1 .", "1 ..", "1 /",
+    "1 ~/x",
 )  # fmt: skip
 _SELECTIONS = (
-    "", "nosuch", '""', "INBOX x", "INBOX (", "INBOX ()", "INBOX (CONDSTORE", "INBOX (CONDSTORE)", "INBOX (condstore)x",
-    "INBOX (CONDSTORE CONDSTORE)", "INBOX (ANNOTATE)", "INBOX (ANNOTATE CONDSTORE)", "INBOX (FOO)", "INBOX ( CONDSTORE)",
+    "", "nosuch", '""', "INBOX x", "INBOX (", "INBOX ()", "INBOX (CONDSTORE", "INBOX (CONDSTORE)",
+    "INBOX (condstore)x",
+    "INBOX (CONDSTORE CONDSTORE)", "INBOX (ANNOTATE)", "INBOX (ANNOTATE CONDSTORE)", "INBOX (FOO)",
+    "INBOX ( CONDSTORE)",
     "INBOX (CONDSTORE )", "INBOX (QRESYNC)", "INBOX (QRESYNC (1 1))", "INBOX CONDSTORE", "INBOX(CONDSTORE)",
-    "INBOX (VENDOR.CMU-INCLUDE-EXPUNGED)", "INBOX  (CONDSTORE)", "INBOX (CONDSTORE) ", "INBOX (CONDSTORE) (ANNOTATE)",
-    "{5+}\r\nINBOX", "{5}\r\nINBOX", "inbox", "Inbox", '"INBOX"', "INBOX/", "/INBOX", "INBOX/x", "user/bob", "*", "%", "&",
-    "&-", "&AOk-", "\xe9", "a\\", '"a\\"', '"Other Users/ann"', '"Other Users/ann/Letters"', '"Other Users"', "NIL",
+    "INBOX (VENDOR.CMU-INCLUDE-EXPUNGED)", "INBOX  (CONDSTORE)", "INBOX (CONDSTORE) ",
+    "INBOX (CONDSTORE) (ANNOTATE)",
+    "{5+}\r\nINBOX", "{5}\r\nINBOX", "inbox", "Inbox", '"INBOX"', "INBOX/", "/INBOX", "INBOX/x", "user/bob",
+    "*", "%", "&",
+    "&-", "&AOk-", "\xe9", "a\\", '"a\\"', '"Other Users/ann"', '"Other Users/ann/Letters"', '"Other Users"',
+    "NIL",
     "Other", "DELETED/user/x", '"Shared Folders"', "INBOX@example.org", "INBOX\0",
 )  # fmt: skip
 _RESYNC_ODD = (
-    "(QRESYNC)", "(QRESYNC ())", "(QRESYNC 1 1)", "(QRESYNC (1))", "(QRESYNC (1 ))", "(QRESYNC (0 1))", "(QRESYNC (x 1))",
-    "(QRESYNC (1 x))", "(QRESYNC (1 1 x))", "(QRESYNC (1 1 1:*))", "(QRESYNC (1 1 *))", "(QRESYNC (1 1 (1 1)))",
-    "(QRESYNC (1 1 1:5 (1:2 1:2)))", "(QRESYNC (1 1 1:5 (1:2)))", "(QRESYNC (1 1 1:5 (1:2 x)))", "(QRESYNC (1 1) CONDSTORE)",
-    "(QRESYNC (1 1)", "(QRESYNC (1 1 ))", "(CONDSTORE QRESYNC (1 1))", "(QRESYNC (4294967296 1))", "(QRESYNC (1 0))",
-    "(QRESYNC (1 1 1,2,3,2:1))", "(QRESYNC (1 1 1:5 (1:2 1:2) 3))", "(QRESYNC(1 1))", "(QRESYNC (1  1))", "(qresync (1 1))",
+    "(QRESYNC)", "(QRESYNC ())", "(QRESYNC 1 1)", "(QRESYNC (1))", "(QRESYNC (1 ))", "(QRESYNC (0 1))",
+    "(QRESYNC (x 1))",
+    "(QRESYNC (1 x))", "(QRESYNC (1 1 x))", "(QRESYNC (1 1 1:*))", "(QRESYNC (1 1 *))",
+    "(QRESYNC (1 1 (1 1)))",
+    "(QRESYNC (1 1 1:5 (1:2 1:2)))", "(QRESYNC (1 1 1:5 (1:2)))", "(QRESYNC (1 1 1:5 (1:2 x)))",
+    "(QRESYNC (1 1) CONDSTORE)",
+    "(QRESYNC (1 1)", "(QRESYNC (1 1 ))", "(CONDSTORE QRESYNC (1 1))", "(QRESYNC (4294967296 1))",
+    "(QRESYNC (1 0))",
+    "(QRESYNC (1 1 1,2,3,2:1))", "(QRESYNC (1 1 1:5 (1:2 1:2) 3))", "(QRESYNC(1 1))", "(QRESYNC (1  1))",
+    "(qresync (1 1))",
 )  # fmt: skip
 
 
@@ -277,9 +302,8 @@ def _resyncs(source: random.Random) -> Iterator[Stream]:
             stream.say(store(source))
             stream.say(rf"STORE {number_set(source, _COUNT)} +FLAGS (\Deleted)")
             stream.say(expunge(source))
-            stream.say(
-                f"UID FETCH {number_set(source, _COUNT)} (FLAGS) (CHANGEDSINCE {source.randint(1, 60)} VANISHED)"
-            )
+            since = source.randint(1, 60)
+            stream.say(f"UID FETCH {number_set(source, _COUNT)} (FLAGS) (CHANGEDSINCE {since} VANISHED)")
             stream.say(f"UID FETCH 1:* FLAGS (VANISHED CHANGEDSINCE {source.randint(1, 60)})")
             stream.say(f"SEARCH MODSEQ {source.randint(1, 60)}")
             stream.say(f"SEARCH RETURN (MIN MAX ALL COUNT) MODSEQ {source.randint(1, 60)}")

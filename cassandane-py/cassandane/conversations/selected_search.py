@@ -15,16 +15,20 @@ _COUNT = len(whole())
 _Key = tuple[str, tuple[bytes, ...]]
 
 _FLAG_KEYS = (
-    "ALL", "ANSWERED", "DELETED", "DRAFT", "FLAGGED", "SEEN", "UNANSWERED", "UNDELETED", "UNDRAFT", "UNFLAGGED",
+    "ALL", "ANSWERED", "DELETED", "DRAFT", "FLAGGED", "SEEN", "UNANSWERED", "UNDELETED", "UNDRAFT",
+    "UNFLAGGED",
     "UNSEEN", "NEW", "OLD", "RECENT", "SAVEDATESUPPORTED", "CONVREAD", "CONVSEEN", "CONVUNREAD", "CONVUNSEEN",
 )  # fmt: skip
 _TEXT_KEYS = (
-    "FROM", "TO", "CC", "BCC", "SUBJECT", "BODY", "TEXT", "HEADER References", "HEADER From", "HEADER Content-Type",
+    "FROM", "TO", "CC", "BCC", "SUBJECT", "BODY", "TEXT", "HEADER References", "HEADER From",
+    "HEADER Content-Type",
     "HEADER X-Two", "HEADER Message-ID", "DELIVEREDTO", "XCONTENTTYPE", "XATTACHMENTBODY",
 )  # fmt: skip
 _WORDS = (
-    "alice", "example.org", "budget", "rger", "bob b", "", "plain", "xyzzy", "a", "Re: plan", "café", "CAFE", "one",
-    "dev.example.org", "text", "html", "pdf", "report", "p.png", "lorem  ipsum", "hidden", '"', "\\", "from: one",
+    "alice", "example.org", "budget", "rger", "bob b", "", "plain", "xyzzy", "a", "Re: plan", "café", "CAFE",
+    "one",
+    "dev.example.org", "text", "html", "pdf", "report", "p.png", "lorem  ipsum", "hidden", '"', "\\",
+    "from: one",
     "Grüße", "Привет", "日本", "中文", "한국", "ελλ", "œ", "%", "*", "a\tb",
 )  # fmt: skip
 _DATE_KEYS = (
@@ -34,8 +38,10 @@ _OPTIONS = ("MIN", "MAX", "ALL", "COUNT", "RELEVANCY")
 _CHARSETS = ("utf-8", "us-ascii", "iso-8859-1", "UTF-7", "koi8-r", "shift_jis")
 
 _SORT_KEYS = (
-    "ARRIVAL", "CC", "DATE", "FROM", "SIZE", "SUBJECT", "TO", "DISPLAYFROM", "DISPLAYTO", "MODSEQ", "UID", "FOLDER",
-    "RELEVANCY", "HASFLAG $X", r"HASFLAG \Seen", "SPAMSCORE", "ANNOTATION /comment value.priv", "ANNOTATION /comment value.shared",
+    "ARRIVAL", "CC", "DATE", "FROM", "SIZE", "SUBJECT", "TO", "DISPLAYFROM", "DISPLAYTO", "MODSEQ", "UID",
+    "FOLDER",
+    "RELEVANCY", "HASFLAG $X", r"HASFLAG \Seen", "SPAMSCORE", "ANNOTATION /comment value.priv",
+    "ANNOTATION /comment value.shared",
 )  # fmt: skip
 # the original's process dies of these; of XLISTID with a value it dies or hangs
 _FATAL_SEARCHES = ("CONVMODSEQ 5", "XATTACHMENTNAME pdf", 'XATTACHMENTNAME ""')
@@ -44,23 +50,35 @@ _ALGORITHMS = ("ORDEREDSUBJECT", "REFERENCES", "REFS")
 
 _ODD_SEARCHES = (
     "", "FOO", "RETURN", "RETURN (MIN", "RETURN (FOO) ALL", "RETURN () ALL", "RETURN () ", "RETURN ()",
-    "RETURN ( MIN) ALL", "RETURN (MIN ) ALL", "RETURN(MIN) ALL", "RETURN (PARTIAL 1:2) ALL", "RETURN (SAVE) ALL",
+    "RETURN ( MIN) ALL", "RETURN (MIN ) ALL", "RETURN(MIN) ALL", "RETURN (PARTIAL 1:2) ALL",
+    "RETURN (SAVE) ALL",
     "RETURN (MIN MIN) ALL", "RETURN MIN ALL", "RETURN (COUNT) RETURN (MIN) ALL", "CHARSET", "CHARSET utf-8",
-    "CHARSET nosuch ALL", 'CHARSET "utf-8" ALL', "CHARSET utf-8 RETURN (MIN) ALL", "CHARSET {5+}\r\nutf-8 ALL",
+    "CHARSET nosuch ALL", 'CHARSET "utf-8" ALL', "CHARSET utf-8 RETURN (MIN) ALL",
+    "CHARSET {5+}\r\nutf-8 ALL",
     "RETURN (MIN) CHARSET utf-8 ALL", "ALL CHARSET utf-8", "ALL RETURN (MIN)", "(CHARSET utf-8 ALL)",
     "(RETURN (MIN) ALL)", "NOT", "NOT ", "NOT FOO", "NOT NOT ALL", "OR SEEN", "OR SEEN ", "OR (SEEN)", "OR",
-    "OR OR 1 2 3", "()", "(SEEN", "(SEEN UNSEEN", "(SEEN)) ", "(SEEN ) ", "SEEN)", "SEEN  UNSEEN", "UID 0", "UID",
-    "UID x", "UID 9999999999:*", "UID 1,", "KEYWORD", "KEYWORD ", "KEYWORD \\Seen", "KEYWORD a(b", 'KEYWORD "x"',
-    "UNKEYWORD", "UNKEYWORD \\", "LARGER", "LARGER x", "LARGER -1", "LARGER 0", "LARGER 500x", "LARGER 4294967296",
-    "SMALLER 99999999999", "BEFORE", "BEFORE x", 'BEFORE "1-Jan-2000', "BEFORE 1-Jan-200", "BEFORE 1-Jan-1800",
+    "OR OR 1 2 3", "()", "(SEEN", "(SEEN UNSEEN", "(SEEN)) ", "(SEEN ) ", "SEEN)", "SEEN  UNSEEN", "UID 0",
+    "UID",
+    "UID x", "UID 9999999999:*", "UID 1,", "KEYWORD", "KEYWORD ", "KEYWORD \\Seen", "KEYWORD a(b",
+    'KEYWORD "x"',
+    "UNKEYWORD", "UNKEYWORD \\", "LARGER", "LARGER x", "LARGER -1", "LARGER 0", "LARGER 500x",
+    "LARGER 4294967296",
+    "SMALLER 99999999999", "BEFORE", "BEFORE x", 'BEFORE "1-Jan-2000', "BEFORE 1-Jan-200",
+    "BEFORE 1-Jan-1800",
     "SINCE 1-Foo-2000", "SINCE 01-Jan-2026x", "SINCE 31-Feb-2015", "SINCE 99-Jan-2015", "SINCE 0-Mar-2015",
-    "BEFORE 1-mAR-99", 'ON " 1-Mar-2015"', 'ON "1-Mar-2015 10:00:00 +0000"', "FROM", "FROM ", "FROM (x", "HEADER",
-    "HEADER x", "HEADER x ", 'HEADER "" ""', 'HEADER "a b" c', "HEADER a:b c", "BODY", "TEXT", "SUBJECT )", "XFOO",
-    "CC (", "OLDER", "OLDER -1", "OLDER 0", "OLDER x", "OLDER 99999999999999999999", "YOUNGER 4294967296", "MODSEQ",
-    "MODSEQ x", 'MODSEQ "/flags/\\\\Seen" all 5', 'MODSEQ "/flags/\\\\Seen" x 5', 'MODSEQ "/flags" 5', "MODSEQ 0",
-    "MODSEQ 5 MODSEQ 6", "MODSEQ -5", "EMAILID", "EMAILID x", "EMAILID M12", "THREADID", "THREADID NIL", "THREADID T",
+    "BEFORE 1-mAR-99", 'ON " 1-Mar-2015"', 'ON "1-Mar-2015 10:00:00 +0000"', "FROM", "FROM ", "FROM (x",
+    "HEADER",
+    "HEADER x", "HEADER x ", 'HEADER "" ""', 'HEADER "a b" c', "HEADER a:b c", "BODY", "TEXT", "SUBJECT )",
+    "XFOO",
+    "CC (", "OLDER", "OLDER -1", "OLDER 0", "OLDER x", "OLDER 99999999999999999999", "YOUNGER 4294967296",
+    "MODSEQ",
+    "MODSEQ x", 'MODSEQ "/flags/\\\\Seen" all 5', 'MODSEQ "/flags/\\\\Seen" x 5', 'MODSEQ "/flags" 5',
+    "MODSEQ 0",
+    "MODSEQ 5 MODSEQ 6", "MODSEQ -5", "EMAILID", "EMAILID x", "EMAILID M12", "THREADID", "THREADID NIL",
+    "THREADID T",
     "CID", "CID x", "CID 0", "CONVFLAG", "CONVFLAG \\Seen", "CONVFLAG (x", "CONVMODSEQ x", "FOLDER",
-    "FOLDER INBOX", "FOLDER nosuch", "SPAMABOVE", "SPAMABOVE x", "SPAMABOVE 5", "SPAMABOVE 5.5", "SPAMBELOW -1",
+    "FOLDER INBOX", "FOLDER nosuch", "SPAMABOVE", "SPAMABOVE x", "SPAMABOVE 5", "SPAMABOVE 5.5",
+    "SPAMBELOW -1",
     "SPAMBELOW 5.5x", "FUZZY", "FUZZY FUZZY ALL", "FUZZY (ALL", "ANNOTATION", "ANNOTATION /comment",
     "ANNOTATION /comment value x", "ANNOTATION /comment value.priv", "ANNOTATION /comment value.x y",
     "ANNOTATION /comment size.priv 4", "ANNOTATION /nosuch value x", "ANNOTATION * value NIL", "SAVEDON x",
@@ -69,20 +87,28 @@ _ODD_SEARCHES = (
     "SUBJECT \xe9", 'SUBJECT "\xe9"', "SUBJECT a\0b", "SUBJECT NIL",
 )  # fmt: skip
 _ODD_SORTS = (
-    "", "(", "()", "() UTF-8 ALL", "(DATE", "(DATE)", "(DATE) ", "(DATE) UTF-8", "(DATE) UTF-8 ", "(DATE) UTF-8 FOO",
+    "", "(", "()", "() UTF-8 ALL", "(DATE", "(DATE)", "(DATE) ", "(DATE) UTF-8", "(DATE) UTF-8 ",
+    "(DATE) UTF-8 FOO",
     "(DATE) nosuch ALL", '(DATE) "utf-8" ALL', "DATE UTF-8 ALL", "(FOO) UTF-8 ALL", "(REVERSE) UTF-8 ALL",
     "(REVERSE REVERSE DATE) UTF-8 ALL", "(DATE REVERSE) UTF-8 ALL", "( DATE) UTF-8 ALL", "(DATE ) UTF-8 ALL",
-    "(DATE  SIZE) UTF-8 ALL", "(ANNOTATION) UTF-8 ALL", "(ANNOTATION /comment) UTF-8 ALL", "(HASFLAG) UTF-8 ALL",
-    "(ANNOTATION /comment value) UTF-8 ALL", "(ANNOTATION /x value.priv) UTF-8 ALL", "(HASFLAG x y) UTF-8 ALL",
-    "RETURN (DATE) UTF-8 ALL", "RETURN () (DATE) UTF-8 ALL", "RETURN (FOO) (DATE) UTF-8 ALL", "(SCORE) UTF-8 ALL",
-    "RETURN (PARTIAL 1:5) (DATE) UTF-8 ALL", "RETURN (COUNT)(DATE) UTF-8 ALL", "(DATE)UTF-8 ALL", "(DATE) UTF-8 ALL)",
-    "(DATE) UTF-8 RETURN (COUNT) ALL", "(DATE) CHARSET UTF-8 ALL", "(DATE DATE DATE) UTF-8 ALL", "(XFOO) UTF-8 1",
+    "(DATE  SIZE) UTF-8 ALL", "(ANNOTATION) UTF-8 ALL", "(ANNOTATION /comment) UTF-8 ALL",
+    "(HASFLAG) UTF-8 ALL",
+    "(ANNOTATION /comment value) UTF-8 ALL", "(ANNOTATION /x value.priv) UTF-8 ALL",
+    "(HASFLAG x y) UTF-8 ALL",
+    "RETURN (DATE) UTF-8 ALL", "RETURN () (DATE) UTF-8 ALL", "RETURN (FOO) (DATE) UTF-8 ALL",
+    "(SCORE) UTF-8 ALL",
+    "RETURN (PARTIAL 1:5) (DATE) UTF-8 ALL", "RETURN (COUNT)(DATE) UTF-8 ALL", "(DATE)UTF-8 ALL",
+    "(DATE) UTF-8 ALL)",
+    "(DATE) UTF-8 RETURN (COUNT) ALL", "(DATE) CHARSET UTF-8 ALL", "(DATE DATE DATE) UTF-8 ALL",
+    "(XFOO) UTF-8 1",
     "(DATE) UTF-8 5000", "(DATE) UTF-8 0", "(UID SIZE) us-ascii 1:3 SUBJECT \xe9",
 )  # fmt: skip
 _ODD_THREADS = (
     "", "REFERENCES", "REFERENCES ", "REFERENCES UTF-8", "REFERENCES UTF-8 ", "REFERENCES UTF-8 FOO",
-    "REFERENCES nosuch ALL", "NOSUCH UTF-8 ALL", "references utf-8 all", '"REFS" UTF-8 ALL', "REFS UTF-8 ALL x",
-    "(REFS) UTF-8 ALL", "REFS UTF-8 5000", "ORDEREDSUBJECT UTF-8 (1 2)", "REFS UTF-8 RETURN () ALL", "REFS  UTF-8 ALL",
+    "REFERENCES nosuch ALL", "NOSUCH UTF-8 ALL", "references utf-8 all", '"REFS" UTF-8 ALL',
+    "REFS UTF-8 ALL x",
+    "(REFS) UTF-8 ALL", "REFS UTF-8 5000", "ORDEREDSUBJECT UTF-8 (1 2)", "REFS UTF-8 RETURN () ALL",
+    "REFS  UTF-8 ALL",
 )  # fmt: skip
 
 
