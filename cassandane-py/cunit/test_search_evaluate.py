@@ -15,7 +15,7 @@ from libcyrus.append import Appender, Stage
 from libcyrus.auth import AuthState
 from libcyrus.base.seqset import SeqSet
 from libcyrus.config import Config
-from libcyrus.errors import NoSearchEngine, SearchSlow
+from libcyrus.errors import Cancelled, NoSearchEngine, SearchSlow
 from libcyrus.index.store import FlagChange, store
 from libcyrus.index.view import IndexView
 from libcyrus.mailbox.index_record import DELETED, FLAGGED, SEEN
@@ -268,3 +268,10 @@ def test_a_folder_is_the_one_that_is_searched_or_not(view: IndexView) -> None:
     for name, expected in (("mine", everything), ("other", [])):
         found = evaluate.find(view, InFolder(name), RULES, internal_name=names.__getitem__)
         assert list(found) == expected
+
+
+def test_a_search_that_reads_messages_can_be_given_up(view: IndexView) -> None:
+    with pytest.raises(Cancelled):
+        evaluate.find(view, Text("x", body_only=True), RULES, cancelled=lambda: True)
+    # what the index knows is found before anybody could ask
+    assert list(evaluate.find(view, All(), RULES, cancelled=lambda: True))

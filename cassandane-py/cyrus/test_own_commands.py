@@ -60,6 +60,7 @@ def _processes(server: Instance) -> list[bytes]:
         ("XWARMUP INBOX (uids x)", "BAD syntax error in Xwarmup"),
         ("XWARMUP user/eve (all)", "NO Mailbox does not exist (T sec)"),
         ("XMEID phone", "OK Completed"),
+        ("XSTATS x", "BAD Unexpected extra arguments to Xstats"),
         ("XMEID", "BAD Missing required argument to Xmeid"),
         ("XKILLMY", "BAD Missing required argument to Xkillmy"),
         ("XFOREVER x", "BAD Unexpected extra arguments to Xforever"),
@@ -116,6 +117,23 @@ def test_an_administrator_reconstructs_over_the_wire(server: Instance) -> None:
         admin.ok("SETACL user/bob admin lrswipkxtea")
         admin.ok("SELECT user/bob")
         assert admin.command("RECONSTRUCT user/bob").text == "Mailbox is locked"
+
+
+def test_counters_of_work_rise(server: Instance) -> None:
+    names = (
+        "CONV_LOAD CONV_SAVE CONV_GET_MODSEQ CONV_NEW MSGDATA_LOAD MESSAGE_MAP SEARCH_EVALUATE SEARCH_HEADER"
+        " SEARCH_CACHE_HEADER SEARCH_BODY SEARCH_TRIVIAL SEARCH_RESULT"
+    )
+    with server.imap("bob") as imap:
+        imap.append("INBOX", MESSAGE, MESSAGE)
+        imap.ok("SELECT INBOX")
+        before = imap.ok("XSTATS").untagged[0].split()
+        assert " ".join(before[1::2]) == names
+        imap.ok("SEARCH BODY nothing")
+        imap.ok("SORT (SUBJECT) UTF-8 ALL")
+        after = imap.ok("XSTATS").untagged[0].split()
+        risen = {name for name, a, b in zip(after[1::2], before[2::2], after[2::2], strict=True) if a != b}
+        assert risen == {"MSGDATA_LOAD", "MESSAGE_MAP", "SEARCH_EVALUATE"}
 
 
 def _answer(reply: Reply) -> str:

@@ -58,6 +58,7 @@ from imap.imapd.commands import (
     xkillmy,
     xmeid,
     xrunannotator,
+    xstats,
     xwarmup,
 )
 from imap.imapd.commands import (
@@ -194,6 +195,7 @@ COMMANDS: dict[str, Command] = {
     "XFOREVER": Command(no_arguments, xkillmy.forever, State.LOGGED_IN, listed=True),
     "XKILLMY": Command(xkillmy.parse, xkillmy.run, State.LOGGED_IN),
     "XMEID": Command(xmeid.parse, xmeid.run, State.LOGGED_IN),
+    "XSTATS": Command(no_arguments, xstats.run, State.LOGGED_IN),
     "XWARMUP": Command(xwarmup.parse, xwarmup.run, State.LOGGED_IN),
     "URLFETCH": Command(urlfetch.parse, urlfetch.run, State.LOGGED_IN),
     # selected

@@ -27,8 +27,8 @@ def find(
 ) -> tuple[IndexView, array[int]] | None:
     """The numbers found, rising, after telling what is new; ``started`` as in ``evaluate.find``.
 
-    None if only a search engine could say: such a command ends well, with nothing told. Raises SearchSlow and
-    what reading the mailbox raises.
+    None if only a search engine could say: such a command ends well, with nothing told. Raises SearchSlow,
+    Cancelled, and what reading the mailbox raises.
     """
     session.tell(expunges=False)
     view = session.selected()
@@ -42,6 +42,7 @@ def find(
             annotations=annotating.target(session, view.mailbox),
             internal_name=session.internal_name,
             fuzzy=fuzzy,
+            cancelled=session.process.signals.cancelled,
         )
     except NoSearchEngine:
         return None

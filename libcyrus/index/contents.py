@@ -14,7 +14,8 @@ from struct import Struct
 from typing import Final, NamedTuple
 from zlib import crc32
 
-from libcyrus.base import xlog
+from libcyrus.base import xlog, xstats
+from libcyrus.base.xstats import Metric
 from libcyrus.errors import CyrusError, IoError, MailboxChecksum, UnknownCte
 from libcyrus.index.rows import Rows
 from libcyrus.index.view import IndexView
@@ -137,6 +138,7 @@ class MessageFile:
     def open(self) -> None:
         """Raises IoError, which is logged, when the file cannot be opened."""
         if self._fd < 0:
+            xstats.count(Metric.MESSAGE_MAP)
             try:
                 self._fd = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:

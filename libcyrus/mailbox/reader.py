@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from zlib import crc32
 
 from libcyrus import message
-from libcyrus.base import xlog
+from libcyrus.base import xlog, xstats
+from libcyrus.base.xstats import Metric
 from libcyrus.errors import IoError, MailboxChecksum
 from libcyrus.mailbox import index_header, index_record
 from libcyrus.mailbox.index_record import (
@@ -133,6 +134,7 @@ class Reader:
 
     def map_message(self, record: IndexRecord) -> mmap.mmap | bytes:
         path = self._mailbox.message_path(record)
+        xstats.count(Metric.MESSAGE_MAP)
         try:
             fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
             try:

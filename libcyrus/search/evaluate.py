@@ -18,11 +18,13 @@ from typing import Final
 
 from libcyrus import options as opt
 from libcyrus.annotations import Query, Target, attributes_named
+from libcyrus.base import xstats
 from libcyrus.base.dataclasses import replace
 from libcyrus.base.numbers import leading_float
 from libcyrus.base.seqset import MAXIMUM, SeqSet
+from libcyrus.base.xstats import Metric
 from libcyrus.config import Config
-from libcyrus.errors import SearchSlow
+from libcyrus.errors import Cancelled, SearchSlow
 from libcyrus.index import contents
 from libcyrus.index.rows import Members, Rows
 from libcyrus.index.view import IndexView
@@ -150,13 +152,15 @@ def find(
     annotations: Target | None = None,
     internal_name: Callable[[str], str] = str,
     fuzzy: bool = False,
+    cancelled: Callable[[], bool] | None = None,
 ) -> array[int]:
     """The numbers of the messages that match, rising; those expunged but not told of yet do not match.
 
     A message that cannot be read matches nothing that depends on it. ``started`` is when the command began,
     on the monotonic clock, ``annotations`` the mailbox as seen by who asks; without it none are found.
     ``internal_name`` makes the internal name of a mailbox of the one in the expression. ``fuzzy`` says that
-    all of the expression is. Raises SearchSlow, NoSearchEngine, and where conversations are asked for what
+    all of the expression is. ``cancelled`` is asked from time to time whether to give up. Raises SearchSlow,
+    Cancelled, NoSearchEngine, and where conversations are asked for what
     ``IndexView.locked`` raises.
     """
     expr = without_engine(expr, fuzzy=fuzzy)
@@ -169,6 +173,7 @@ def find(
         search = _Search(view, rules, time.monotonic() if started is None else started, annotations)
         search.conversations = known
         search.internal_name = internal_name
+        search.cancelled = cancelled
         numbers, test = search.prepare(expr)
     return numbers if test is None else search.filter(numbers, test)
 
@@ -183,6 +188,7 @@ class _Search:
         self._rows = rows = Rows(picture, 1, view.exists)
         self.conversations = KnownConversations(None)
         self.internal_name: Callable[[str], str] = str
+        self.cancelled: Callable[[], bool] | None = None
         self._all = rows.all
         if picture.gone:
             self._all &= ~rows.with_uids((uid, uid) for uid in sorted(picture.gone))
@@ -196,6 +202,7 @@ class _Search:
     def filter(self, numbers: array[int], test: Test) -> array[int]:
         """Those that pass the test."""
         found = array("I")
+        xstats.count(Metric.SEARCH_EVALUATE, len(numbers))
         for place, number in enumerate(numbers):
             if not place % _CHECK_INTERVAL:
                 self._look_at_clock()
@@ -205,6 +212,8 @@ class _Search:
         return found
 
     def _look_at_clock(self) -> None:
+        if self.cancelled is not None and self.cancelled():
+            raise Cancelled
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise SearchSlow
 

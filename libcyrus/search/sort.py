@@ -12,7 +12,9 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from libcyrus.base import xstats
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.xstats import Metric
 from libcyrus.errors import CyrusError
 from libcyrus.index import contents
 from libcyrus.index.contents import MessageFile
@@ -111,6 +113,7 @@ def sort(view: IndexView, numbers: Sequence[int], criteria: Sequence[Criterion],
 
 
 def _sorted(facts: MessageFacts, numbers: Sequence[int], criteria: Sequence[Criterion]) -> list[int]:
+    xstats.count(Metric.MSGDATA_LOAD, len(numbers))
     places = list(range(len(numbers)))
     for criterion in reversed(criteria):
         if criterion.key not in _EQUAL:

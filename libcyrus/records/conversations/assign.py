@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from libcyrus.base import xstats
 from libcyrus.base.xlog import NOTICE
+from libcyrus.base.xstats import Metric
 from libcyrus.records.conversations.content import Content
 from libcyrus.records.conversations.conversation import Conversation
 from libcyrus.records.conversations.state import Conversations
@@ -65,6 +67,7 @@ def assign(
     conversation = state.load(cid)
     if conversation is None:
         conversation = Conversation()
+        xstats.count(Metric.CONV_NEW)
     if conversation.exists >= state.settings.max_thread and not keep and not silent:
         was, cid = cid, new_cid(record.guid)
         log.log(
@@ -74,6 +77,7 @@ def assign(
         conversation = state.load(cid)
         if conversation is None:
             conversation = Conversation()
+            xstats.count(Metric.CONV_NEW)
         state.splits.set(basecid, cid)
     if conversation.subject is None and not record.system_flags & _DRAFT:
         conversation.subject = content.subject

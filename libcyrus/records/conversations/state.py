@@ -22,7 +22,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from libcyrus import cyrusdb
+from libcyrus.base import xstats
 from libcyrus.base.xlog import NOTICE
+from libcyrus.base.xstats import Metric
 from libcyrus.cyrusdb import Database, Transaction
 from libcyrus.errors import MailboxBadFormat
 from libcyrus.records.conversations import guids, layout
@@ -222,6 +224,7 @@ class Conversations:
         key = layout.conversation_key(cid)
         data = self.records.fetch(key)
         if data is not None:
+            xstats.count(Metric.CONV_LOAD)
             try:
                 conversation = Conversation.unpack(data)
             except MailboxBadFormat:
@@ -237,6 +240,7 @@ class Conversations:
         """Note that a conversation changed; without records it is removed."""
         if cid not in self._conversations:
             self._make_room()
+        xstats.count(Metric.CONV_SAVE)
         self._conversations[cid] = conversation if conversation.num_records else None
         self._changed.add(cid)
 
@@ -258,6 +262,7 @@ class Conversations:
             conversation = self._conversations[cid]
             return conversation.modseq if conversation is not None else 0
         data = self.records.fetch(layout.conversation_key(cid))
+        xstats.count(Metric.CONV_GET_MODSEQ)
         try:
             return unpack_modseq(data) if data is not None else 0
         except MailboxBadFormat:

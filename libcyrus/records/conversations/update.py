@@ -11,8 +11,10 @@ import logging
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+from libcyrus.base import xstats
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
+from libcyrus.base.xstats import Metric
 from libcyrus.errors import ConversationGuidLimit, InternalError, MailboxBadFormat
 from libcyrus.records.conversations import assign, guids, status
 from libcyrus.records.conversations.content import Content
@@ -122,6 +124,7 @@ def update_record(
                 log.log(NOTICE, "conversation %s already deleted, ignoring", format_cid(record.cid))
                 return assigned
             conversation = Conversation()
+            xstats.count(Metric.CONV_NEW)
         elif conversation.subject is None and not record.system_flags & DRAFT:
             conversation.subject = content.subject
     counts = _update_guids(state, folder, old, new, assigned, content)
