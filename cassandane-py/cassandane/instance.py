@@ -35,9 +35,18 @@ _SERVICES = {
     "lmtp": ("lmtpd", "-a"),
     "lmtpunix": ("lmtpd",),
     "lmtpauth": ("lmtpd",),
+    "pop3": ("pop3d",),
+    "nntp": ("nntpd",),
+    "sieve": ("timsieved",),
+    "csync": ("sync_server",),
+    "mupdate": ("mupdate", "-m"),
 }
 _DIRECTORIES = ("conf", "conf/socket", "conf/db", "conf/log", "conf/msg", "conf/proc", "spool", "tmp")
 _BAD_LOG_LINE = re.compile(r"IOERROR|DBERROR|Traceback|Fatal|lock order violated|\]: <[012]> ")
+
+
+def _program_of(service: str) -> tuple[str, ...]:
+    return _SERVICES.get(service) or _SERVICES[service.rstrip("0123456789")]
 
 
 class Instance:
@@ -112,7 +121,7 @@ class Instance:
         lines += ["  " + line for line in self.start_lines]
         lines += ["}", "SERVICES {"]
         for name in self.services:
-            command = self.command(self.programs[name], *_SERVICES[name.rstrip("0123456789")])
+            command = self.command(self.programs[name], *_program_of(name))
             listen = str(self.lmtp_socket) if name == "lmtpunix" else f"127.0.0.1:{self.ports[name]}"
             lines.append(f'  {name} cmd="{command}" listen="{listen}" prefork={self.prefork}')
         lines += ["}", "EVENTS {", "}", ""]

@@ -68,9 +68,13 @@ class TlsContext:
         connection.set_accept_state()
         return _handshake(connection, wait, server_side=True)
 
-    def connect(self, sock: socket.socket, wait: Callable[[bool], None]) -> TlsSession:
-        """Shake hands as the client."""
+    def connect(
+        self, sock: socket.socket, wait: Callable[[bool], None], host: str | None = None
+    ) -> TlsSession:
+        """Shake hands as the client, with the server of that name."""
         connection = SSL.Connection(self._context, sock)
+        if host is not None and not _is_address(host):
+            connection.set_tlsext_host_name(host.encode("idna"))
         connection.set_connect_state()
         return _handshake(connection, wait, server_side=False)
 
@@ -100,6 +104,40 @@ def server_context(parameters: ServerParameters) -> TlsContext:
         context.set_timeout(parameters.session_timeout)
     else:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    return TlsContext(context)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientParameters:
+    """What a client context is made of. Without ``verify`` any server is believed, as the original does."""
+
+    certificate: str | None = None
+    key: str | None = None
+    ca_file: str | None = None
+    ca_dir: str | None = None
+    verify: bool = False
+    versions: str = "tls1_0 tls1_1 tls1_2 tls1_3"
+    ciphers: str = "DEFAULT"
+
+
+def client_context(parameters: ClientParameters) -> TlsContext:
+    """Raises TlsError naming the file or value at fault."""
+    context = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    context.set_options(SSL.OP_ALL | _versions_off(parameters.versions) | SSL.OP_NO_COMPRESSION)
+    try:
+        context.set_cipher_list(parameters.ciphers.encode("ascii", "replace"))
+    except SSL.Error as error:
+        raise TlsError(f"cannot load cipher list '{parameters.ciphers}'") from error
+    if parameters.certificate:
+        _load_certificates(context, (parameters.certificate,), (parameters.key or parameters.certificate,))
+    try:
+        if parameters.ca_file or parameters.ca_dir:
+            context.load_verify_locations(parameters.ca_file, parameters.ca_dir)
+        else:
+            context.set_default_verify_paths()
+    except SSL.Error as error:
+        raise TlsError(f"cannot load CA data from '{parameters.ca_file or parameters.ca_dir}'") from error
+    context.set_verify(SSL.VERIFY_PEER if parameters.verify else SSL.VERIFY_NONE, _verify)
     return TlsContext(context)
 
 
@@ -230,16 +268,26 @@ def _handshake(
 
 def _protocol_options(parameters: ServerParameters) -> int:
     options = SSL.OP_ALL | SSL.OP_NO_SSLv2 | SSL.OP_NO_SSLv3 | SSL.OP_NO_COMPRESSION
-    options |= getattr(SSL, "OP_NO_RENEGOTIATION", 0)
-    wanted = set(re.split(r"[\s,]+", parameters.versions))
-    for version, off in _VERSIONS.items():
-        if version not in wanted:
-            options |= off
+    options |= getattr(SSL, "OP_NO_RENEGOTIATION", 0) | _versions_off(parameters.versions)
     if parameters.prefer_server_ciphers:
         options |= SSL.OP_CIPHER_SERVER_PREFERENCE
     if parameters.session_timeout <= 0:
         options |= SSL.OP_NO_TICKET
     return options
+
+
+def _versions_off(versions: str) -> int:
+    wanted = set(re.split(r"[\s,]+", versions))
+    options = 0
+    for version, off in _VERSIONS.items():
+        if version not in wanted:
+            options |= off
+    return options
+
+
+def _is_address(host: str) -> bool:
+    """Whether it is a numeric address: names alone go into the handshake (RFC 6066 section 3)."""
+    return ":" in host or host.replace(".", "").isdecimal()
 
 
 def _load_certificates(context: SSL.Context, certificates: tuple[str, ...], keys: tuple[str, ...]) -> None:

@@ -1,0 +1,158 @@
+"""A connection to a server: greeting, TLS, login, compression, for every dialect."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from libcyrus.backend.dialect import AuthChallenge, AuthSuccess, Capabilities, Dialect, Refused
+from libcyrus.errors import ProtocolError
+from libcyrus.prot import ProtStream
+from libcyrus.prot.deflate import Deflate
+from libcyrus.prot.tls import TlsContext, TlsSession
+from libcyrus.sasl import SaslCode, SaslError
+from libcyrus.sasl.client import Channel, Login, SaslClient, choose
+
+LONGEST_LINE = 64 * 1024
+LARGEST_LITERAL = 64 * 1024
+
+# in this order: the original knows the first only
+_BINDINGS = ("tls-unique", "tls-exporter")
+
+
+class Peer:
+    """Call :meth:`greet` first. ``trace(direction, line)`` sees each line that goes either way.
+
+    Everything that talks raises ProtError when the connection breaks and ProtocolError for an answer
+    that is none; a no is ``Refused``.
+    """
+
+    def __init__(
+        self,
+        stream: ProtStream,
+        dialect: Dialect,
+        host: str,
+        port: int = 0,
+        *,
+        trace: Callable[[str, bytes], None] | None = None,
+    ) -> None:
+        self.stream = stream
+        self.dialect = dialect
+        self.host = host
+        self.port = port
+        self.capabilities = Capabilities()
+        self.tls: TlsSession | None = None
+        self._trace = trace
+
+    # what a dialect needs
+
+    def send(self, *lines: bytes) -> None:
+        for line in lines:
+            if self._trace is not None:
+                self._trace("C", line)
+            self.stream.write(line + b"\r\n")
+        self.stream.flush()
+
+    def receive(self) -> bytes:
+        line = self.stream.readline(LONGEST_LINE).rstrip(b"\r\n")
+        if self._trace is not None:
+            self._trace("S", line)
+        return line
+
+    def receive_literal(self, size: int) -> bytes:
+        if size > LARGEST_LITERAL:
+            raise ProtocolError
+        return self.stream.read(size)
+
+    # in the order in which they are used
+
+    def start_wrapped(self, context: TlsContext) -> TlsSession:
+        """TLS from the first byte, before the greeting."""
+        self.tls = self.stream.starttls_client(context, self.host)
+        return self.tls
+
+    def greet(self) -> Capabilities:
+        """Read the greeting, and ask for what it does not tell."""
+        found = self.dialect.greet(self)
+        self.capabilities = self.dialect.ask(self) if found is None else found
+        return self.capabilities
+
+    def starttls(self, context: TlsContext) -> TlsSession:
+        """What was said before the handshake is forgotten. Raises TlsError."""
+        self.dialect.starttls(self)
+        self.tls = self.stream.starttls_client(context, self.host)
+        dialect = self.dialect
+        self.capabilities = dialect.read_after_tls(self) if dialect.tells_after_tls else dialect.ask(self)
+        return self.tls
+
+    def authenticate(
+        self,
+        login: Login,
+        *,
+        wanted: str | None = None,
+        plaintext: bool = True,
+        bits: int = 0,
+        initial_response: bool = True,
+    ) -> AuthSuccess:
+        """Log in by the strongest mechanism of both sides. Raises SaslError, and Refused for a no.
+
+        ``wanted`` restricts the choice. ``bits`` is what protects a connection without TLS.
+        """
+        channel = self.channel(bits)
+        offered = self.capabilities.mechanisms
+        name = choose(offered, login, channel, wanted=wanted, plaintext=plaintext)
+        client = SaslClient(name, login, channel, offered)
+        initial = client.start()
+        if not self._fits(name, initial) or not initial_response:
+            held, initial = initial, None
+        else:
+            held = None
+        self.dialect.begin_auth(self, name, initial)
+        while isinstance(outcome := self.dialect.read_auth(self), AuthChallenge):
+            if held is not None:
+                response, held = held, None
+            else:
+                response = self._answer(client, outcome.data)
+            self.dialect.answer_auth(self, response)
+        client.finish(outcome.data)
+        self.capabilities = self.dialect.capabilities_in(outcome) or self.capabilities
+        return outcome
+
+    def channel(self, bits: int = 0) -> Channel:
+        """What SASL runs over."""
+        tls = self.tls
+        if tls is not None:
+            for kind in _BINDINGS:
+                data = tls.channel_binding(kind)
+                if data:
+                    return Channel(self.dialect.sasl_service, self.host, self.port, tls.bits, kind, data)
+        return Channel(self.dialect.sasl_service, self.host, self.port, tls.bits if tls else bits)
+
+    def compress(self) -> None:
+        self.dialect.compress(self)
+        self.stream.compress(Deflate())
+
+    def logout(self) -> None:
+        self.dialect.logout(self)
+
+    def close(self) -> None:
+        self.stream.close()
+
+    def _fits(self, mechanism: str, initial: bytes | None) -> bool:
+        """Whether an initial response may be sent in the command."""
+        if initial is None or not self.capabilities.initial_response:
+            return False
+        return len(mechanism) + len(initial) * 4 // 3 + 32 <= self.dialect.longest_auth
+
+    def _answer(self, client: SaslClient, challenge: bytes) -> bytes:
+        try:
+            return client.step(challenge)
+        except SaslError:
+            self.dialect.cancel_auth(self)
+            try:
+                outcome = self.dialect.read_auth(self)
+            except Refused:
+                pass
+            else:
+                if isinstance(outcome, AuthSuccess):
+                    raise SaslError(SaslCode.BADAUTH, "the server did not prove itself") from None
+            raise
