@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from zlib import crc32
 
@@ -519,3 +520,34 @@ def test_a_commit_that_is_interrupted_is_there_or_not(
     database.store(b"key5", b"new")
     assert database.fetch(b"key5") == b"new"
     database.close()
+
+
+def test_a_remembered_value_gives_way_to_what_another_process_commits(tmp_path: Path) -> None:
+    path = str(tmp_path / "db")
+    with TwoskipDatabase(path, create=True) as mine, TwoskipDatabase(path) as other:
+        assert mine.fetch(b"k") is mine.fetch(b"k") is None
+        other.store(b"k", b"1")
+        assert mine.fetch(b"k") == mine.fetch(b"k") == b"1"
+        other.store(b"k", b"2")
+        assert mine.fetch(b"k") == mine.fetch(b"k") == b"2"
+        other.repack()
+        other.delete(b"k")
+        assert mine.fetch(b"k") is None
+        mine.store(b"k", b"3")
+        assert mine.fetch(b"k") == mine.fetch(b"k") == b"3"
+        with suppress(RuntimeError), mine.transaction() as changes:
+            changes.store(b"k", b"4")
+            assert mine.fetch(b"k") == b"4"
+            raise RuntimeError
+        assert mine.fetch(b"k") == b"3"
+
+
+def test_no_remembered_value_is_given_out_of_a_file_that_is_gone(tmp_path: Path) -> None:
+    path = tmp_path / "db"
+    with TwoskipDatabase(str(path), create=True) as database:
+        database.store(b"k", b"1")
+        assert database.fetch(b"k") == b"1"
+        with TwoskipDatabase(str(tmp_path / "new"), create=True) as new:
+            new.store(b"k", b"2")
+        (tmp_path / "new").rename(path)
+        assert database.fetch(b"k") == b"2"

@@ -17,6 +17,7 @@ from contextlib import suppress
 Buffer = bytes | bytearray | memoryview
 _IOV_MAX = 1024
 _COPY_CHUNK = 1 << 20
+_READ_CHUNK = 1 << 16
 _SYNC_TOGETHER = 16
 
 # nanoseconds, with room to spare
@@ -93,6 +94,19 @@ def open_making_dirs(path: str | os.PathLike[str], flags: int, mode: int = 0o666
             raise
         mkdirs_lasting(os.path.dirname(os.fspath(path)) or ".")
         return os.open(path, flags | os.O_CLOEXEC, mode)
+
+
+def read_all(path: str | os.PathLike[str]) -> bytes:
+    """A file's content, in half the calls that a file object makes for a small one."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        content = chunk = os.read(fd, _READ_CHUNK)
+        while len(chunk) == _READ_CHUNK:
+            chunk = os.read(fd, _READ_CHUNK)
+            content += chunk
+        return content
+    finally:
+        os.close(fd)
 
 
 def write_all(fd: int, data: Buffer) -> None:

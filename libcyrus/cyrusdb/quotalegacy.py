@@ -180,8 +180,7 @@ class QuotaLegacyDatabase:
     def read(self, path: str) -> bytes | None:
         """One file's value, without locking."""
         try:
-            with open(path, "rb") as stream:
-                content = stream.read()
+            content = files.read_all(path)
         except FileNotFoundError:
             return None
         except OSError as error:

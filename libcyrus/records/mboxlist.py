@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 FILENAME = "mailboxes.db"
 _RECORD_SEPARATOR = "\x1e"
 _HAS_RACL = b"AS\x1e"
+_MOST_SEEN = 256
 
 
 class Mboxlist:
@@ -49,6 +50,8 @@ class Mboxlist:
         self._auditlog = config[opt.auditlog]
         self._admins = frozenset((config[opt.admins] or "").split())
         self.sessionid = ""
+        # names looked up lately: key, value and what that says, as long as the database gives out this value
+        self._seen: dict[str, tuple[bytes, bytes, MboxEntry]] = {}
         try:
             self.db: Database = cyrusdb.open_db(
                 config[opt.mboxlist_db],
@@ -81,7 +84,18 @@ class Mboxlist:
 
     def lookup_all(self, name: str) -> MboxEntry:
         """Whatever is recorded under ``name``, tombstones and places in the tree included."""
-        return self._fetch(self.db, self.rules.from_internal(name).dbname)
+        seen = self._seen.get(name)
+        key = b"N" + _bytes(self.rules.from_internal(name).dbname) if seen is None else seen[0]
+        data = self.db.fetch(key) if len(key) > 1 else None
+        if data is None:
+            raise MailboxNonexistent
+        if seen is not None and seen[1] is data:
+            return seen[2]
+        entry = unpack(self.rules.from_db(_str(key[1:])).internal, data, self.rules)
+        if len(self._seen) >= _MOST_SEEN:
+            self._seen.clear()
+        self._seen[name] = (key, data, entry)
+        return entry
 
     def get(self, name: str) -> MboxEntry | None:
         """lookup(), with None for a mailbox that does not exist."""

@@ -47,6 +47,9 @@ class ListDatabase(Generic[R]):
     def fetch(self, key: bytes) -> bytes | None:
         if self._transaction is not None:
             return self._transaction.fetch(key)
+        known = self._file.recall(key)
+        if known is not None:
+            return known[0]
         file = self._lock_shared()
         try:
             return file.fetch(key)

@@ -115,6 +115,13 @@ class ListFile(ABC, Generic[R]):
     def fetch(self, key: bytes) -> bytes | None:
         """The value of a committed record."""
 
+    def recall(self, key: bytes) -> tuple[bytes | None] | None:
+        """The value of a record fetched before, in a tuple, if nothing was committed since.
+
+        Takes no lock, so the backend must be able to tell that by a look. None means: lock and ``fetch``.
+        """
+        return None
+
     @abstractmethod
     def locate(self, key: bytes) -> tuple[int, int]:
         """Offsets of the committed record with this key and of the first behind it, 0 for none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 from libcyrus.base import files
@@ -11,9 +12,17 @@ from . import describe, recovery, repack, search
 from .layout import DIRTY, HEADER_SIZE, Header, Record, fresh_file
 from .stage import Stage
 
+_MOST_KNOWN = 256
+_LONGEST_KNOWN = 4096
+
 
 class TwoskipFile(ListFile[Record]):
-    """Methods that read records are in ``search``, ``stage``, ``recovery`` and ``repack``."""
+    """Methods that read records are in ``search``, ``stage``, ``recovery`` and ``repack``.
+
+    What was fetched is remembered with the header it was fetched under. Every commit changes the header
+    before it changes anything else that was committed, and a repack puts another file in place: while
+    both are the same, so is the value.
+    """
 
     backend = "twoskip"
 
@@ -22,6 +31,7 @@ class TwoskipFile(ListFile[Record]):
         self.header = Header()
         self.nodes: search.Nodes = {}
         self._raw_header = b""
+        self._known: dict[bytes, tuple[bytes | None]] = {}
 
     @property
     def end(self) -> int:
@@ -32,7 +42,7 @@ class TwoskipFile(ListFile[Record]):
         if raw != self._raw_header or not raw:
             self.header = Header.unpack(raw)
             self._raw_header = raw
-            self.nodes.clear()
+            self._forget_records()
 
     def is_clean(self) -> bool:
         return self.header.current_size == self.size and not self.header.flags & DIRTY
@@ -41,7 +51,21 @@ class TwoskipFile(ListFile[Record]):
         return self.header.generation, self.header.current_size
 
     def fetch(self, key: bytes) -> bytes | None:
-        return search.fetch(self.map, self.size, self.rank, not self.mboxsort, key, self.nodes)
+        value = search.fetch(self.map, self.size, self.rank, not self.mboxsort, key, self.nodes)
+        if value is None or len(value) <= _LONGEST_KNOWN:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = (value,)
+        return value
+
+    def recall(self, key: bytes) -> tuple[bytes | None] | None:
+        known = self._known.get(key)
+        if known is None or self.map[:HEADER_SIZE] != self._raw_header:
+            return None
+        try:
+            return known if os.stat(self.path).st_ino == self._inode else None
+        except OSError:
+            return None
 
     def locate(self, key: bytes) -> tuple[int, int]:
         return search.locate(self.map, self.size, self.rank, not self.mboxsort, key, self.nodes)
@@ -78,8 +102,12 @@ class TwoskipFile(ListFile[Record]):
         files.pwrite_all(self.fd, raw, 0)
         self.header = header
         self._raw_header = raw
-        self.nodes.clear()
+        self._forget_records()
 
     def _forget(self) -> None:
         self._raw_header = b""
+        self._forget_records()
+
+    def _forget_records(self) -> None:
         self.nodes.clear()
+        self._known.clear()
