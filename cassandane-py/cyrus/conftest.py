@@ -19,7 +19,7 @@ def clients_server(request: pytest.FixtureRequest) -> Iterator[Instance]:
     """A server that is asked by many programs one after the other; every test has a user of its own."""
     services = ("imap", "imaps", "lmtp")
     programs = dict.fromkeys(services, request.param)
-    settings = {"munge8bit": "no"}
+    settings = {"munge8bit": "no", "imapidlepoll": "1"}
     server = Instance(
         services=services, programs=programs, master=request.param, tls=True, imapd_conf=settings
     )
