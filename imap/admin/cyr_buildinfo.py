@@ -16,7 +16,7 @@ from libcyrus import tool
 
 BUILD: dict[str, dict[str, bool | str]] = {
     "component": {
-        "event_notification": False,
+        "event_notification": True,
         "gssapi": False,
         "autocreate": False,
         "idled": True,
