@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 # what an index record can hold
 _LARGEST = 0xFFFFFFFF
+_SMALL = 1 << 15
 _numbers = count()
 
 
@@ -54,8 +55,7 @@ class Stage:
         self.partition = partition or store.config[opt.defaultpartition] or "default"
         self.path = self._path(self.partition)
         try:
-            files.remove(self.path)
-            self._fd = files.open_making_dirs(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+            self._fd = self._create()
         except OSError as error:
             raise self._failed(error) from error
         self._paths[self.partition] = self.path
@@ -83,10 +83,6 @@ class Stage:
         except OSError as error:
             raise self._failed(error) from error
         self.size += len(data)
-
-    def fileno(self) -> int:
-        """The descriptor, for who writes to it directly before ``finish``."""
-        return self._fd
 
     def rewrite(self, blocks: Iterable[bytes]) -> None:
         """Put other octets in the message's place before ``finish``. Raises NoSpace, IoError.
@@ -138,9 +134,9 @@ class Stage:
         return crc32(self.cache_record)
 
     def data(self) -> mmap.mmap | bytes:
-        """The bytes of the message, mapped."""
-        if not os.fstat(self._fd).st_size:
-            return b""
+        """The bytes of the message; mapped, unless they are few."""
+        if self.size <= _SMALL:
+            return os.pread(self._fd, _SMALL, 0)
         return mmap.mmap(self._fd, 0, prot=mmap.PROT_READ)
 
     def record(self) -> IndexRecord:
@@ -180,6 +176,15 @@ class Stage:
             except OSError as error:
                 xlog.ioerror(log, "error unlinking file", error, filename=path)
         self._paths.clear()
+
+    def _create(self) -> int:
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
+        try:
+            return files.open_making_dirs(self.path, flags, 0o600)
+        except FileExistsError:
+            # what a crash left
+            os.unlink(self.path)
+            return files.open_making_dirs(self.path, flags, 0o600)
 
     def _path(self, partition: str) -> str:
         root = self._store.config.partition_dir(partition)

@@ -125,6 +125,9 @@ def _attach() -> None:
     root = logging.getLogger()
     root.handlers[:] = [SyslogHandler()]
     root.setLevel(logging.DEBUG)
+    # what no line of the log says need not be found out for each
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def _reopen_log(config: Config) -> None:

@@ -123,6 +123,11 @@ class IndexView:
         return self.mailbox.uniqueid
 
     @property
+    def is_gone(self) -> bool:
+        """The mailbox was deleted or renamed away; what can be asked is what it was."""
+        return self._gone
+
+    @property
     def exists(self) -> int:
         return self.picture.told
 
@@ -289,9 +294,11 @@ class IndexView:
     def changes(self, *, expunges: bool, refresh: bool = True) -> Updates:
         """See ``updates.SelectedView.changes``."""
         if refresh and not self._gone and not self.mailbox.unchanged(self._header):
+            # what can be seen to need the exclusive lock gets it at once, not after a look under the other
+            claims = not self.readonly and self.mailbox.newest_uid() > self._lowmark()
             try:
-                with self.locked(write=False):
-                    pass
+                self._lock(write=claims)
+                self.mailbox.unlock_index()
             except MailboxNonexistent:
                 self._gone = True
         if self._gone:

@@ -58,6 +58,7 @@ GUID_VERSION: Final = 10
 #: since when records have a modseq
 MODSEQ_VERSION: Final = 8
 HEADER_SIZE: Final = 160
+OFFSET_LAST_UID: Final = 28
 
 # mailbox options
 POP3_NEW_UIDL: Final = 1 << 0

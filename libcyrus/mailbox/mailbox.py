@@ -170,6 +170,10 @@ class Mailbox:
         """
         return self.index_file.unchanged(self.paths.index, since)
 
+    def newest_uid(self) -> int:
+        """The last uid on disk, perhaps: read without any lock."""
+        return self.index_file.newest_uid()
+
     # reading
 
     @property

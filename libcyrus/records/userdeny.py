@@ -7,6 +7,7 @@ the service's name decides; one that begins with ``!`` lets the user in. Version
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 
 from libcyrus import cyrusdb
@@ -116,6 +117,8 @@ class UserDeny:
 
     def _open(self, *, create: bool = False) -> Database | None:
         if self._db is None:
+            if not create and self._backend != "sql" and not os.path.exists(self._path):
+                return None
             try:
                 self._db = cyrusdb.open_db(
                     self._backend, self._path, create=create, settings=self._settings
