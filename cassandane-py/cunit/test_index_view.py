@@ -226,8 +226,10 @@ def test_a_deleted_mailbox_is_empty(spool: Spool) -> None:
     spool.append(3)
     view = spool.view("ann")
     mboxops.delete(spool.main, NAME, is_admin=True, userid="admin", auth=ADMIN, force=True)
+    held_back = view.changes(expunges=False)
+    assert held_back.mailbox_gone and not held_back.expunged and view.exists == 3
     news = view.changes(expunges=True)
-    assert news.mailbox_gone and news.expunged == [1, 1, 1]
+    assert news.mailbox_gone and news.expunged == [1, 1, 1] and str(news.vanished) == "1:3"
     with pytest.raises(MailboxNonexistent), view.locked(write=False):
         pass
 

@@ -301,10 +301,12 @@ class IndexView:
                 self.mailbox.unlock_index()
             except MailboxNonexistent:
                 self._gone = True
-        if self._gone:
-            everything = SeqSet.from_ranges([(1, self._uidnext - 1)] if self.picture.told else [])
-            return Updates(expunged=self.picture.empty(), vanished=everything, mailbox_gone=True)
         picture = self.picture
+        if self._gone:
+            if not expunges:
+                return Updates(mailbox_gone=True)
+            everything = SeqSet.of(picture.uids[: picture.told])
+            return Updates(expunged=picture.empty(), vanished=everything, mailbox_gone=True)
         said: Sequence[int] = ()
         vanished = None
         if expunges and picture.gone:
