@@ -203,6 +203,18 @@ def test_a_client_that_does_not_listen(target: Target) -> None:
     assert max(peak(process.pid) for process in target.workers()) < 256
 
 
+def test_a_large_message_asked_for_many_times(target: Target) -> None:
+    """A line can ask for more than any memory holds; what is made of it leaves before the rest is made."""
+    size = 8 << 20
+    mail = b"Subject: large\r\n\r\n" + b"0123456789abcde\n" * (size // 16)
+    mail = mail.replace(b"e\n", b"\r\n")
+    stream = b"L LOGIN bob x\r\nA APPEND two {%d+}\r\n%b\r\nS SELECT two\r\n" % (len(mail), mail)
+    asked = b" ".join(b"BODY.PEEK[]<%d.%d>" % (start, size) for start in range(50))
+    said = target.play(stream + b"F FETCH * (" + asked + b")\r\n")
+    assert len(said) > 49 * size and b"\r\nF OK " in said[-200:]
+    assert max(peak(process.pid) for process in target.workers()) < 256
+
+
 NUMBERS = b",".join(b"%d" % number for number in range(1, 30000, 2))[:130000].rpartition(b",")[0]
 HEAVY = {
     "parentheses": b"SEARCH " + b"(" * 50000 + b"ALL" + b")" * 50000,
