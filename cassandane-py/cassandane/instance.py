@@ -40,7 +40,9 @@ _SERVICES = {
     "sieve": ("timsieved",),
     "csync": ("sync_server",),
     "mupdate": ("mupdate", "-m"),
+    "notify": ("notifyd",),
 }
+_UNIX_SOCKETS = {"lmtpunix": "conf/socket/lmtp", "notify": "conf/socket/notify"}
 _DIRECTORIES = ("conf", "conf/socket", "conf/db", "conf/log", "conf/msg", "conf/proc", "spool", "tmp")
 _BAD_LOG_LINE = re.compile(r"IOERROR|DBERROR|Traceback|Fatal|lock order violated|\]: <[012]> ")
 
@@ -75,8 +77,8 @@ class Instance:
         self.config = directory / "imapd.conf"
         self.cyrus_conf = directory / "cyrus.conf"
         self.pidfile = directory / "master.pid"
-        self.ports: dict[str, int] = {name: free_port() for name in services if name != "lmtpunix"}
-        self.lmtp_socket = directory / "conf/socket/lmtp"
+        self.ports: dict[str, int] = {name: free_port() for name in services if name not in _UNIX_SOCKETS}
+        self.lmtp_socket = directory / _UNIX_SOCKETS["lmtpunix"]
         self._process: subprocess.Popen[bytes] | None = None
         for name in _DIRECTORIES:
             (directory / name).mkdir(parents=True, exist_ok=True)
@@ -122,10 +124,15 @@ class Instance:
         lines += ["}", "SERVICES {"]
         for name in self.services:
             command = self.command(self.programs[name], *_program_of(name))
-            listen = str(self.lmtp_socket) if name == "lmtpunix" else f"127.0.0.1:{self.ports[name]}"
-            lines.append(f'  {name} cmd="{command}" listen="{listen}" prefork={self.prefork}')
+            listen = f"127.0.0.1:{self.ports[name]}" if name in self.ports else self._socket(name)
+            # the one process of notifyd takes datagrams
+            how = "proto=udp prefork=1" if name == "notify" else f"prefork={self.prefork}"
+            lines.append(f'  {name} cmd="{command}" listen="{listen}" {how}')
         lines += ["}", "EVENTS {", "}", ""]
         return "\n".join(lines)
+
+    def _socket(self, name: str) -> str:
+        return str(self.directory / _UNIX_SOCKETS[name])
 
     def command(self, kind: str, name: str, *arguments: str) -> str:
         return " ".join([program(kind, name), "-C", str(self.config), *arguments])

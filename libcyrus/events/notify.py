@@ -60,6 +60,20 @@ class Notification:
         text = "".join(field.replace("\0", "") + "\0" for field in fields)
         return text.encode("utf-8", "surrogateescape")
 
+    @classmethod
+    def unpack(cls, data: bytes) -> Notification:
+        """Read a datagram. Raises ValueError for what is none."""
+        *fields, rest = data.decode("utf-8", "surrogateescape").split("\0")
+        if rest:
+            # the last NUL may be missing
+            fields.append(rest)
+        method, kind, priority, user, mailbox, number, *more = fields
+        count = int(number)
+        if not 0 <= count < len(more):
+            raise ValueError("options or message missing")
+        options, (message, *filename) = more[:count], more[count:]
+        return cls(method, kind, priority, user, mailbox, options, message, filename[0] if filename else None)
+
     def to_dlist(self) -> bytes:
         fields = {
             "METHOD": self.method,

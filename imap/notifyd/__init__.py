@@ -1,0 +1,1 @@
+"""notifyd(8): does what notifications ask for."""
