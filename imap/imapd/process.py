@@ -7,6 +7,7 @@ first use.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 from functools import cached_property, partial
@@ -186,9 +187,8 @@ class Process:
             mboxops.repair_all(self.store, session.userid)
         if session.privileged or session.userid is None or self.config[opt.autocreate_quota] < 0:
             return
-        try:
-            self.store.mboxlist.inbox(session.userid)
-        except MailboxNonexistent:
-            mboxops.autocreate_inbox(self.store, session.userid, session.auth)
-        except CyrusError:
-            return
+        with contextlib.suppress(CyrusError):
+            try:
+                self.store.mboxlist.inbox(session.userid)
+            except MailboxNonexistent:
+                mboxops.autocreate_inbox(self.store, session.userid, session.auth)

@@ -5,6 +5,7 @@ Apart from the rest, because importing this loads pysasl (see ``server.load``).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 
 from pysasl.creds.external import ExternalCredentials
@@ -91,7 +92,12 @@ class Exchange:
         except ServerChallenge as challenge:
             self._challenge = challenge.data
             return challenge.data
-        except (AuthenticationError, UnicodeError) as error:
+        except UnicodeError as error:
+            if self._name not in ("PLAIN", "LOGIN"):
+                raise SaslError(SaslCode.BADPROT, f"malformed {self._name} response") from error
+            # passwords were octets before they had to be UTF-8
+            credentials, data = self._undecoded(), None
+        except AuthenticationError as error:
             if self._name == "PLAIN" and self._names_nobody():
                 raise SaslError(SaslCode.FAIL, "no user is named") from error
             raise SaslError(SaslCode.BADPROT, f"malformed {self._name} response") from error
@@ -104,6 +110,14 @@ class Exchange:
             raise SaslError(SaslCode.FAIL, "no user is named")
         wanted = "" if credentials.authzid == user else credentials.authzid
         return Claim(user, wanted, lambda canonical: self._check(credentials, canonical), data)
+
+    def _undecoded(self) -> PlainCredentials:
+        """What the responses of PLAIN or LOGIN say, octets that are no UTF-8 kept as surrogates."""
+        said = [os.fsdecode(one.response) for one in self._responses]
+        if self._name == "LOGIN":
+            return PlainCredentials(said[0], said[1])
+        authzid, authcid, secret = said[0].split("\0")
+        return PlainCredentials(authcid, secret, authzid)
 
     def _names_nobody(self) -> bool:
         """Whether a PLAIN response (RFC 4616) is whole but for an empty authentication identity."""

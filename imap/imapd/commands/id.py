@@ -23,9 +23,13 @@ MAX_PAIRS = 30
 Pairs = list[tuple[bytes, bytes | None]]
 
 
-def parse(parser: Parser) -> Pairs | None:
-    """The pairs of the client's parameter list; None for NIL."""
+def parse(parser: Parser) -> None:
+    """Nothing yet: a second ID is answered before it is read."""
     parser.sp()
+
+
+def _parameters(parser: Parser) -> Pairs | None:
+    """The pairs of the client's parameter list; None for NIL."""
     word = parser.word()
     if parser.accept(LPAREN):
         pairs = _pairs(parser)
@@ -60,9 +64,10 @@ def _pairs(parser: Parser) -> Pairs:
         parser.sp()
 
 
-def run(session: Session, pairs: Pairs | None) -> Ok:
+def run(session: Session, _args: None) -> Ok:
     if session.userid is None and session.client_id_seen:
         return Ok("NIL")
+    pairs = _parameters(session.parser)
     session.wants_fuzzy = (b"os", b"iOS") in (pairs or ())
     if pairs:
         words = " ".join(f' "{_text(name)}" {_quoted(value)}' for name, value in pairs)
