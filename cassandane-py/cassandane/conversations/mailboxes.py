@@ -15,7 +15,9 @@ from cassandane.conversations.servers import Heard
 from cassandane.conversations.spelling import Spelling
 from cassandane.instance import Instance
 
-CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
+# refused logins are many
+_ALL = {"failedloginpause": "0"}
+_CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
     "default": {},
     "netnews": {"altnamespace": "no", "unixhierarchysep": "no", "delete_mode": "immediate"},
     "standard": {
@@ -62,6 +64,7 @@ CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
         "foolstupidclients": "yes",
     },
 }
+CONFIGURATIONS = {name: _ALL | dict(settings) for name, settings in _CONFIGURATIONS.items()}
 
 
 def fill(server: Instance) -> None:
@@ -113,8 +116,12 @@ _NULL_CRASH = Difference(
     "the original dies of an empty identifier where anyone may not be given rights",
     lambda heard: heard.original[-1:] == [b"<closed>"] and b"SETACL" in heard.sent.upper(),
 )
+_CUT_BASE64 = Difference(
+    "the original asks for more when an initial response ends too early, and dies of what it gets",
+    lambda heard: b"AUTHENTICATE" in heard.sent and heard.original[:1] == [b"+ "] != heard.ours[:1],
+)
 
-_DIFFERENCES = (_LEFT_OVER, _CAPABILITIES, _STATUSES, _NEW_CRASH, _EMPTY_ID, _BLANK, _NULL_CRASH)
+_DIFFERENCES = (_LEFT_OVER, _CAPABILITIES, _STATUSES, _NEW_CRASH, _EMPTY_ID, _BLANK, _NULL_CRASH, _CUT_BASE64)
 
 
 LONG = ("annotations",)

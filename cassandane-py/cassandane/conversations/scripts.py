@@ -1,8 +1,8 @@
 """Conversations written down, and how they are made to fit a configuration and a delivery.
 
 ``scripts/NAME.txt`` is a line a command: who says it, and the command without its tag. Names of mailboxes
-are marked (see ``spelling``); ``\\r``, ``\\n``, ``\\0`` and ``\\xNN`` are octets that a line cannot hold. A line
-that begins with who and ``+`` answers the continuation request of that one's last command. Who begins with
+are marked (see ``spelling``); ``\\r``, ``\\n``, ``\\0`` and ``\\xNN`` are octets that a line cannot hold. A
+line that begins with who and ``+`` answers the continuation request of that one's last command. Who begins with
 ``anon`` is not logged in, ``bob#2`` is a second session of bob. Lines of dashes separate streams. Each family
 has its own users: the names of ``USERS`` and ``shared`` get the family's name behind them.
 """
@@ -58,7 +58,7 @@ def _stream(title: str, name: str, script: str, spelling: Spelling, source: rand
         user = None if who.startswith("anon") else own_user(who.partition("#")[0], name)
         stream.session(who, user)
         text, values = spelling.taken_out(user or "", _USER.sub(rf"\1{name}", said))
-        if more:
+        if more or text.startswith("AUTHENTICATE"):
             stream.ask(octets(text), *more, by=who)
         else:
             stream.say(octets(text).decode("latin-1"), *values, by=who)

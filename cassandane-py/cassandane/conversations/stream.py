@@ -115,13 +115,17 @@ class Stream:
         self._add(by, tag, (tag if data[:1] == b" " else b"") + data + self._newline())
 
     def ask(self, text: bytes, *answers: bytes, by: str = "A") -> None:
-        """A command without its tag, whose continuation requests get these answers, a line each."""
+        """A command without its tag, whose continuation requests get these answers, a line each.
+
+        Nothing is sent behind it before the server has replied, since the original loses what comes with a
+        successful AUTHENTICATE.
+        """
         self._flush()
         tag = self._tag()
+        reply = re.compile(rb"\+ |" + tag + b" ")
         lines = [tag + b" " + text, *answers]
-        parts = [Part(self._pieces(line + self._newline()), CONTINUE) for line in lines[:-1]]
-        parts.append(Part(self._pieces(lines[-1] + self._newline())))
-        self._exchanges.append(Exchange(by, tuple(parts), tag))
+        parts = tuple(Part(self._pieces(line + self._newline()), reply) for line in lines)
+        self._exchanges.append(Exchange(by, parts, tag, "wait"))
 
     def idle(self, *, by: str = "A") -> None:
         """IDLE, until the server agrees."""
