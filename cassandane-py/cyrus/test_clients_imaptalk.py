@@ -1,4 +1,4 @@
-"""Mail::IMAPTalk of Perl: what nearly every method of it returns, the same from ours and from the original."""
+"""Mail::IMAPTalk of Perl: what nearly every method returns, the same from ours as from the original."""
 
 from __future__ import annotations
 
