@@ -79,5 +79,9 @@ def test_who_logs_in_for_collections_may_select_them(instance: Instance) -> None
         assert client.command('SELECT "#calendars/x"').text == "Invalid mailbox type"
         assert not client.ok('LIST "" *').grep("calendars")
     with instance.imap("cassandane+dav") as client:
+        client.ok('SUBSCRIBE "#calendars/x"')
+        assert client.ok('LSUB "" *').untagged == ['LSUB () "/" #calendars/x']
+        assert not client.ok('RLSUB "" *').untagged
+        assert not client.ok('RLIST "" *').grep("calendars")
         assert "0 EXISTS" in client.ok('SELECT "#calendars/x"').untagged
         assert client.ok('LIST "" *').grep("#calendars/x")

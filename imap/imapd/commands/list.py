@@ -77,9 +77,11 @@ def run_list(session: Session, args: ListArgs | No) -> Outcome:
     if not args.patterns[0] and not args.extended:
         session.out.list(args.kind, "\\Noselect", session.namespace.separator, "")
         return _completed(session, started, 0)
-    if session.magicplus == "+":
+    # RLIST takes no notice of how the client logged in
+    plus = (session.magicplus or "").lower() if args.extended or Select.REMOTE not in args.select else ""
+    if plus == "+":
         args.select |= Select.SUBSCRIBED
-    elif (session.magicplus or "").lower() == "+dav":
+    elif plus == "+dav":
         args.select |= Select.DAV
     patterns = _patterns(session, args)
     if args.extended or args.select or args.scan is not None or args.kind != b"LIST":
@@ -99,6 +101,8 @@ def run_list(session: Session, args: ListArgs | No) -> Outcome:
 
 def run_lsub(session: Session, args: ListArgs) -> Ok:
     started = time.process_time()
+    if (session.magicplus or "").lower() == "+dav" and Select.REMOTE not in args.select:
+        args.select |= Select.DAV
     listing = _list(session, args, _patterns(session, args), session.out.write)
     return _completed(session, started, listing.calls)
 
