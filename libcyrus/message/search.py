@@ -40,7 +40,7 @@ def item_contains(item: bytes | memoryview, wanted: bytes, flags: int) -> bool:
         return False
     flags = _needed(flags, wanted)
     if text.isascii():
-        return wanted in searchform.searchable_ascii(text, flags)
+        return wanted.isascii() and wanted in searchform.searchable_ascii(text, flags)
     return wanted in searchform.searchable(charset.decode_utf8(text), flags)
 
 
@@ -67,22 +67,27 @@ def message_contains(
     parser = Parser(data, options, digest=False)
     root = parser.run()
     whole = parser.data
+    messages = {id(root)}
     for part in walk(root):
+        if part.is_message:
+            messages.update(map(id, part.parts))
         start = part.header_offset
         if part.header_size and not (body_only and part is root) and wanted:
             header = whole[start : start + part.header_size]
             if wanted in decode_mimeheader(header, flags):
                 return True
         name = part.charset
+        size = part.content_size
         if part.is_multipart and not part.parts:
-            # the original makes an empty text of it, but looks at all that is there
+            # the original makes an empty text of it, but looks at all that is there in a whole message
             name = charset.US_ASCII.encode("ascii")
+            size = size if id(part) in messages else 0
         elif part.type != b"TEXT":
             continue
         if not wanted:
             return True
         start = part.content_offset
-        content = whole[start : start + part.content_size]
+        content = whole[start : start + size]
         if _part_contains(content, wanted, flags, part.transfer_encoding, name):
             return True
     return False
@@ -105,8 +110,11 @@ def stored_contains(
 
 
 def _needed(flags: int, wanted: bytes) -> int:
-    """The flags without those that make no difference to where ``wanted`` is found."""
-    return flags if b" " in wanted else flags & ~MERGESPACE
+    """The flags without those that make no difference to where ``wanted`` is found.
+
+    Spaces that are merged may have had characters between them, but no ASCII.
+    """
+    return flags & ~MERGESPACE if wanted.isascii() and b" " not in wanted else flags
 
 
 def _part_contains(content: bytes, wanted: bytes, flags: int, encoding: int, name: bytes | None) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from libcyrus.text import charset_tables, mutf7
+from libcyrus.text import charset_tables, mutf7, shifting
 
 REPLACEMENT: Final = "\ufffd"
 
@@ -71,16 +71,18 @@ _CODECS: Final = {
     "UTF-16LE": "utf-16-le",
     "UTF-32BE": "utf-32-be",
     "UTF-32LE": "utf-32-le",
-    "UTF-7": "utf-7",
     "gb18030": "gb18030",
-    "HZ": "hz",
     "ISO_2022,locale=ja,version=0": "iso2022_jp_ext",
     "ISO_2022,locale=ja,version=1": "iso2022_jp_ext",
     "ISO_2022,locale=ja,version=2": "iso2022_jp_2",
     "ISO_2022,locale=ja,version=3": "iso2022_jp_ext",
     "ISO_2022,locale=ja,version=4": "iso2022_jp_ext",
-    "ISO_2022,locale=ko,version=0": "iso2022_kr",
-    "ISO_2022,locale=ko,version=1": "iso2022_kr",
+}
+
+_SHIFTING: Final = {
+    "UTF-7": shifting.decode_utf7,
+    "ISO_2022,locale=ko,version=0": shifting.decode_iso2022_kr,
+    "ISO_2022,locale=ko,version=1": shifting.decode_iso2022_kr,
 }
 
 # Charsets whose byte order is told by a mark at the start: the codec of the mark, the one without a mark.
@@ -117,7 +119,8 @@ def lookup(name: bytes) -> Charset | None:
 def load_codecs() -> None:
     """Import every codec that mail may call for, for a process that may not be able to later."""
     marked = [codec for pair in _MARKED.values() for codec in pair]
-    for codec in {*_CODECS.values(), *charset_tables.PYTHON_SINGLE.values(), *marked, "utf-16", "utf-16-be"}:
+    others = ("euc_kr", "utf-16", "utf-16-be")
+    for codec in {*_CODECS.values(), *charset_tables.PYTHON_SINGLE.values(), *marked, *others}:
         codecs.lookup(codec)
 
 
@@ -182,11 +185,17 @@ def _decoder(icu: str) -> Callable[[bytes], str]:
         return mutf7.decode_lenient
     if icu == "CESU-8":
         return _decode_cesu8
+    if icu in _SHIFTING:
+        return _SHIFTING[icu]
+    if icu == "HZ":
+        return shifting.hz(_decoder("windows-936-2000"))
     if icu in _MARKED:
         return _marked_decoder(*_MARKED[icu])
     codec = _CODECS.get(icu)
     if codec is not None:
-        return _shifting_decoder(codec) if codec.startswith("iso2022") else _codec_decoder(codec)
+        if codec.startswith("iso2022"):
+            return shifting.iso2022_jp(_shifting_decoder(codec), _decoder("ibm-943_P15A-2003"))
+        return _codec_decoder(codec)
     python = charset_tables.PYTHON_SINGLE.get(icu)
     if python is not None:
         return _codec_decoder(python)
