@@ -10,6 +10,7 @@ import logging
 import re
 import socket
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from libcyrus import options as opt
 from libcyrus.backend.dialect import Dialect, Refused
@@ -18,9 +19,10 @@ from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.errors import BadParameters, ServerUnavailable
 from libcyrus.prot import ProtError, ProtStream
-from libcyrus.prot.tls import ClientParameters, TlsContext, client_context
 from libcyrus.sasl import SaslCode, SaslError
-from libcyrus.sasl.client import Login
+
+if TYPE_CHECKING:
+    from libcyrus.prot.tls import TlsContext
 
 log = logging.getLogger(__name__)
 
@@ -124,6 +126,8 @@ def connect(config: Config, server: str, dialect: Dialect, *, userid: str = "") 
 
 def _log_in(config: Config, peer: Peer, userid: str) -> None:
     """With TLS if no mechanism will do without."""
+    from libcyrus.sasl.client import Login
+
     wanted = _of_host(config, peer.host, "mechs") or config[opt.force_sasl_client_mech]
     login = Login(
         authcid=config[opt.proxy_authname] or "",
@@ -141,6 +145,8 @@ def _log_in(config: Config, peer: Peer, userid: str) -> None:
 
 
 def _context(config: Config, host: str) -> TlsContext:
+    from libcyrus.prot.tls import ClientParameters, client_context
+
     return client_context(
         ClientParameters(
             certificate=_of_host(config, host, "client_cert") or config[opt.tls_client_cert],

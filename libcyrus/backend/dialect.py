@@ -116,8 +116,10 @@ class Dialect(ABC):
         raise Refused(f"{self.name} has no compression")
 
     @abstractmethod
-    def logout(self, peer: Lines) -> None:
-        """Say goodbye and read the answer."""
+    def send_logout(self, peer: Lines) -> None: ...
+
+    @abstractmethod
+    def read_logout(self, peer: Lines) -> None: ...
 
 
 def as_text(line: bytes) -> str:
@@ -152,6 +154,10 @@ def until(peer: Lines, is_last: Callable[[bytes], bool]) -> Iterator[bytes]:
 
 def tagged(peer: Lines, tag: bytes, command: bytes) -> None:
     peer.send(tag + b" " + command)
+    read_tagged(peer, tag)
+
+
+def read_tagged(peer: Lines, tag: bytes) -> None:
     *_, last = until(peer, lambda line: line.startswith(tag + b" "))
     if last[len(tag) + 1 :][:2].upper() != b"OK":
         raise Refused(as_text(last))

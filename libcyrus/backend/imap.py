@@ -16,6 +16,7 @@ from libcyrus.backend.dialect import (
     decoded,
     initial_argument,
     joined,
+    read_tagged,
     tagged,
     until,
 )
@@ -62,8 +63,11 @@ class Imap(Dialect):
     def compress(self, peer: Lines) -> None:
         tagged(peer, b"Z01", b"COMPRESS DEFLATE")
 
-    def logout(self, peer: Lines) -> None:
-        tagged(peer, b"Q01", b"LOGOUT")
+    def send_logout(self, peer: Lines) -> None:
+        peer.send(b"Q01 LOGOUT")
+
+    def read_logout(self, peer: Lines) -> None:
+        read_tagged(peer, b"Q01")
 
     def _in_code(self, line: bytes) -> Capabilities | None:
         found = re.search(rb"\[CAPABILITY ([^\]]*)\]", line, re.IGNORECASE)

@@ -68,6 +68,8 @@ class Nntp(Dialect):
         peer.send(b"COMPRESS DEFLATE")
         expect(peer, b"206")
 
-    def logout(self, peer: Lines) -> None:
+    def send_logout(self, peer: Lines) -> None:
         peer.send(b"QUIT")
+
+    def read_logout(self, peer: Lines) -> None:
         expect(peer, b"205")

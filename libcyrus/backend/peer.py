@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from libcyrus.backend.dialect import AuthChallenge, AuthSuccess, Capabilities, Dialect, Refused
 from libcyrus.errors import ProtocolError
 from libcyrus.prot import ProtStream
 from libcyrus.prot.deflate import Deflate
-from libcyrus.prot.tls import TlsContext, TlsSession
 from libcyrus.sasl import SaslCode, SaslError
-from libcyrus.sasl.client import Channel, Login, SaslClient, choose
+
+if TYPE_CHECKING:
+    from libcyrus.prot.tls import TlsContext, TlsSession
+    from libcyrus.sasl.client import Channel, Login, SaslClient
 
 LONGEST_LINE = 64 * 1024
 LARGEST_LITERAL = 64 * 1024
@@ -41,7 +44,10 @@ class Peer:
         self.port = port
         self.capabilities = Capabilities()
         self.tls: TlsSession | None = None
+        self.greeting = b""
+        """The last line of the greeting."""
         self._trace = trace
+        self._last_line = b""
 
     # what a dialect needs
 
@@ -52,10 +58,18 @@ class Peer:
             self.stream.write(line + b"\r\n")
         self.stream.flush()
 
+    def send_hidden(self, line: bytes, *, shown: bytes) -> None:
+        """Write a line that the trace must not see; ``shown`` is what it sees instead."""
+        if self._trace is not None:
+            self._trace("C", shown)
+        self.stream.write(line + b"\r\n")
+        self.stream.flush()
+
     def receive(self) -> bytes:
         line = self.stream.readline(LONGEST_LINE).rstrip(b"\r\n")
         if self._trace is not None:
             self._trace("S", line)
+        self._last_line = line
         return line
 
     def receive_literal(self, size: int) -> bytes:
@@ -65,21 +79,30 @@ class Peer:
 
     # in the order in which they are used
 
-    def start_wrapped(self, context: TlsContext) -> TlsSession:
-        """TLS from the first byte, before the greeting."""
-        self.tls = self.stream.starttls_client(context, self.host)
+    def start_wrapped(self, context: TlsContext, resume: TlsSession | None = None) -> TlsSession:
+        """TLS from the first byte, before the greeting; ``resume`` is a session of an earlier connection."""
+        self.tls = self.stream.starttls_client(context, self.host, resume=resume)
         return self.tls
 
     def greet(self) -> Capabilities:
         """Read the greeting, and ask for what it does not tell."""
         found = self.dialect.greet(self)
+        self.greeting = self._last_line
         self.capabilities = self.dialect.ask(self) if found is None else found
         return self.capabilities
 
-    def starttls(self, context: TlsContext) -> TlsSession:
-        """What was said before the handshake is forgotten. Raises TlsError."""
+    def starttls(
+        self,
+        context: TlsContext,
+        resume: TlsSession | None = None,
+        *,
+        started: Callable[[TlsSession], None] | None = None,
+    ) -> TlsSession:
+        """What was said before the handshake is forgotten; ``started`` comes after it. Raises TlsError."""
         self.dialect.starttls(self)
-        self.tls = self.stream.starttls_client(context, self.host)
+        self.tls = self.stream.starttls_client(context, self.host, resume=resume)
+        if started is not None:
+            started(self.tls)
         dialect = self.dialect
         self.capabilities = dialect.read_after_tls(self) if dialect.tells_after_tls else dialect.ask(self)
         return self.tls
@@ -97,6 +120,9 @@ class Peer:
 
         ``wanted`` restricts the choice. ``bits`` is what protects a connection without TLS.
         """
+        # pysasl is loaded when it is needed
+        from libcyrus.sasl.client import SaslClient, choose
+
         channel = self.channel(bits)
         offered = self.capabilities.mechanisms
         name = choose(offered, login, channel, wanted=wanted, plaintext=plaintext)
@@ -119,6 +145,8 @@ class Peer:
 
     def channel(self, bits: int = 0) -> Channel:
         """What SASL runs over."""
+        from libcyrus.sasl.client import Channel
+
         tls = self.tls
         if tls is not None:
             for kind in _BINDINGS:
@@ -132,7 +160,9 @@ class Peer:
         self.stream.compress(Deflate())
 
     def logout(self) -> None:
-        self.dialect.logout(self)
+        """Say goodbye and read the answer."""
+        self.dialect.send_logout(self)
+        self.dialect.read_logout(self)
 
     def close(self) -> None:
         self.stream.close()

@@ -53,8 +53,10 @@ class Pop3(Dialect):
             return AuthChallenge(decoded(line[1:].strip()))
         raise Refused(as_text(line))
 
-    def logout(self, peer: Lines) -> None:
+    def send_logout(self, peer: Lines) -> None:
         peer.send(b"QUIT")
+
+    def read_logout(self, peer: Lines) -> None:
         self._ok(peer)
 
     def _ok(self, peer: Lines) -> None:

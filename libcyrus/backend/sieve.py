@@ -65,8 +65,10 @@ class Sieve(Dialect):
     def cancel_auth(self, peer: Lines) -> None:
         peer.send(b'"*"')
 
-    def logout(self, peer: Lines) -> None:
+    def send_logout(self, peer: Lines) -> None:
         peer.send(b"LOGOUT")
+
+    def read_logout(self, peer: Lines) -> None:
         self._ok(peer.receive())
 
     def _read(self, peer: Lines) -> Capabilities:

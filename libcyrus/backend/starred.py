@@ -16,6 +16,7 @@ from libcyrus.backend.dialect import (
     decoded,
     initial_argument,
     joined,
+    read_tagged,
     tagged,
     until,
 )
@@ -81,8 +82,11 @@ class Mupdate(_Starred):
     def compress(self, peer: Lines) -> None:
         tagged(peer, b"Z01", b'COMPRESS "DEFLATE"')
 
-    def logout(self, peer: Lines) -> None:
-        tagged(peer, b"Q01", b"LOGOUT")
+    def send_logout(self, peer: Lines) -> None:
+        peer.send(b"Q01 LOGOUT")
+
+    def read_logout(self, peer: Lines) -> None:
+        read_tagged(peer, b"Q01")
 
 
 class Csync(_Starred):
@@ -106,11 +110,17 @@ class Csync(_Starred):
     def compress(self, peer: Lines) -> None:
         self._command(peer, b"COMPRESS DEFLATE")
 
-    def logout(self, peer: Lines) -> None:
-        self._command(peer, b"EXIT")
+    def send_logout(self, peer: Lines) -> None:
+        peer.send(b"EXIT")
+
+    def read_logout(self, peer: Lines) -> None:
+        self._ok(peer)
 
     def _command(self, peer: Lines, command: bytes) -> None:
         peer.send(command)
+        self._ok(peer)
+
+    def _ok(self, peer: Lines) -> None:
         line = peer.receive()
         if line[:2].upper() != b"OK":
             raise Refused(as_text(line))

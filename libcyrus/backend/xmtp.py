@@ -57,8 +57,10 @@ class Lmtp(Dialect):
             return AuthSuccess(line)
         raise Refused(as_text(line))
 
-    def logout(self, peer: Lines) -> None:
+    def send_logout(self, peer: Lines) -> None:
         peer.send(b"QUIT")
+
+    def read_logout(self, peer: Lines) -> None:
         read_reply(peer, b"221")
 
 

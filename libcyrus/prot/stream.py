@@ -267,13 +267,18 @@ class ProtStream:
         return self._tls
 
     def starttls_client(
-        self, context: TlsContext, host: str | None = None, *, timeout: float = 360.0
+        self,
+        context: TlsContext,
+        host: str | None = None,
+        *,
+        resume: TlsSession | None = None,
+        timeout: float = 360.0,
     ) -> TlsSession:
         """Become the client side of a TLS session with ``host``, as :meth:`starttls` does the server side."""
         self.flush()
         self._buffer, self._position = b"", 0
         deadline = time.monotonic() + timeout
-        self._tls = context.connect(self._sock, lambda write: self._wait(write, deadline), host)
+        self._tls = context.connect(self._sock, lambda write: self._wait(write, deadline), host, resume)
         return self._tls
 
     def compress(self, deflate: Deflate) -> None:

@@ -69,10 +69,16 @@ class TlsContext:
         return _handshake(connection, wait, server_side=True)
 
     def connect(
-        self, sock: socket.socket, wait: Callable[[bool], None], host: str | None = None
+        self,
+        sock: socket.socket,
+        wait: Callable[[bool], None],
+        host: str | None = None,
+        resume: TlsSession | None = None,
     ) -> TlsSession:
-        """Shake hands as the client, with the server of that name."""
+        """Shake hands as the client, with the server of that name, going on with an earlier session."""
         connection = SSL.Connection(self._context, sock)
+        if resume is not None:
+            resume.hand_over(connection)
         if host is not None and not _is_address(host):
             connection.set_tlsext_host_name(host.encode("idna"))
         connection.set_connect_state()
@@ -109,7 +115,10 @@ def server_context(parameters: ServerParameters) -> TlsContext:
 
 @dataclass(frozen=True, slots=True)
 class ClientParameters:
-    """What a client context is made of. Without ``verify`` any server is believed, as the original does."""
+    """What a client context is made of. Without ``verify`` any server is believed, as the original does.
+
+    ``doubt`` is told the number of each fault that OpenSSL finds in a server's certificate.
+    """
 
     certificate: str | None = None
     key: str | None = None
@@ -118,6 +127,7 @@ class ClientParameters:
     verify: bool = False
     versions: str = "tls1_0 tls1_1 tls1_2 tls1_3"
     ciphers: str = "DEFAULT"
+    doubt: Callable[[int], None] | None = None
 
 
 def client_context(parameters: ClientParameters) -> TlsContext:
@@ -137,7 +147,15 @@ def client_context(parameters: ClientParameters) -> TlsContext:
             context.set_default_verify_paths()
     except SSL.Error as error:
         raise TlsError(f"cannot load CA data from '{parameters.ca_file or parameters.ca_dir}'") from error
-    context.set_verify(SSL.VERIFY_PEER if parameters.verify else SSL.VERIFY_NONE, _verify)
+
+    def judge(
+        _connection: SSL.Connection, _certificate: crypto.X509, fault: int, _depth: int, ok: int
+    ) -> bool:
+        if not ok and parameters.doubt is not None:
+            parameters.doubt(fault)
+        return bool(ok) or not parameters.verify
+
+    context.set_verify(SSL.VERIFY_PEER, judge)
     return TlsContext(context)
 
 
@@ -244,6 +262,20 @@ class TlsSession:
         if found is None:
             return None
         return hashlib.new("sha256" if found.name in ("md5", "sha1") else found.name, encoded).digest()
+
+    @property
+    def peer_issuer(self) -> str | None:
+        """The common name of who signed that certificate."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            certificate = self._connection.get_peer_certificate()
+            return None if certificate is None else certificate.get_issuer().CN
+
+    def hand_over(self, connection: SSL.Connection) -> None:
+        """Let a connection that has not shaken hands yet go on with this session."""
+        session = self._connection.get_session()
+        if session is not None:
+            connection.set_session(session)
 
     def received_info(self) -> str:
         """The words in a Received header, without parentheses."""
