@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 from libcyrus import dlist
 from libcyrus import options as opt
-from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
 
@@ -100,7 +100,6 @@ class Notifier:
         self._stream = path.startswith(_STREAM_PREFIX)
         self._path = path.removeprefix(_STREAM_PREFIX)
         self._socket: socket.socket | None = None
-        self._room = 0
         self._patient_again = 0.0
 
     def notify(
@@ -113,10 +112,13 @@ class Notifier:
         mailbox: str | None = None,
         options: Sequence[str] = (),
         message: str = "",
+        shorter: str | None = None,
         filename: str | None = None,
     ) -> None:
-        """Send one; see ``Notification``."""
+        """Send one; see ``Notification``. ``shorter`` is the message where the other is too large."""
         what = Notification(method, kind, priority, user, mailbox, options, message, filename)
+        if shorter is not None and not self._stream and not self._has_room(what.pack()):
+            what = replace(what, message=shorter)
         try:
             if self._stream:
                 self._converse(what)
@@ -140,14 +142,22 @@ class Notifier:
 
     def _send(self, what: Notification) -> None:
         data = what.pack()
-        if self._socket is None:
-            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-            self._room = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 10 - 32
-        if len(data) > min(self._room, LARGEST):
+        if not self._has_room(data):
             log.error("NOTIFY(%s): datagram too large", what)
             return
-        self._socket.settimeout(self._timeout)
-        self._socket.sendto(data, self._path)
+        sock = self._open()
+        sock.settimeout(self._timeout)
+        sock.sendto(data, self._path)
+
+    def _open(self) -> socket.socket:
+        if self._socket is None:
+            self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        return self._socket
+
+    def _has_room(self, data: bytes) -> bool:
+        """Whether notifyd, which looks at its own buffer, would take in as much."""
+        room = self._open().getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) // 10 - 32
+        return len(data) <= min(room, LARGEST)
 
     def _converse(self, what: Notification) -> None:
         deadline = time.monotonic() + self._timeout

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import logging
 import mmap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from libcyrus.errors import CyrusError
+from libcyrus.errors import CyrusError, Fatal
 from libcyrus.events.mboxevent import jmapemail, kinds
 from libcyrus.events.mboxevent.event import MboxEvent
 from libcyrus.events.mboxevent.jsontext import Json
@@ -128,11 +129,12 @@ class Telling:
         """It is about these messages, with uncommitted changes, by UID in ascending order and number."""
         if event is None:
             return
-        if event.wants(Param.MIDSET) or event.wants(Param.MODSEQ) and len(uids) <= 2:
+        if not event.wants(Param.MIDSET) and (not event.wants(Param.MODSEQ) or len(uids) > 2):
+            event.add_uids(uids)
+            return
+        with _harmlessly(event):
             for recno in recnos:
                 self.add_record(event, mailbox, mailbox.record(recno))
-        else:
-            event.add_uids(uids)
 
     def add_content(
         self, event: MboxEvent | None, size: int, header_size: int, read: Callable[[], bytes | mmap.mmap]
@@ -142,7 +144,8 @@ class Telling:
             return
         span = self._sender.content.span(size, header_size)
         if span is not None:
-            event.put(Param.MESSAGE_CONTENT, read()[slice(*span)])
+            with _harmlessly(event):
+                event.put(Param.MESSAGE_CONTENT, read()[slice(*span)])
 
     # mailboxes
 
@@ -164,9 +167,10 @@ class Telling:
         """
         if event is None:
             return
-        if not self._is_told_of(mailbox):
-            event.cancel()
-            return
+        with _harmlessly(event):
+            if not self._is_told_of(mailbox):
+                event.cancel()
+                return
         uid = 0
         if event.kind & kinds.NEW_MESSAGES:
             uid = event.first_uid
@@ -193,9 +197,10 @@ class Telling:
         if event is None:
             return
         event.put(Param.URI, self._url(name))
-        entry = self._store.mboxlist.get(name)
-        if entry is not None and entry.uniqueid:
-            event.put(Param.MAILBOX_ID, entry.uniqueid)
+        with _harmlessly(event):
+            entry = self._store.mboxlist.get(name)
+            if entry is not None and entry.uniqueid:
+                event.put(Param.MAILBOX_ID, entry.uniqueid)
         event.put_if_wanted(Param.USER, userid)
 
     def modseq_changed(self, mailbox: Mailbox) -> MboxEvent | None:
@@ -324,6 +329,16 @@ class Telling:
         if uid:
             url += f"/;UID={uid}"
         return url
+
+
+@contextmanager
+def _harmlessly(event: MboxEvent) -> Iterator[None]:
+    """Rather tell nothing than let what is told of fail."""
+    try:
+        yield
+    except (CyrusError, Fatal, OSError) as error:
+        log.error("mboxevent: nothing is told of something: %s", error)
+        event.cancel()
 
 
 def _address(text: str | None) -> Json:

@@ -132,6 +132,12 @@ class MboxEvent:
             found.append(self._text(self.kind))
         return found
 
+    def without_content(self) -> str | None:
+        """The text without the message itself, if that is in it; to be called after ``texts``."""
+        if self._values.pop(Param.MESSAGE_CONTENT, None) is None:
+            return None
+        return self._text(self.kind)
+
     def _text(self, kind: EventType) -> str:
         members: list[tuple[str, Json]] = [("event", kinds.NAMES[kind])]
         for param in Param:

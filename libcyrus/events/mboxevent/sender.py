@@ -99,7 +99,9 @@ class EventSender:
         for event in queue:
             if event.is_complete:
                 for text in event.texts():
-                    self._notifier.notify(self._method, "EVENT", message=text)
+                    self._notifier.notify(
+                        self._method, "EVENT", message=text, shorter=event.without_content()
+                    )
 
     def close(self) -> None:
         self._notifier.close()
