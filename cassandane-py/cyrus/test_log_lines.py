@@ -79,13 +79,14 @@ def server() -> Iterator[Instance]:
 
 
 def test_a_session_is_logged_from_login_to_traffic(server: Instance) -> None:
-    log = Log(server, "login:", "command:", "cmdtimer:", "USAGE")
+    log = Log(server, "SASL", "login:", "command:", "cmdtimer:", "USAGE")
     end = Log(server, "IMAP session", "auditlog: traffic")
     with server.imap("admin") as client:
         client.ok("NOOP")
     logout = f"cmdtimer: {ADMIN} command=<logout> {TIMES}"
     assert log.lines(logout) == [
         "command: a1 Login",
+        "SASL AlwaysTrue Password Verifier Verified: admin",
         "login: localhost [127.0.0.1] admin plaintext User logged in SESSIONID=<S>",
         f"cmdtimer: {ADMIN} command=<login> {TIMES}",
         "command: a2 Noop",

@@ -33,16 +33,21 @@ _DATABASES = (
     opt.userdeny_db,
 )
 """The options that may name ``sql``."""
+_SASL = "libcyrus.sasl."
 _SQL_MODULES = {"sqlite": "sqlite3", "pgsql": "psycopg", "mysql": "pymysql"}
 
 
 class SyslogHandler(logging.Handler):
-    """Hands records to syslog(3) under whatever name the log was opened with."""
+    """Hands records to syslog(3) under whatever name the log was opened with.
+
+    What is said while passwords are checked is marked, as the original marks what its SASL library says.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
             priority = _priority(record.levelno)
-            systemlog.write(priority, record.getMessage())
+            mark = "SASL " if record.name.startswith(_SASL) else ""
+            systemlog.write(priority, mark + record.getMessage())
             if record.exc_info:
                 for part in traceback.format_exception(*record.exc_info):
                     for line in part.rstrip().split("\n"):

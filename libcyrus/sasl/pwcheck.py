@@ -52,7 +52,7 @@ class Saslauthd:
         try:
             answer = self._ask(name, password, self._service, realm)
         except (OSError, EOFError, struct.error) as error:
-            log.error("cannot connect to saslauthd server: %s", error)
+            log.error("cannot connect to saslauthd server: %s", getattr(error, "strerror", None) or error)
             raise SaslError(SaslCode.FAIL, "cannot connect to saslauthd server") from error
         if not answer.startswith(b"OK"):
             raise SaslError(SaslCode.BADAUTH, "checkpass failed")
