@@ -99,8 +99,7 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
     """
     view = session.selected()
     assert isinstance(view, IndexView)
-    with view.locked(write=False):
-        pass
+    view.refresh()
     ranges = list(view.picture.numbers(sequence, by_uid=by_uid))
     matching = bool(ranges)
     gone = vanished(view, Known(items.changedsince or 0, sequence)) if items.vanished else None

@@ -208,6 +208,17 @@ class IndexView:
         finally:
             mailbox.unlock_index()
 
+    def refresh(self) -> None:
+        """Bring the picture up to date. A look at the index header does when nothing changed.
+
+        Raises as ``locked``.
+        """
+        if not self._gone and self.mailbox.unchanged(self._header):
+            return
+        # what can be seen to need the exclusive lock gets it at once, not after a look under the other
+        self._lock(write=not self.readonly and self.mailbox.newest_uid() > self._lowmark())
+        self.mailbox.unlock_index()
+
     def _commit(self) -> None:
         """Commit what this session changed, and take that in."""
         mailbox, picture = self.mailbox, self.picture
@@ -293,12 +304,9 @@ class IndexView:
 
     def changes(self, *, expunges: bool, refresh: bool = True) -> Updates:
         """See ``updates.SelectedView.changes``."""
-        if refresh and not self._gone and not self.mailbox.unchanged(self._header):
-            # what can be seen to need the exclusive lock gets it at once, not after a look under the other
-            claims = not self.readonly and self.mailbox.newest_uid() > self._lowmark()
+        if refresh and not self._gone:
             try:
-                self._lock(write=claims)
-                self.mailbox.unlock_index()
+                self.refresh()
             except MailboxNonexistent:
                 self._gone = True
         picture = self.picture
