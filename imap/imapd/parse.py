@@ -37,6 +37,8 @@ LPAREN = 0x28
 RPAREN = 0x29
 DQUOTE = 0x22
 CR = 0x0D
+# ends a word without being any argument's end
+_OTHER_SPACE = b"\t\v\f"
 LF = 0x0A
 
 MAX_UINT32 = 0xFFFFFFFF
@@ -253,7 +255,7 @@ class Parser:
         if octet == LBRACE:
             return self._literal()
         word = self.word()
-        if not word:
+        if not word and self.peek() not in _OTHER_SPACE:
             raise MissingArgument
         return word
 

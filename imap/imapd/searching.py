@@ -27,12 +27,14 @@ def find(
 ) -> tuple[IndexView, array[int]] | None:
     """The numbers found, rising, after telling what is new; ``started`` as in ``evaluate.find``.
 
-    None if only a search engine could say: such a command ends well, with nothing told. Raises SearchSlow,
-    Cancelled, and what reading the mailbox raises.
+    None if only a search engine could say, or the mailbox is gone: such a command ends well, with nothing
+    told. Raises SearchSlow, Cancelled, and what reading the mailbox raises.
     """
     session.tell(expunges=False)
     view = session.selected()
     assert isinstance(view, IndexView)
+    if view.is_gone:
+        return None
     try:
         found = evaluate.find(
             view,

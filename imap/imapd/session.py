@@ -193,7 +193,8 @@ class Session:
         if view is None:
             return
         try:
-            if (expunge or self.settings.autoexpunge) and view.rights & acl.EXPUNGE:
+            expunge = (expunge or self.settings.autoexpunge) and not view.is_gone
+            if expunge and view.rights & acl.EXPUNGE:
                 view.expunge()
         finally:
             self.index = None

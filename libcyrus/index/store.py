@@ -74,6 +74,7 @@ def unchanged(
     """
     if since is None:
         return ranges, SeqSet()
+    gone = view.picture.gone
     kept: list[int] = []
     modified: list[int] = []
     for low, high in ranges:
@@ -82,7 +83,8 @@ def unchanged(
             range(low, high + 1), rows.uids, rows.fields(f">{OFFSET_MODSEQ}xQ"), strict=True
         ):
             if modseq > since:
-                modified.append(uid if by_uid else number)
+                if uid not in gone:
+                    modified.append(uid if by_uid else number)
             else:
                 kept.append(number)
     return list(SeqSet.of(kept).ranges()), SeqSet.of(modified)

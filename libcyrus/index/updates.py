@@ -79,6 +79,10 @@ class SelectedView(Protocol):
         """The user's rights as a mask; when ``readonly``, without those that allow a change."""
 
     @property
+    def is_gone(self) -> bool:
+        """The mailbox was deleted or renamed away."""
+
+    @property
     def exists(self) -> int:
         """The number of messages, by the client's picture."""
 

@@ -163,7 +163,15 @@ class IndexView:
 
     @property
     def highestmodseq(self) -> int:
-        return self._modseq
+        """Behind every change that the client could be told of; an expunge held back is none."""
+        picture = self.picture
+        if not picture.gone or picture.with_expunged:
+            return self._modseq
+        lowest = self._modseq + 1
+        for uid in picture.gone:
+            number = bisect_left(picture.uids, uid) + 1
+            lowest = min(lowest, self.modseq(number) if picture.recnos[number - 1] else self._told_modseq + 1)
+        return lowest - 1
 
     @property
     def flag_names(self) -> tuple[str, ...]:

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from cassandane.conversations import (
     corpus,
+    selected_append,
+    selected_broken,
     selected_changes,
     selected_fetch,
     selected_search,
+    selected_sessions,
 )
 from cassandane.instance import Instance
 
-SETTINGS = {"conversations": "yes", "conversations_counted_flags": r"\Draft \Flagged $X"}
-WRITERS = ("bob", "cid", "dan", "eve", "fay", "gus")
+SETTINGS = {
+    "conversations": "yes",
+    "conversations_counted_flags": r"\Draft \Flagged $X",
+    "imapidlepoll": "1",
+}
+WRITERS = ("bob", "cid", "dan", "eve", "fay", "gus", "hal")
 """Users whose mailboxes streams make and change, each family's its own."""
 
 FAMILIES = (
@@ -31,6 +38,18 @@ FAMILIES = (
     selected_changes.SELECT,
     selected_changes.RESYNC,
     selected_changes.MIXTURE,
+    selected_append.APPEND,
+    selected_append.APPEND_REFUSED,
+    selected_append.APPEND_ODD,
+    selected_append.CATENATE,
+    selected_sessions.SESSIONS,
+    selected_sessions.TOLD,
+    selected_sessions.SHARED,
+    selected_sessions.REMOVED,
+    selected_sessions.IDLE,
+    selected_broken.LINES,
+    selected_broken.NONSENSE,
+    selected_broken.TORRENTS,
 )
 
 

@@ -182,7 +182,9 @@ def _stores(source: random.Random) -> Iterator[Stream]:
     stream.say("UID FETCH 1:* (FLAGS MODSEQ)")
     yield stream
     stream = begun("store readonly", source, "bob")
+    stream.say(r"STORE 1:2 +FLAGS (\Deleted)")
     stream.say("EXAMINE {}", stream.box.encode())
+    stream.say("STORE 1:2 FLAGS ()")
     for _ in range(6):
         stream.say(store(source, annotate=False))
     for verb in ("EXPUNGE", "UID EXPUNGE 1:5", f"MOVE 1 {stream.box}/to", f"COPY 1 {stream.box}/to", "CLOSE"):

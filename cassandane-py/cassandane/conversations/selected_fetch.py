@@ -125,11 +125,11 @@ def fetch(source: random.Random, count: int = _COUNT) -> str:
     if source.random() < 0.06:
         items = source.choice(("ALL", "FAST", "FULL"))
     if source.random() < 0.1:
-        items = _peeking(items) + f" (CHANGEDSINCE {source.randint(1, 130)})"
+        items = peeking(items) + f" (CHANGEDSINCE {source.randint(1, 130)})"
     return f"{prefix(source)}FETCH {number_set(source, count)} {items}"
 
 
-def _peeking(items: str) -> str:
+def peeking(items: str) -> str:
     """The items in forms that do not mark messages as seen."""
     items = re.sub(r"\b(BODY|BINARY)\[", r"\1.PEEK[", items)
     return re.sub(r"\bRFC822(\.TEXT)?(?=[ )]|$)", r"RFC822\1.PEEK", items)

@@ -201,7 +201,13 @@ def _internaldate(parser: Parser) -> int:
     """The date-time in front of the message; 0 if there is none."""
     if parser.peek() != DQUOTE:
         return 0
-    text = parser.string()
+    start = parser.pos + 1
+    end = parser.line.find(b'"', start)
+    if end < 0:
+        raise ParseError("Invalid date-time in Append command")
+    # no quoted string: a backslash is just wrong
+    text = parser.line[start:end]
+    parser.pos = end + 1
     seconds = times.from_rfc5322(text) if len(text) <= _LONGEST_DATE else None
     if seconds is None or not parser.accept(SP):
         raise ParseError("Invalid date-time in Append command")

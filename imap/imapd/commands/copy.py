@@ -61,6 +61,7 @@ def _copy(session: Session, sequence: str, name: str, *, by_uid: bool, move: boo
     session.find(name)
     if move and not view.rights & acl.EXPUNGE:
         raise PermissionDenied
+    session.tell(expunges=by_uid, by_uid=by_uid)
     return copy(
         view,
         sequence,
