@@ -48,6 +48,7 @@ class Account:
         self.environment = {
             "HOME": str(self.home), "USER": self.user, "LOGNAME": self.user, "LANG": "C.UTF-8",
             "TERM": "xterm", "TZ": "UTC", "EDITOR": "/bin/true", "MAIL": str(self.home / "no-mail"),
+            "PERL_HASH_SEED": "0", "PERL_PERTURB_KEYS": "0",
         }
 
     @property
@@ -89,7 +90,8 @@ class Account:
         """Run a program to its end, which must be one of these exit codes."""
         words, environment = self.command(name, *arguments)
         done = subprocess.run(
-            words, input=stdin, capture_output=True, env=environment, cwd=self.home, timeout=DEADLINE
+            words, input=stdin, capture_output=True, env=environment, cwd=self.home, timeout=DEADLINE,
+            start_new_session=True,  # or some would ask on the terminal that the tests run on
         )
         printed = (done.stdout + done.stderr).decode(errors="replace")
         assert done.returncode in codes, (
