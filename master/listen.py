@@ -37,11 +37,16 @@ class ListenError(Exception):
 
 
 class How(NamedTuple):
-    """The queue of waiting connections, the IP type of service, and whether failing to bind is fatal."""
+    """The queue of waiting connections, the IP type of service, and whether failing to bind is fatal.
+
+    ``handed`` are sockets that are bound already, by who started master; one is used where its address
+    is asked for.
+    """
 
     backlog: int
     tos: int
     errors_are_fatal: bool
+    handed: tuple[socket.socket, ...] = ()
 
 
 def open_all(
@@ -129,9 +134,27 @@ def _addresses(spec: ServiceSpec) -> list[_Address]:
     return [(one[0], one[1], one[2], one[4]) for one in found]
 
 
+def is_handed(how: How, sock: socket.socket) -> bool:
+    """Whether the socket is also somebody else's: it may be closed, but not shut down."""
+    return any(sock.getsockname() == other.getsockname() for other in how.handed)
+
+
+def _handed(how: How, family: int, kind: int, address: object) -> socket.socket | None:
+    for sock in how.handed:
+        if (sock.family, sock.type, sock.getsockname()) == (family, kind, address):
+            return sock.dup()
+    return None
+
+
 def _open(
     spec: ServiceSpec, how: How, family: int, kind: int, protocol: int, address: object
 ) -> socket.socket:
+    handed = _handed(how, family, kind, address)
+    if handed is not None:
+        _set_options(spec, how, handed)
+        if kind == socket.SOCK_STREAM:
+            handed.listen(how.backlog)
+        return handed
     try:
         opened = socket.socket(family, kind, protocol)
     except OSError as error:

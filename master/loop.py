@@ -21,6 +21,7 @@ from master.prometheus import Report
 from master.schedule import Schedule
 from master.services import Wanted
 from master.signals import MasterSignals
+from master.systemd import Notifier
 from master.table import Pooling, Service, Table
 
 _INSIST = 2.0
@@ -41,6 +42,7 @@ class Settings(NamedTuple):
     how: How
     verbose: int
     janitor_frequency: int
+    notifier: Notifier
 
 
 class Master:
@@ -69,6 +71,7 @@ class Master:
     def run(self) -> None:
         """Until told to end and everything has ended."""
         write(syslog.LOG_DEBUG, "ready for work")
+        self._settings.notifier.ready(self._status())
         while True:
             self._signals.drain()
             if self._signals.quit:
@@ -90,6 +93,10 @@ class Master:
         startup.stop_waitdaemons(self._table)
         write(syslog.LOG_NOTICE, "All children have exited, closing down")
 
+    def _status(self) -> str:
+        number = sum(1 for service in self._table.services if service.enabled)
+        return f"{number} services"
+
     # what is to be done
 
     def _work(self, now: float) -> None:
@@ -101,7 +108,9 @@ class Master:
         if self._signals.hangup:
             self._signals.hangup = False
             write(syslog.LOG_NOTICE, "got SIGHUP")
+            self._settings.notifier.reloading()
             self._reload()
+            self._settings.notifier.ready(self._status())
         for service in list(self._table.everything()):
             self._check(service, now)
 
@@ -200,9 +209,10 @@ class Master:
 
     def _delay(self, now: float) -> float | None:
         """The longest time until something must be looked at."""
+        watchdog = self._settings.notifier.alive(now)
         if self._shutdown_since is not None:
-            return max(0.0, min(self._insist_at - now, _INSIST))
-        delays = [self._schedule.delay(now=now, wall=time.time()), self._report.delay(now)]
+            return max(0.0, min(self._insist_at - now, _INSIST, watchdog or _INSIST))
+        delays = [watchdog, self._schedule.delay(now=now, wall=time.time()), self._report.delay(now)]
         for service in self._table.everything():
             if now < service.suspended_until:
                 delays.append(service.suspended_until - now)
@@ -277,6 +287,7 @@ class Master:
         if self._shutdown_since is not None:
             return
         self._shutdown_since = time.monotonic()
+        self._settings.notifier.stopping()
         write(syslog.LOG_INFO, "attempting clean shutdown on signal")
         for service in self._table.services:
             self._pools.retire(service)
@@ -338,8 +349,8 @@ class Master:
         for service in self._table.services:
             service.suspended_until = 0.0
             if not service.enabled and service.listener is not None:
-                services.stop_listening(service)
-        gentle = How(settings.how.backlog, settings.how.tos, errors_are_fatal=False)
+                services.stop_listening(service, settings.how)
+        gentle = settings.how._replace(errors_are_fatal=False)
         self._open_sockets(gentle)
         self._schedule.replace(wanted.events, now=now, wall=time.time())
         self._report = Report(settings.config)

@@ -24,6 +24,7 @@ from master import conf, pidfile, services
 from master.listen import How, type_of_service
 from master.loop import Master, Settings
 from master.pidfile import Starter
+from master.systemd import Notifier, take_sockets
 
 _IDENT = "master"
 _RESERVED = (STATUS_FD, LISTEN_FD, POOL_FD)
@@ -71,6 +72,7 @@ def _run(line: _CommandLine, waiting: list[Starter]) -> int:
     if line.version:
         print(f"{PACKAGE} {VERSION}")
         return os.EX_OK
+    notifier, handed = Notifier.from_environment(), take_sockets()
     _reserve_descriptors()
     config = Config.load(line.config_file, _IDENT)
     systemlog.open_log(_IDENT, prefix=config[opt.syslog_prefix])
@@ -79,13 +81,20 @@ def _run(line: _CommandLine, waiting: list[Starter]) -> int:
     if not line.debug or line.error_log is not None:
         _replace_standard_descriptors(line.error_log)
     if line.daemon:
-        waiting.append(pidfile.daemonize(line.pidfile, config.directory, _RESERVED))
+        kept = (*_RESERVED, *(sock.fileno() for sock in handed))
+        waiting.append(pidfile.daemonize(line.pidfile, config.directory, kept))
         systemlog.open_log(_IDENT, prefix=config[opt.syslog_prefix])
     lock = pidfile.take(line.pidfile)
     systemlog.write(syslog.LOG_DEBUG, "process started")
     _become_cyrus(config)
-    how = How(line.backlog, type_of_service(config[opt.qosmarking]), config[opt.master_bind_errors_fatal])
-    master = Master(Settings(config, line.conf_path, how, line.verbose, line.janitor_frequency))
+    how = How(
+        line.backlog,
+        type_of_service(config[opt.qosmarking]),
+        config[opt.master_bind_errors_fatal],
+        tuple(handed),
+    )
+    settings = Settings(config, line.conf_path, how, line.verbose, line.janitor_frequency, notifier)
+    master = Master(settings)
     master.boot(services.read(line.conf_path, strict=True))
     waiting[-1].report(os.EX_OK)
     master.run()

@@ -83,14 +83,15 @@ def open_listeners(table: Table, service: Service, how: How) -> None:
             service.enabled = False
 
 
-def stop_listening(service: Service) -> None:
+def stop_listening(service: Service, how: How) -> None:
     """Close a disabled service's socket; shutting it down first wakes workers that wait on it."""
     if service.listener is None:
         return
-    try:
-        service.listener.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass  # a datagram socket is not connected
+    if not listen.is_handed(how, service.listener):
+        try:
+            service.listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # a datagram socket is not connected
     service.listener.close()
     service.listener = None
 
