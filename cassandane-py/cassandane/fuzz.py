@@ -14,6 +14,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -117,8 +118,19 @@ class Target:
     def workers(self) -> list[psutil.Process]:
         """The processes that serve connections: children of the pool's parent."""
         found = self.server.processes()
-        parents = {process.ppid() for process in found}
-        return [one for one in found if one.pid not in parents and "imapd" in " ".join(one.cmdline())]
+        parents = set()
+        for process in found:
+            with suppress(psutil.NoSuchProcess):
+                parents.add(process.ppid())
+        return [one for one in found if one.pid not in parents and _is_imapd(one)]
+
+    def memory(self) -> dict[int, int]:
+        """KiB in memory of the workers that live, by process id."""
+        found = {}
+        for process in self.workers():
+            with suppress(psutil.NoSuchProcess):
+                found[process.pid] = process.memory_info().rss >> 10
+        return found
 
     def worker_of(self, sock: socket.socket) -> psutil.Process:
         """The process at the other end of a connection."""
@@ -129,6 +141,12 @@ class Target:
             ):
                 return process
         raise LookupError(port)
+
+
+def _is_imapd(process: psutil.Process) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return "imapd" in " ".join(process.cmdline())
+    return False
 
 
 def exchange(sock: socket.socket, stream: bytes, *, deaf: bool = False) -> bytes | None:
