@@ -19,6 +19,7 @@ DOMAIN_SEPARATOR = "\x1d"
 HIERARCHY_SEPARATOR = "\x1f"
 MAX_MAILBOX_NAME = 490
 DOT = "^"
+_MOST_LATELY = 256
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,24 @@ class NameRules:
         """``domain``, or None where it is the default one, which names never carry."""
         return None if domain == self.defaultdomain else domain
 
+    @cached_property
+    def _lately(self) -> dict[str, MboxName]:
+        """What ``from_internal`` was asked for: one session asks for the same few names all the time."""
+        return {}
+
     def from_internal(self, name: str) -> MboxName:
-        domain, mark, rest = name.partition("!")
-        if not mark:
-            return self._from_parts(None, split(name, "."), escaped=True)
-        return self._from_parts(self.domain(domain), split(rest, "."), escaped=True)
+        lately = self._lately
+        known = lately.get(name)
+        if known is None:
+            domain, mark, rest = name.partition("!")
+            if mark:
+                known = self._from_parts(self.domain(domain), split(rest, "."), escaped=True)
+            else:
+                known = self._from_parts(None, split(name, "."), escaped=True)
+            if len(lately) >= _MOST_LATELY:
+                lately.clear()
+            lately[name] = known
+        return known
 
     def from_db(self, dbname: str) -> MboxName:
         """The name a mailboxes.db key stands for; ``dbname`` is the key without its type letter."""
@@ -73,7 +87,8 @@ class NameRules:
 
     def inbox(self, userid: str, *boxes: str) -> str:
         """The internal name of a user's INBOX, or of the mailbox ``boxes`` below it."""
-        return replace(self.from_userid(userid), boxes=boxes).internal
+        name = self.from_userid(userid)
+        return replace(name, boxes=boxes).internal if boxes else name.internal
 
     def _from_parts(self, domain: str | None, parts: list[str], *, escaped: bool = False) -> MboxName:
         if escaped:

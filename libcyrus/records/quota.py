@@ -15,6 +15,7 @@ from __future__ import annotations
 import enum
 import logging
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Protocol
@@ -56,6 +57,10 @@ NAMES = ("STORAGE", "MESSAGE", "X-ANNOTATION-STORAGE", "X-NUM-FOLDERS")
 """What IMAP calls the resources, in the order of ``Resource``."""
 UNITS = (1024, 1, 1024, 1)
 _KEYS = ("S", "M", "AS", "NF")
+# what nearly every root looks like
+_PLAIN = re.compile(
+    rb"%%\(%b MODSEQ (\d+)\)" % b" ".join(rb"%b \((\d+)(?: (-?\d+))?\)" % key.encode() for key in _KEYS)
+)
 DONT_CARE = (-1, -1, -1, -1)
 """Differences for ``check`` of a resource that is not asked about."""
 
@@ -79,6 +84,13 @@ class Quota:
     def unpack(cls, root: str, data: bytes) -> Quota:
         """Raises MailboxBadFormat."""
         quota = cls(root)
+        plain = _PLAIN.fullmatch(data)
+        if plain is not None:
+            *numbers, modseq = plain.groups()
+            quota.used = [int(used) for used in numbers[::2]]
+            quota.limits = [UNLIMITED if limit is None else int(limit) for limit in numbers[1::2]]
+            quota.modseq = int(modseq)
+            return quota
         try:
             if data[:1] == b"%":
                 quota._take_dlist(dlist.parse(data))
