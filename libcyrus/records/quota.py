@@ -140,7 +140,7 @@ class Quota:
         return dlist.dump(fields)
 
     def lacking(self, differences: Sequence[int]) -> Resource | None:
-        """The first resource of which using this much more would break a limit. Using less is always allowed."""
+        """The first resource of which this much more would break a limit. Using less is always allowed."""
         for resource, more in zip(Resource, differences, strict=True):
             limit = self.limits[resource]
             if limit >= 0 and more >= 0 and self.used[resource] + more > limit * UNITS[resource]:
