@@ -13,6 +13,8 @@ Where the original's text is not what ours is, it is one of these:
   of its own.
 * A mailbox that is removed later is still told with its conversations.
 * The original does not forget the name that a client gave itself (XMEID) when the next client comes.
+* Who replaces the flags of messages in another user's mailbox takes the owner's \\Seen away in the original,
+  and tells so.
 * Programs other than ipurge and cyr_expire do not know the separator of names in the original, and cut the
   URL's path at it.
 """
@@ -127,6 +129,49 @@ def folders(server: Server) -> None:
     joe.logout()
 
 
+def sharing(server: Server) -> None:
+    """A user in another's mailbox, where each has a seen state."""
+    admin = server.login("admin")
+    admin("CREATE user/joe", "CREATE user/joe/sub", "CREATE user/ann", "SETACL user/joe/sub ann lrswipte")
+    joe, ann = server.login("joe"), server.login("ann")
+    joe.append("sub", letter(1), letter(2), letter(3))
+    ann('SELECT "Other Users/joe/sub"', "FETCH 1 BODY[]", r"STORE 2 +FLAGS (\Seen \Flagged)")
+    joe("SELECT sub", r"STORE 1:3 +FLAGS (\Seen)", r"STORE 2 -FLAGS (\Seen)")
+    ann(r"STORE 1:2 -FLAGS (\Seen)", r"STORE 3 +FLAGS (\Deleted \Seen)", "EXPUNGE", "COPY 1:2 INBOX")
+    ann("MOVE 1 INBOX", "FETCH 1 BODY[]", r"STORE 1 FLAGS ()", "UNSELECT")
+    joe('SETMETADATA sub (/private/comment "x")', 'SETACL sub "bo b" lr', "SETACL sub anyone zz")
+    for client in (admin, joe, ann):
+        client.logout()
+
+
+def domains(server: Server) -> None:
+    admin = server.login("admin")
+    admin("CREATE user/joe@ex.org", "CREATE user/joe", "CREATE sh@ex.org", "CREATE user/j.x@ex.org")
+    admin("SETQUOTA user/joe@ex.org (STORAGE 100 MESSAGE 10)", "SETACL user/joe@ex.org bob@ex.org lr")
+    admin("SETACL user/joe@ex.org bob lr")
+    admin.logout()
+    joe = server.login("joe@ex.org")
+    joe.append("INBOX", letter(1))
+    joe("CREATE x.y", "SUBSCRIBE INBOX", "SELECT INBOX", r"STORE 1 +FLAGS (\Deleted)", "COPY 1 x.y", "CLOSE")
+    joe("DELETE x.y", "UNSUBSCRIBE INBOX")
+    joe.logout()
+    server.deliver(letter(9), "joe@ex.org")
+
+
+def users(server: Server) -> None:
+    """Users and trees that get other names, and are removed."""
+    admin = server.login("admin")
+    for user in ("joe", "ann"):
+        admin(f"CREATE user/{user}", f"CREATE user/{user}/x", f"CREATE user/{user}/x/y")
+        admin(f"SETACL user/{user} admin lrswipkxtecda", f"SETQUOTA user/{user} (STORAGE 100 MESSAGE 10)")
+    admin("SETACL user/ann/x joe lrs", "RENAME user/ann user/eve", "RENAME user/joe/x user/joe/z")
+    admin(
+        "DELETE user/joe", "CREATE sh", "CREATE sh/sub", "RENAME sh sh2", "SETACL sh2/sub admin lrswipkxtecda"
+    )
+    admin("DELETE sh2/sub")
+    admin.logout()
+
+
 def programs(server: Server) -> None:
     admin = server.login("admin")
     admin("CREATE user/joe", "CREATE user/joe/sub")
@@ -180,6 +225,12 @@ def newcomers(server: Server) -> None:
             id="no-conversations",
             marks=pytest.mark.long,
         ),
+        pytest.param(
+            sharing,
+            {"event_extra_params": "modseq messages uidnext vnd.cmu.unseenMessages vnd.cmu.midset"},
+            id="sharing",
+        ),
+        pytest.param(domains, {"virtdomains": "userid"}, id="domains"),
         pytest.param(folders, {"event_exclude_flags": r"\Seen x $W"}, id="excluded-flags"),
         pytest.param(folders, {"event_exclude_specialuse": r"\Sent \Archive"}, id="excluded-uses"),
         pytest.param(folders, {"event_exclude_specialuse": "ALL"}, id="inboxes-only", marks=pytest.mark.long),
@@ -204,6 +255,22 @@ def test_both_tell_the_same(script: object, settings: dict[str, str]) -> None:
     ours, original = both(script, settings)
     assert any(isinstance(told, bytes) for told in original)
     assert ours == original
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("delete_mode", ["delayed", "immediate"])
+def test_both_tell_the_same_of_trees(delete_mode: str) -> None:
+    """In whichever order, and however often they say that a mailbox changed."""
+    found = []
+    for told in both(users, {"delete_mode": delete_mode, "allowusermoves": "yes"}):
+        steps: list[list[str | bytes]] = []
+        for one in told:
+            if isinstance(one, str):
+                steps.append([one])
+            elif b'"event":"MailboxModseq"' not in one:
+                steps[-1].append(one)
+        found.append([(step, sorted(map(str, events))) for step, *events in steps])
+    assert found[0] == found[1]
 
 
 @pytest.mark.reference
