@@ -531,6 +531,11 @@ class View:
             for message in targets.values():
                 if message.flags is not None and message.told_by is not command and not selection.readonly:
                     message.flags = self._after(message.flags, command)
+            if command.by_uid:
+                # which of those without a known UID were among them only the server knows
+                for message in selection.messages:
+                    if message.uid is None and message.told_by is not command:
+                        message.flags = None
 
     @staticmethod
     def _after(flags: frozenset[str], command: Command) -> frozenset[str]:
