@@ -116,6 +116,10 @@ def _search_key(item: str, heard: Heard) -> bool:
     return _in_command(rb"SEARCH ")(item, heard)
 
 
+def _system_flag(item: str, heard: Heard) -> bool:
+    return _answered(rb"^\* \d+ FETCH \(.*?FLAGS \([^)]*" + re.escape(item.encode()) + rb"[ )]", heard)
+
+
 def _append_data(item: str, heard: Heard) -> bool:
     patterns = {
         "flags": rb"APPEND \S+ \(\\",
@@ -161,7 +165,7 @@ _EVIDENCE: dict[str, Callable[[str, Heard], bool]] = {
     "fetch-modifier": _in_command(rb"FETCH "),
     "store-item": _in_command(rb"STORE "),
     "store-modifier": _in_command(rb"STORE "),
-    "system-flag": _in_command(rb"(STORE|APPEND) "),
+    "system-flag": _system_flag,
     "search-key": _search_key,
     "search-return-option": _in_command(rb"RETURN \("),
     "sort-key": _in_command(rb"SORT .*\("),

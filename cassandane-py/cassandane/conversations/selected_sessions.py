@@ -200,8 +200,21 @@ EXPUNGES = Difference(
     lambda heard: b" STATUS " in heard.sent and heard.ours[0] == b"* 1 EXPUNGE",
 )
 
+def without_expunges(lines: list[bytes]) -> list[bytes]:
+    return [line for line in lines if not line.endswith(b" EXPUNGE")]
+
+
 SESSIONS = Family("sessions", _two, differences=(NOT_SILENT, NOTHING_MODSEQ))
 TOLD = Family("told", _told_by_each, differences=(LATER, BEHIND, EXPUNGES))
 SHARED = Family("shared", _shared, differences=(NOT_SILENT, NOTHING_MODSEQ))
-REMOVED = Family("removed", _removed)
+REMOVED = Family(
+    "removed",
+    _removed,
+    differences=(
+        Difference(
+            "the original takes away the messages of a mailbox that is gone even where EXPUNGE may not be sent",
+            lambda heard: without_expunges(heard.ours) == without_expunges(heard.original),
+        ),
+    ),
+)
 IDLE = Family("idle", _idles)
