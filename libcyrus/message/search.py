@@ -17,6 +17,7 @@ from libcyrus.text import charset, searchform, transfer
 from libcyrus.text.mimeheader import decode_mimeheader, parse_mimeheader
 from libcyrus.text.searchform import KEEPCASE, MERGESPACE, MIME_UTF8
 
+_KEEP_ASCII: Final = (charset.US_ASCII, charset.UTF_8)
 _PIECE: Final = 1024 * 1024
 """Bytes of text brought into search form at a time."""
 
@@ -123,9 +124,11 @@ def _part_contains(content: bytes, wanted: bytes, flags: int, encoding: int, nam
     if found is None or decoded is None:
         return False
     text = bytes(decoded)
+    if found.canonical in _KEEP_ASCII and not wanted.isascii() and text.isascii():
+        return False
     before = b""
     for piece in _pieces(text, whole=found.canonical.upper().startswith(("UTF-16", "UTF-32"))):
-        if piece.isascii() and found.canonical in (charset.US_ASCII, charset.UTF_8):
+        if found.canonical in _KEEP_ASCII and piece.isascii():
             form = searchform.searchable_ascii(piece, flags)
         else:
             form = searchform.searchable(found.decode(piece), flags)
