@@ -6,6 +6,7 @@ next name has shown whether the first has children (RFC 3348).
 
 from __future__ import annotations
 
+import os
 from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
@@ -125,8 +126,7 @@ class Listing:
             else:
                 attributes |= CHILD_SUBSCRIBED | HASCHILDREN
             known[found.extname] = attributes, entry
-        separator = self._separator
-        for extname in sorted(known, key=lambda name: name.split(separator)):
+        for extname in sorted(known, key=os.fsencode):
             attributes, entry = known[extname]
             self._response.tell(extname, entry, attributes)
 

@@ -31,12 +31,14 @@ def create(
     mbtype: int = mbtypes.EMAIL,
     specialuse: str = "",
     local_only: bool = False,
+    alone: bool = False,
 ) -> MboxEntry:
     """CREATE: make mailbox ``name`` (internal) and what is missing above it; returns its entry.
 
     ``specialuse`` is what ``validate_specialuse`` gave. ``local_only`` allows mailboxes of a user without
-    INBOX. One's own missing INBOX is made even without the right to, with ``autocreate_quota``, if that is
-    set. Raises what ``checks.creation`` does, PartitionUnknown, MailboxSpecialUse, and storage errors.
+    INBOX. ``alone`` makes nothing above, and no INBOX that one may not make. Otherwise one's own missing
+    INBOX is made even without the right to, with ``autocreate_quota``, if that is set. Raises what
+    ``checks.creation`` does, PartitionUnknown, MailboxSpecialUse, and storage errors.
     """
     actor = Actor(is_admin, userid, auth)
     parsed = store.rules.from_internal(name)
@@ -47,9 +49,11 @@ def create(
         raise MailboxBadName
     options = index_header.HAS_ALARMS if r"\Snoozed" in specialuse.split() else 0
     own_inbox = parsed.is_inbox and actor.owns(parsed) and store.config[opt.autocreate_quota] > 0
+    own_inbox = own_inbox and not alone
     # a quota root may come with the INBOX, whose lock comes before the namespace
     with exclusive(store, parsed.userid, quota_change=own_inbox):
-        _create_ancestors(store, parsed, actor, partition, mbtype, force_user=local_only)
+        if not alone:
+            _create_ancestors(store, parsed, actor, partition, mbtype, force_user=local_only)
         try:
             entry = create_one(
                 store, name, actor, partition=partition, uniqueid=uniqueid, mbtype=mbtype,

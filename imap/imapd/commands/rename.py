@@ -94,6 +94,7 @@ def _empty_inbox(session: Session, inbox: str, new: str) -> None:
             userid=session.user(),
             auth=session.auth,
             partition=entry.partition,
+            alone=True,
         )
         with store.open(inbox, write=False) as source:
             originals = [read(source, record) for record in source.records(expunged=False)]
