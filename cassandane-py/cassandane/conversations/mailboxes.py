@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from cassandane.conversations import scripts
+from cassandane.conversations import scripts, wandering
 from cassandane.conversations.family import Difference, Family
 from cassandane.conversations.servers import Heard
 from cassandane.conversations.spelling import Spelling
@@ -93,7 +93,7 @@ def _statuses(heard: Heard) -> bool:
 
 _LEFT_OVER = Difference(
     "what is left of a line that the original refused, it takes for the next command",
-    lambda heard: _without(rb"\* BAD Invalid tag", heard.original) == heard.ours,
+    lambda heard: _without(rb"(\* BAD Invalid tag|-?\d+ BAD Unrec)", heard.original) == heard.ours,
 )
 _CAPABILITIES = Difference("replication is for another daemon", _capabilities)
 _STATUSES = Difference(
@@ -114,19 +114,52 @@ _BLANK = Difference(
 
 _NULL_CRASH = Difference(
     "the original dies of an empty identifier where anyone may not be given rights",
-    lambda heard: heard.original[-1:] == [b"<closed>"] and b"SETACL" in heard.sent.upper(),
+    lambda heard: heard.original[-1:] == [b"<closed>"] and b"ACL" in heard.sent.upper(),
 )
 _CUT_BASE64 = Difference(
     "the original asks for more when an initial response ends too early, and dies of what it gets",
     lambda heard: b"AUTHENTICATE" in heard.sent and heard.original[:1] == [b"+ "] != heard.ours[:1],
 )
+_INBOX_CRASH = Difference(
+    "the original dies when the messages of an INBOX go to a shared mailbox",
+    lambda heard: b"RENAME" in heard.sent.upper() and b"<closed>" in heard.original,
+)
+_NOT_LOCKED = Difference(
+    "the original dies of annotations of shared mailboxes that it forgot to lock",
+    lambda heard: any(b"user_isnamespacelocked" in line for line in heard.original),
+)
 
-_DIFFERENCES = (_LEFT_OVER, _CAPABILITIES, _STATUSES, _NEW_CRASH, _EMPTY_ID, _BLANK, _NULL_CRASH, _CUT_BASE64)
+_DIFFERENCES = (
+    _LEFT_OVER,
+    _CAPABILITIES,
+    _STATUSES,
+    _NEW_CRASH,
+    _EMPTY_ID,
+    _BLANK,
+    _NULL_CRASH,
+    _CUT_BASE64,
+    _INBOX_CRASH,
+    _NOT_LOCKED,
+)
 
 
-LONG = ("annotations",)
-"""Scripts of very many lines, about what no configuration changes."""
+EVERYWHERE = ("wandering",)
+PLAYED: Mapping[str, tuple[str, ...]] = {
+    "default": ("folders", "names", "parameters", "quotas", "refused", "rights", "sessions", "urls"),
+    "netnews": ("folders", "names"),
+    "standard": ("rights", "sessions"),
+    "domains": ("quotas", "sessions"),
+    "prefixes": ("parameters", "names"),
+    "legacy": ("rights", "quotas"),
+}
+"""Which families the usual run plays under a configuration, besides those that it plays everywhere."""
+
+FAMILIES = ("wandering", *scripts.names())
 
 
-def family(name: str, settings: Mapping[str, str]) -> Family:
-    return Family(name, scripts.streams(name, Spelling.of(settings)), _DIFFERENCES)
+def family(name: str, settings: Mapping[str, str], *, count: int = 1) -> Family:
+    """A family under a configuration; ``count`` is how many streams at random."""
+    spelling = Spelling.of(settings)
+    if name == "wandering":
+        return Family(name, wandering.streams("w", spelling, count), _DIFFERENCES)
+    return Family(name, scripts.streams(name, spelling), _DIFFERENCES)

@@ -2,9 +2,9 @@
 
 ``scripts/NAME.txt`` is a line a command: who says it, and the command without its tag. Names of mailboxes
 are marked (see ``spelling``); ``\\r``, ``\\n``, ``\\0`` and ``\\xNN`` are octets that a line cannot hold. A
-line that begins with who and ``+`` answers the continuation request of that one's last command. Who begins with
-``anon`` is not logged in, ``bob#2`` is a second session of bob. Lines of dashes separate streams. Each family
-has its own users: the names of ``USERS`` and ``shared`` get the family's name behind them.
+line that begins with who and ``+`` answers the continuation request of that one's last command. Who begins
+with ``anon`` is not logged in, ``bob#2`` is a second session of bob. Lines of dashes separate streams. Each
+family has its own users: the names of ``USERS`` and ``shared`` get the family's name behind them.
 """
 
 from __future__ import annotations
