@@ -230,9 +230,14 @@ def newcomers(server: Server) -> None:
             {"event_extra_params": "modseq messages uidnext vnd.cmu.unseenMessages vnd.cmu.midset"},
             id="sharing",
         ),
-        pytest.param(domains, {"virtdomains": "userid"}, id="domains"),
+        pytest.param(domains, {"virtdomains": "userid"}, id="domains", marks=pytest.mark.long),
         pytest.param(folders, {"event_exclude_flags": r"\Seen x $W"}, id="excluded-flags"),
-        pytest.param(folders, {"event_exclude_specialuse": r"\Sent \Archive"}, id="excluded-uses"),
+        pytest.param(
+            folders,
+            {"event_exclude_specialuse": r"\Sent \Archive"},
+            id="excluded-uses",
+            marks=pytest.mark.long,
+        ),
         pytest.param(folders, {"event_exclude_specialuse": "ALL"}, id="inboxes-only", marks=pytest.mark.long),
         pytest.param(folders, {"delete_mode": "immediate", "delete_unsubscribe": "yes"}, id="at-once"),
         pytest.param(programs, {"event_extra_params": "service messages modseq"}, id="programs"),
@@ -258,7 +263,7 @@ def test_both_tell_the_same(script: object, settings: dict[str, str]) -> None:
 
 
 @pytest.mark.reference
-@pytest.mark.parametrize("delete_mode", ["delayed", "immediate"])
+@pytest.mark.parametrize("delete_mode", ["delayed", pytest.param("immediate", marks=pytest.mark.long)])
 def test_both_tell_the_same_of_trees(delete_mode: str) -> None:
     """In whichever order, and however often they say that a mailbox changed."""
     found = []
