@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from libcyrus import mboxops
 from libcyrus.append import Appender, Stage
@@ -23,7 +24,7 @@ class World:
         self.directory = directory
         self.stores: list[MailStore] = []
 
-    def store(self, **options: object) -> MailStore:
+    def store(self, **options: Any) -> MailStore:
         config = Config.for_tests(
             configdirectory=str(self.directory / "conf"),
             defaultpartition="default",
@@ -37,8 +38,8 @@ class World:
         return self.stores[-1]
 
 
-def make(store: MailStore, name: str, **options: object) -> None:
-    mboxops.create(store, name, is_admin=True, userid=None, auth=None, **options)  # type: ignore[arg-type]
+def make(store: MailStore, name: str, **options: Any) -> None:
+    mboxops.create(store, name, is_admin=True, userid=None, auth=None, **options)
 
 
 def add(store: MailStore, name: str, *numbers: int, flags: tuple[str, ...] = ()) -> list[int]:
