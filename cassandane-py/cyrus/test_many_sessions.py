@@ -6,6 +6,7 @@ A failing test names the session and shows what it was told; with turns the seed
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -75,6 +76,30 @@ def test_by_turns(server: Instance, count: int, seed: int) -> None:
     with Crowd(server, members, seed, shared=seed == 2) as crowd:
         crowd.take_turns(150)
         crowd.check()
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("seed", [7, 8])
+def test_beside_sessions_of_the_original(seed: int) -> None:
+    """Every second session is served by the original, which by turns tells what is legal without QRESYNC."""
+    server = Instance(
+        services=("imap", "imap2"), programs={"imap2": "reference"}, imapd_conf={"expunge_mode": "delayed"}
+    )
+    server.start()
+    try:
+        ours = roles(server, "alice", 6, others=True, shared=seed % 2 == 0)
+        members = [
+            replace(role, service="imap2", enable="") if place % 2 else role
+            for place, role in enumerate(ours)
+        ]
+        with Crowd(server, members, seed, shared=seed % 2 == 0) as crowd:
+            crowd.take_turns(150)
+            crowd.check()
+    except BaseException:
+        server.stop(check=False)
+        raise
+    server.stop()
+    server.remove()
 
 
 @pytest.mark.parametrize("shared", [False, True])
