@@ -188,8 +188,10 @@ class Appender:
             if event is not None and self.events is not None:
                 if event.wants(Param.FLAG_NAMES):
                     event.add_flags(told_flags)
-                self.events.add_record(event, self.mailbox, record, stage.cache_record)
-                self.events.add_content(event, record.size, record.header_size, stage.data)
+                self.events.messages.add(event, self.mailbox, record, stage.cache_record)
+                self.events.messages.add_content(
+                    event, record.size, record.header_size, stage.data
+                )
                 self.end_event(event)
         except OSError as error:
             self.abort()

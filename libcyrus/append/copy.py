@@ -87,7 +87,7 @@ def copy(
             target.uids.append(record.uid)
             uids.append(record.uid)
             if event is not None and events is not None:
-                events.add_record(event, mailbox, record, original.cache)
+                events.messages.add(event, mailbox, record, original.cache)
                 event.add_old_uids([original.record.uid])
         if event is not None and events is not None:
             events.about_old(event, source)

@@ -34,7 +34,7 @@ def messages_changed(
         return
     event = events.new(kind)
     if event is not None:
-        events.add_changed(event, mailbox, uids, recnos)
+        events.messages.add_changed(event, mailbox, uids, recnos)
         events.about(event, mailbox, view.userid, unseen=_unseen(view, uids, kind))
         mailbox.changes.tell(event, last=True)
 
@@ -67,7 +67,7 @@ def flags_changed(view: IndexView, mailbox: Mailbox, changed: Iterable[Changed])
                 event.add_flags(events.told_flags(flags))
     for event, uids, recnos in told.values():
         if event is not None:
-            events.add_changed(event, mailbox, uids, recnos)
+            events.messages.add_changed(event, mailbox, uids, recnos)
             events.about(event, mailbox, view.userid, unseen=_unseen(view))
     mailbox.changes.tell(*queue)
 

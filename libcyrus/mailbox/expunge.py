@@ -89,7 +89,7 @@ def _tell(mailbox: Mailbox, recnos: list[int], kind: EventType, userid: str) -> 
     if event is not None and events is not None:
         size, region = mailbox.i.record_size, mailbox.region
         uids = [int.from_bytes(region[(recno - 1) * size : (recno - 1) * size + 4]) for recno in recnos]
-        events.add_changed(event, mailbox, uids, recnos)
+        events.messages.add_changed(event, mailbox, uids, recnos)
         events.about(event, mailbox, userid)
         mailbox.changes.tell(event)
 

@@ -116,7 +116,7 @@ class MailStore:
     def quota(self) -> QuotaDb:
         use = self.conversations.message_use if self.counts_once else None
         quotas = QuotaDb(self.config, self.counters, message_use=use)
-        quotas.watcher = self.events
+        quotas.watcher = self.events.quota if self.events is not None else None
         return quotas
 
     @cached_property

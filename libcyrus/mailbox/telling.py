@@ -9,27 +9,22 @@ come to be.
 from __future__ import annotations
 
 import logging
-import mmap
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from libcyrus.errors import CyrusError, Fatal
-from libcyrus.events.mboxevent import jmapemail, kinds
+from libcyrus.errors import CyrusError
+from libcyrus.events.mboxevent import kinds
 from libcyrus.events.mboxevent.event import MboxEvent
 from libcyrus.events.mboxevent.jsontext import Json
 from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.events.mboxevent.params import Param
 from libcyrus.events.mboxevent.sender import EventSender
-from libcyrus.mailbox.index_record import IndexRecord
+from libcyrus.mailbox.telling_messages import MessageTelling
+from libcyrus.mailbox.telling_quota import QuotaTelling
 from libcyrus.mboxname import Namespace
-from libcyrus.message import cache as cache_record
-from libcyrus.message import nstring
 from libcyrus.records import counters
 from libcyrus.records import mbtype as mbtypes
 from libcyrus.records.annotate import SPECIALUSE
 from libcyrus.records.counters import CounterValues
-from libcyrus.records.quota import UNITS, Quota, Resource
 from libcyrus.text.urlpath import mailbox_path
 
 if TYPE_CHECKING:
@@ -38,7 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FROM_CACHE = frozenset({Param.MIDSET, Param.JMAP_EMAIL, Param.ENVELOPE, Param.BODYSTRUCTURE})
 _TOLD_COUNTERS = (
     "highest", "mail", "caldav", "carddav", "notes", "mailfolders", "caldavfolders", "carddavfolders",
     "notesfolders", "quota", "racl",
@@ -61,7 +55,8 @@ _JMAP_STATES = {
 class Telling:
     """Makes events about a store's mailboxes and sends them; see the module.
 
-    Whatever the event, those who make it may do with None as with an event that nobody wants.
+    ``messages`` says what an event tells of messages, ``quota`` makes those about quotas. Whatever the event,
+    those who make it may do with None as with an event that nobody wants.
     """
 
     def __init__(self, store: MailStore) -> None:
@@ -70,6 +65,8 @@ class Telling:
         self._namespace = Namespace.from_config(store.config, admin=True)
         self.send = self._sender.send
         self.told_flags = self._sender.told_flags
+        self.quota = QuotaTelling(self, store.rules)
+        self.messages = MessageTelling(self._sender.content)
 
     @property
     def client_id(self) -> str:
@@ -87,65 +84,6 @@ class Telling:
 
     def close(self) -> None:
         self._sender.close()
-
-    # messages
-
-    def add_record(
-        self,
-        event: MboxEvent | None,
-        mailbox: Mailbox,
-        record: IndexRecord,
-        cache: bytes | memoryview | None = None,
-    ) -> None:
-        """It is about this message too, with what is known of it now."""
-        if event is None:
-            return
-        # with the third message there is none any more
-        event.put_if_wanted(Param.MODSEQ, record.modseq if event.count < 2 else None)
-        event.add_uids([record.uid])
-        event.put_if_wanted(Param.MESSAGE_SIZE, record.size)
-        event.put_if_wanted(Param.MESSAGE_CID, f"{record.cid:016x}" if record.cid else "NIL")
-        guid = record.guid.hex()
-        event.put_if_wanted(Param.MESSAGE_EMAILID, jmapemail.email_id(guid))
-        event.put_if_wanted(Param.MESSAGE_THREADID, jmapemail.thread_id(record.cid))
-        if event.expected.isdisjoint(_FROM_CACHE):
-            return
-        try:
-            items = cache_record.split(mailbox.cache(record) if cache is None else cache)
-            envelope = nstring.parse_envelope(items.envelope)
-        except (ValueError, CyrusError) as error:
-            log.error("mboxevent: can't extract cache of %s uid %d: %s", mailbox.name, record.uid, error)
-            return
-        if event.wants(Param.MIDSET):
-            event.add_message_id(envelope.message_id)
-        if event.wants(Param.JMAP_EMAIL):
-            event.put(Param.JMAP_EMAIL, jmapemail.properties(guid, record.cid, envelope))
-        event.put_if_wanted(Param.ENVELOPE, bytes(items.envelope))
-        event.put_if_wanted(Param.BODYSTRUCTURE, bytes(items.bodystructure))
-
-    def add_changed(
-        self, event: MboxEvent | None, mailbox: Mailbox, uids: Sequence[int], recnos: Iterable[int]
-    ) -> None:
-        """It is about these messages, with uncommitted changes, by UID in ascending order and number."""
-        if event is None:
-            return
-        if not event.wants(Param.MIDSET) and (not event.wants(Param.MODSEQ) or len(uids) > 2):
-            event.add_uids(uids)
-            return
-        with _harmlessly(event):
-            for recno in recnos:
-                self.add_record(event, mailbox, mailbox.record(recno))
-
-    def add_content(
-        self, event: MboxEvent | None, size: int, header_size: int, read: Callable[[], bytes | mmap.mmap]
-    ) -> None:
-        """The message itself, as much of it as is wanted."""
-        if event is None or not event.wants(Param.MESSAGE_CONTENT):
-            return
-        span = self._sender.content.span(size, header_size)
-        if span is not None:
-            with _harmlessly(event):
-                event.put(Param.MESSAGE_CONTENT, read()[slice(*span)])
 
     # mailboxes
 
@@ -167,7 +105,7 @@ class Telling:
         """
         if event is None:
             return
-        with _harmlessly(event):
+        with event.harmlessly():
             if not self._is_told_of(mailbox):
                 event.cancel()
                 return
@@ -176,7 +114,7 @@ class Telling:
             uid = event.first_uid
             event.forget_uids()
         i = mailbox.i
-        event.put(Param.URI, self._url(name or mailbox.name, i.uidvalidity, uid))
+        event.put(Param.URI, self.url(name or mailbox.name, i.uidvalidity, uid))
         event.put(Param.MBTYPE, mbtypes.format(mailbox.entry.mbtype))
         event.put(Param.MAILBOX_ACL, mailbox.header.acl if acl is None else acl)
         event.put(Param.MAILBOX_ID, mailbox.uniqueid)
@@ -190,14 +128,14 @@ class Telling:
     def about_old(self, event: MboxEvent | None, mailbox: Mailbox, *, name: str | None = None) -> None:
         """It was this mailbox before, or was in it. ``name`` is what that was called."""
         if event is not None:
-            event.put(Param.OLD_MAILBOX_ID, self._url(name or mailbox.name, mailbox.i.uidvalidity))
+            event.put(Param.OLD_MAILBOX_ID, self.url(name or mailbox.name, mailbox.i.uidvalidity))
 
     def about_name(self, event: MboxEvent | None, name: str, userid: str) -> None:
         """It is about what has this name, be it a mailbox or not, and ``userid`` did it."""
         if event is None:
             return
-        event.put(Param.URI, self._url(name))
-        with _harmlessly(event):
+        event.put(Param.URI, self.url(name))
+        with event.harmlessly():
             entry = self._store.mboxlist.get(name)
             if entry is not None and entry.uniqueid:
                 event.put(Param.MAILBOX_ID, entry.uniqueid)
@@ -231,56 +169,23 @@ class Telling:
         """A user logged in or out; the addresses are like ``192.0.2.1;143``, None where there are none."""
         event = self.new(kind)
         if event is not None:
-            event.put(Param.URI, self._url(None))
+            event.put(Param.URI, self.url(None))
             event.put_if_wanted(Param.USER, userid)
             event.put_if_wanted(Param.SERVER_ADDRESS, _address(server))
             event.put_if_wanted(Param.CLIENT_ADDRESS, _address(client))
             self.send(event)
 
-    # quota
-
-    def about_quota(self, event: MboxEvent | None, quota: Quota, resource: int) -> None:
-        """It is about what this root uses of a resource. Of other resources than two nothing is told."""
-        if event is None:
-            return
-        limit, used = quota.limits[resource], quota.used[resource]
-        if resource == Resource.STORAGE:
-            if limit >= 0:
-                event.put_if_wanted(Param.QUOTA_STORAGE, limit)
-            event.put_if_wanted(Param.DISK_USED, used // UNITS[resource])
-        elif resource == Resource.MESSAGE:
-            event.put(Param.QUOTA_MESSAGES, limit)
-            event.put(Param.MESSAGES, used)
-        if Param.URI not in event:
-            event.put(Param.URI, self._url(quota.root))
-            event.put(Param.USER, self._store.rules.from_internal(quota.root).userid or "")
-
-    def over_quota(self, quota: Quota, resource: int) -> None:
-        """Something was refused for want of room."""
-        event = self.new(EventType.QUOTA_EXCEED)
-        self.about_quota(event, quota, resource)
-        self.send(event)
-
-    def quota_used(self, before: Sequence[bool], quota: Quota) -> None:
-        """What a root uses changed: tell which resources are no longer used up, as they were ``before``."""
-        events = []
-        for resource, (was, now) in enumerate(zip(before, quota.used_up(), strict=True)):
-            if was and not now:
-                event = self.new(EventType.QUOTA_WITHIN)
-                self.about_quota(event, quota, resource)
-                events.append(event)
-        self.send(*events)
-
-    def quota_changed(self, old: Quota | None, quota: Quota) -> None:
-        """A root got other limits; ``old`` is what it was, None for a new one."""
-        within = None
-        change = self.new(EventType.QUOTA_CHANGE)
-        for resource in Resource:
-            if old is not None and old.used_up()[resource] and not quota.used_up()[resource]:
-                within = within or self.new(EventType.QUOTA_WITHIN)
-                self.about_quota(within, quota, resource)
-            self.about_quota(change, quota, resource)
-        self.send(change, within)
+    def url(self, name: str | None, uidvalidity: int = 0, uid: int = 0) -> str:
+        """The URL of a mailbox or a message in it; without a name that of the server."""
+        url = f"imap://{self._sender.servername}"
+        external = self._namespace.to_external(name, None) if name is not None else None
+        if external is not None:
+            url += "/" + mailbox_path(external)
+        if uidvalidity:
+            url += f";UIDVALIDITY={uidvalidity}"
+        if uid:
+            url += f"/;UID={uid}"
+        return url
 
     def _is_told_of(self, mailbox: Mailbox) -> bool:
         """Whether the options ``event_exclude_*`` leave this mailbox."""
@@ -317,28 +222,6 @@ class Telling:
         except CyrusError as error:
             log.error("mboxevent: no counters of %s: %s", name, error)
             return CounterValues()
-
-    def _url(self, name: str | None, uidvalidity: int = 0, uid: int = 0) -> str:
-        """The URL of a mailbox or a message in it; without a name that of the server."""
-        url = f"imap://{self._sender.servername}"
-        external = self._namespace.to_external(name, None) if name is not None else None
-        if external is not None:
-            url += "/" + mailbox_path(external)
-        if uidvalidity:
-            url += f";UIDVALIDITY={uidvalidity}"
-        if uid:
-            url += f"/;UID={uid}"
-        return url
-
-
-@contextmanager
-def _harmlessly(event: MboxEvent) -> Iterator[None]:
-    """Rather tell nothing than let what is told of fail."""
-    try:
-        yield
-    except (CyrusError, Fatal, OSError) as error:
-        log.error("mboxevent: nothing is told of something: %s", error)
-        event.cancel()
 
 
 def _address(text: str | None) -> Json:

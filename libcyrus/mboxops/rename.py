@@ -207,7 +207,7 @@ def _set_limits(store: MailStore, roots: Iterable[Quota]) -> None:
             quotaroot.audit_new(store, root.root, root.limits)
         store.sync_log.quota(root.root)
         if store.events is not None and (before is None or before.limits != known.limits):
-            store.events.quota_changed(before, known)
+            store.events.quota.limits_changed(before, known)
 
 
 def _unsubscribe(store: MailStore, base: str, names: list[str], actor: Actor) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from libcyrus.base import times
 from libcyrus.base.seqset import SeqSet
+from libcyrus.errors import CyrusError, Fatal
 from libcyrus.events.mboxevent import kinds
 from libcyrus.events.mboxevent.jsontext import Json, dump, dump_or_none
 from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.events.mboxevent.params import Param
+
+log = logging.getLogger(__name__)
 
 _TWO_KEYS: Final = (Param.SERVER_ADDRESS, Param.CLIENT_ADDRESS)
 _DELETED: Final = "\\Deleted"
@@ -54,6 +59,15 @@ class MboxEvent:
 
     def cancel(self) -> None:
         self.kind = EventType.CANCELLED
+
+    @contextmanager
+    def harmlessly(self) -> Iterator[None]:
+        """Look something up for it; if that fails, rather tell nothing than let fail what is told of."""
+        try:
+            yield
+        except (CyrusError, Fatal, OSError) as error:
+            log.error("mboxevent: nothing is told of something: %s", error)
+            self.cancel()
 
     # messages
 
