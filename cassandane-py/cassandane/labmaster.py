@@ -7,7 +7,9 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
 
 import psutil
 
@@ -243,3 +245,35 @@ def exists(pid: int) -> bool:
 def parent_of(pid: int) -> int:
     return psutil.Process(pid).ppid()
 
+
+Make = Callable[..., LabMaster]
+
+
+@contextmanager
+def masters() -> Iterator[Make]:
+    """A function that builds masters; at the end they are stopped and must leave nothing behind."""
+    made: list[LabMaster] = []
+
+    def build(conf: str, **more: Any) -> LabMaster:
+        made.append(LabMaster(conf, **more))
+        return made[-1]
+
+    try:
+        yield build
+        for one in made:
+            one.stop()
+    finally:
+        for one in made:
+            one.cleanup()
+
+
+def services(text: str) -> str:
+    return f"SERVICES {{\n{text}\n}}\n"
+
+
+LAB = services('lab cmd="{lab}" listen="{port}" prefork=2')
+
+
+def greeted(master: LabMaster, port: int = 0) -> tuple[LabClient, int]:
+    client = master.client(port)
+    return client, client.greeting()
