@@ -240,21 +240,25 @@ class SearchProgram:
             return None
         if word == b"return" and self._return_allowed:
             self._return_allowed = False
-            self._need_no_operand(groups[-1])
+            self._charset_allowed = groups[-1].kind is not _Kind.FUZZY
+            self._need_no_operand(groups)
             parser.pos += 1
             self._returns = read_return_options(parser)
             return _Group(_Kind.AND)
         if word == b"charset" and self._charset_allowed:
             self._charset_allowed = self._return_allowed = False
-            self._need_no_operand(groups[-1])
+            self._need_no_operand(groups)
             self._read_charset()
             return None
         operand = self._key(word)
         self._charset_allowed = self._return_allowed = False
         return _Group(_Kind.AND, [operand])
 
-    def _need_no_operand(self, group: _Group) -> None:
-        if group.kind is not _Kind.AND:
+    def _need_no_operand(self, groups: list[_Group]) -> None:
+        """What is no key may stand where none need be; FUZZY means nothing then."""
+        while groups[-1].kind is _Kind.FUZZY:
+            groups.pop()
+        if groups[-1].kind is not _Kind.AND:
             raise ParseError(_INVALID)
 
     def _key(self, word: bytes) -> Expr:
