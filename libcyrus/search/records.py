@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from struct import Struct
 from typing import Final
@@ -13,7 +14,14 @@ from libcyrus.message import bodystructure, nstring, search
 from libcyrus.message.prune import FieldFilter
 from libcyrus.search.expr import Item
 from libcyrus.text.mimeheader import decode_mimeheader, parse_mimeheader, parse_mimexvalue
-from libcyrus.text.searchform import MERGESPACE, MIME_UTF8, SKIPSPACE, searchable_ascii
+from libcyrus.text.searchform import (
+    ESCAPEHTML,
+    KEEPCASE,
+    MERGESPACE,
+    MIME_UTF8,
+    SKIPSPACE,
+    searchable_ascii,
+)
 
 RecordTest = Callable[[memoryview], bool]
 """Whether a cache record has what is looked for. Patterns are in search form."""
@@ -25,6 +33,7 @@ _PLACES: Final = {Item.FROM: 5, Item.TO: 6, Item.CC: 7, Item.BCC: 8, Item.SUBJEC
 LIST_FIELDS: Final = (b"list-id", b"mailing-list")
 SCORE_FIELD: Final = b"x-spam-score"
 _SCORE_FIELD: Final = FieldFilter([SCORE_FIELD])
+_RUN: Final = re.compile(rb"[A-Za-z0-9]+")
 _LENGTH = Struct(">I").unpack_from
 
 
@@ -50,7 +59,14 @@ def any_item_test(wanted: Sequence[tuple[Item, bytes]], flags: int) -> RecordTes
                 return True
         return False
 
+    runs = _needed_runs(patterns[9], flags) if not any(patterns[:9]) else []
+
     def contains(record: memoryview) -> bool:
+        if runs:
+            # the subject is the last item, but it is also in the first, which is at hand
+            subject = _quoted_subject(record)
+            if subject is not None and not any([run in subject for run in runs]):
+                return False
         at = 0
         for place, some in steps:
             size = _LENGTH(record, at)[0]
@@ -66,6 +82,29 @@ def any_item_test(wanted: Sequence[tuple[Item, bytes]], flags: int) -> RecordTes
         return False
 
     return contains
+
+
+def _quoted_subject(record: memoryview) -> bytes | None:
+    """The subject in the envelope, in lower case, if it is plain text with nothing to decode."""
+    envelope = bytes(contents.item(record, contents.ENVELOPE))
+    end_of_date = envelope.find(b'"', 2)
+    if not envelope.startswith(b'" "', end_of_date) or not envelope.startswith(b'("'):
+        return None
+    subject = envelope[end_of_date + 3 : envelope.find(b'"', end_of_date + 3)]
+    if b"=?" in subject or b"\0" in subject or not subject.isascii():
+        return None
+    return subject.lower()
+
+
+def _needed_runs(patterns: Sequence[bytes], flags: int) -> list[bytes]:
+    """For each pattern some letters or digits, in lower case, that plain text must have to contain it.
+
+    Empty when there is no such word for one of them, or words of the text may melt together.
+    """
+    if flags & (SKIPSPACE | KEEPCASE | ESCAPEHTML):
+        return []
+    runs = [max(_RUN.findall(pattern), key=len, default=b"").lower() for pattern in patterns]
+    return runs if all(runs) else []
 
 
 def message_id_test(pattern: bytes, flags: int) -> RecordTest:
