@@ -85,7 +85,7 @@ class Criterion:
 OFFSET_GMTIME: Final = 20
 ENVELOPE: Final = 0
 HEADERS: Final = 4
-_SUBJECT: Final = 9
+SUBJECT: Final = 9
 _ITEMS: Final = {
     Key.FROM: 5,
     Key.DISPLAYFROM: 5,
@@ -115,7 +115,11 @@ def sort(view: IndexView, numbers: Sequence[int], criteria: Sequence[Criterion],
 def _sorted(facts: MessageFacts, numbers: Sequence[int], criteria: Sequence[Criterion]) -> list[int]:
     xstats.count(Metric.MSGDATA_LOAD, len(numbers))
     places = list(range(len(numbers)))
-    for criterion in reversed(criteria):
+    distinct: dict[tuple[Key, str, bool], Criterion] = {}
+    for criterion in criteria:
+        # what is equal by a key is equal by the same key again
+        distinct.setdefault((criterion.key, criterion.argument, criterion.shared), criterion)
+    for criterion in reversed(distinct.values()):
         if criterion.key not in _EQUAL:
             keys = facts.keys(criterion)
             places.sort(key=keys.__getitem__, reverse=criterion.reverse)
@@ -130,6 +134,7 @@ class MessageFacts:
         self.conversations = KnownConversations(None)
         self._view = view
         self._utf8 = utf8
+        self._subjects: dict[bytes, BaseSubject] = {}
         self._rows = Rows(view.picture, 1, max(len(view.picture), 1)) if numbers else None
 
     def keys(self, criterion: Criterion) -> Sequence[Any]:
@@ -175,14 +180,15 @@ class MessageFacts:
         return [one or other for one, other in zip(sent, came, strict=True)]
 
     def subjects(self) -> list[BaseSubject]:
-        known: dict[bytes, BaseSubject] = {}
-        found = []
-        for item in self.items(_SUBJECT):
-            subject = known.get(item)
-            if subject is None:
-                subject = known[item] = base_subject(parse_mimeheader(_nstring(item), utf8=self._utf8))
-            found.append(subject)
-        return found
+        return [self.subject_of(item) for item in self.items(SUBJECT)]
+
+    def subject_of(self, item: bytes) -> BaseSubject:
+        """What the item SUBJECT says. Messages of one thread have the same."""
+        subject = self._subjects.get(item)
+        if subject is None:
+            text = parse_mimeheader(_nstring(item), utf8=self._utf8)
+            subject = self._subjects[item] = base_subject(text)
+        return subject
 
     def words(self, offset: int) -> list[int]:
         """A number of the index record of each message."""
@@ -199,16 +205,16 @@ class MessageFacts:
             except IndexError:
                 yield b""
 
-    def item_pairs(self, one: int, other: int) -> Iterator[tuple[bytes, bytes]]:
-        """Two items of each record."""
+    def several_items(self, *wanted: int) -> Iterator[list[bytes]]:
+        """Several items of each record, in rising order; all empty if there is none."""
         for record in self._records():
             try:
                 if record is not None:
-                    yield bytes(contents.item(record, one)), bytes(contents.item(record, other))
+                    yield contents.items(record, wanted)
                     continue
-            except IndexError:
+            except StructError:
                 pass
-            yield b"", b""
+            yield [b""] * len(wanted)
 
     def _records(self) -> Iterator[memoryview | None]:
         if self._rows is None:
