@@ -10,6 +10,7 @@ from __future__ import annotations
 import enum
 import os
 from collections.abc import Iterator, Sequence
+from struct import error as StructError
 from typing import Any, Final
 
 from libcyrus.base import xstats
