@@ -20,7 +20,7 @@ NOT_YET = frozenset(
     "ctl_zoneinfo cyr_backup "
     "cyr_virusscan cyrus dav_reconstruct "
     "fetchnews fud httpd httptest installsieve lmtpproxyd makedirs "
-    "masssievec mknewsgroups mupdate nntpd notifytest pop3d "
+    "masssievec mknewsgroups mupdate nntpd pop3d "
     "pop3proxyd promstatsd proxyd ptdump ptexpire ptloader restore "
     "sievec sieved sieveshell smmapd squatter sync_client sync_reset sync_server "
     "timsieved translatesieve upgrade-db".split()

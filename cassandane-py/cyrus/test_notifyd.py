@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 import socket
+import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from cassandane.instance import Instance, wait_for
+from cassandane.instance import TOP, Instance, wait_for
 
 _PROGRAM = """#!/bin/sh
 # one write, so that what is there is whole
@@ -108,6 +109,31 @@ def test_nonsense_is_refused(ours: Notifyd, data: bytes) -> None:
     ours._sender.sendto(data, str(ours.instance.directory / "conf/socket/notify"))
     ours.calls()
     wait_for(lambda: any("malformed notify request" in text for text in ours.logged()), "nothing logged")
+
+
+def test_notifytest_sends_one(ours: Notifyd) -> None:
+    path = str(ours.instance.directory / "conf/socket/notify")
+    command = [str(TOP / "bin/notifytest"), "-f", path, "-t", "text", "-n", "external", "-u", "joe", "a", "b"]
+    done = subprocess.run(command, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+    assert ours.calls().startswith("9 -c MESSAGE -p normal -u joe -m  -f\ntext\n.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["-t", "x"], 1, "usage:"),
+        (["-f", "x"], 1, "usage:"),
+        (["-f", "x", "-t", "x", "-z"], 1, "usage:"),
+        (["-f", "x", "-t", "x", *"abcdefghijk"], 1, "too many options (> 10)"),
+        (["-f", "x", "-t", "x" * 9000], 255, "dgram too big"),
+        (["-f", "/nowhere", "-t", "x"], 255, "sendto() : No such file or directory"),
+    ],
+)
+def test_notifytest_says_what_is_wrong(arguments: list[str], code: int, text: str) -> None:
+    done = subprocess.run([str(TOP / "bin/notifytest"), *arguments], capture_output=True, text=True)
+    assert done.returncode == code
+    assert text in done.stderr
 
 
 def test_a_program_gets_the_events_of_a_session() -> None:
