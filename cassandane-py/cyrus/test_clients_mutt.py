@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -43,7 +44,7 @@ set pager=builtin pipe_decode=no pipe_split=no beep=no mail_check=1 charset=utf-
 push "{keys}<sync-mailbox><quit>"
 """,
     )
-    options = ["-n", "-F", configuration, "-d", "3", "-f", top + folder]
+    options: list[str | Path] = ["-n", "-F", configuration, "-d", "3", "-f", top + folder]
     if program == "neomutt":
         options += ["-l", account.home / "debug"]
     account.run_on_terminal(program, *options)
