@@ -149,6 +149,17 @@ def _is_imapd(process: psutil.Process) -> bool:
     return False
 
 
+def zombies(server: Instance) -> list[int]:
+    """Processes of the server that ended without anybody waiting for them."""
+    found = []
+    for process in server.processes():
+        with suppress(psutil.NoSuchProcess):
+            for child in process.children():
+                if child.status() == psutil.STATUS_ZOMBIE:
+                    found.append(child.pid)
+    return found
+
+
 def exchange(sock: socket.socket, stream: bytes, *, deaf: bool = False) -> bytes | None:
     """Send all, end that half, and read to the end; None if there is no end."""
     sock.setblocking(False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -18,7 +19,7 @@ from cassandane.clients import DeflatedSocket, ImapClient
 from cassandane.conversations import corpus, selected
 from cassandane.fuzz import Target
 from cassandane.fuzz_grammar import COMMANDS
-from cassandane.instance import Instance
+from cassandane.instance import Instance, wait_for
 
 USERS = ("ann", "bob", "eve")
 REFUSALS = ["Fatal error: ", "conversations GUID limit", "out of flags", "File name too long"]
@@ -79,6 +80,7 @@ def target() -> Iterator[Target]:
         raise
     with server.imap("bob") as client:
         client.ok("NOOP")
+    wait_for(lambda: not fuzz.zombies(server), "a worker ended and nobody took notice")
     server.stop()
     server.remove()
 
@@ -219,6 +221,23 @@ def test_broken_sessions(target: Target) -> None:
 
 def test_broken_sessions_under_tls(target: Target) -> None:
     broken(target, range(1000, 1040), "imaps")
+
+
+def test_broken_sessions_deflated(target: Target) -> None:
+    """Broken behind COMPRESS, and for some the deflated octets themselves."""
+    everything = [command for name in TRANSCRIPTS for command in fuzz.recorded(name)]
+    for seed in range(2000, 2040):
+        random = Random(seed)
+        commands = random.choices(everything, k=15)
+        stream = zlib.compress(b"".join(fuzz.mutated(random, one, everything) for one in commands), wbits=-15)
+        is_damaged = random.random() < 0.3
+        if is_damaged:
+            stream = fuzz.mutated(random, stream)
+        said = target.play(prelude("ann") + b"C COMPRESS DEFLATE\r\n" + stream)
+        plain, mark, rest = said.partition(b"\r\nC OK DEFLATE active\r\n")
+        assert mark, said[-300:]
+        target.judge(plain + b"\r\n" + zlib.decompressobj(wbits=-15).decompress(rest))
+        target.check()
 
 
 def test_broken_conversations(busy: Target) -> None:
