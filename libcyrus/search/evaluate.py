@@ -160,8 +160,7 @@ def find(
     on the monotonic clock, ``annotations`` the mailbox as seen by who asks; without it none are found.
     ``internal_name`` makes the internal name of a mailbox of the one in the expression. ``fuzzy`` says that
     all of the expression is. ``cancelled`` is asked from time to time whether to give up. Raises SearchSlow,
-    Cancelled, NoSearchEngine, and where conversations are asked for what
-    ``IndexView.locked`` raises.
+    Cancelled, NoSearchEngine, and where conversations are asked for what ``IndexView.locked`` raises.
     """
     expr = without_engine(expr, fuzzy=fuzzy)
     if not view.exists:
@@ -170,25 +169,40 @@ def find(
     if any(isinstance(node, ConversationFlag | ConversationModseq) for node in nodes(expr)):
         reading = conversations.reading(view)
     with reading as known:
-        search = _Search(view, rules, time.monotonic() if started is None else started, annotations)
-        search.conversations = known
-        search.internal_name = internal_name
-        search.cancelled = cancelled
+        search = _Search(
+            view,
+            rules,
+            started=time.monotonic() if started is None else started,
+            annotations=annotations,
+            known=known,
+            internal_name=internal_name,
+            cancelled=cancelled,
+        )
         numbers, test = search.prepare(expr)
     return numbers if test is None else search.filter(numbers, test)
 
 
 class _Search:
-    def __init__(self, view: IndexView, rules: Rules, started: float, annotations: Target | None) -> None:
+    def __init__(
+        self,
+        view: IndexView,
+        rules: Rules,
+        *,
+        started: float,
+        annotations: Target | None,
+        known: KnownConversations,
+        internal_name: Callable[[str], str],
+        cancelled: Callable[[], bool] | None,
+    ) -> None:
         self._view = view
         self._annotations = annotations
+        self._conversations = known
+        self._internal_name = internal_name
+        self._cancelled = cancelled
         self._rules = rules
         self._deadline = started + rules.max_seconds if rules.max_seconds else None
         picture = view.picture
         self._rows = rows = Rows(picture, 1, view.exists)
-        self.conversations = KnownConversations(None)
-        self.internal_name: Callable[[str], str] = str
-        self.cancelled: Callable[[], bool] | None = None
         self._all = rows.all
         if picture.gone:
             self._all &= ~rows.with_uids((uid, uid) for uid in sorted(picture.gone))
@@ -212,7 +226,7 @@ class _Search:
         return found
 
     def _look_at_clock(self) -> None:
-        if self.cancelled is not None and self.cancelled():
+        if self._cancelled is not None and self._cancelled():
             raise Cancelled
         if self._deadline is not None and time.monotonic() > self._deadline:
             raise SearchSlow
@@ -262,7 +276,7 @@ class _Search:
             case Annotated():
                 return self._annotated(expr, candidates)
             case ConversationFlag():
-                return self._in_conversations(self.conversations.flag_test(expr), candidates)
+                return self._in_conversations(self._conversations.flag_test(expr), candidates)
             case ConversationModseq(low):
                 return self._in_conversations(self._modseq_test(low), candidates)
         return candidates & self._from_index(expr)
@@ -311,7 +325,7 @@ class _Search:
 
     def _modseq_test(self, low: int) -> Callable[[int], bool]:
         def reaches(cid: int) -> bool:
-            found = self.conversations.get(cid)
+            found = self._conversations.get(cid)
             return bool(found.exists) and found.modseq >= low
 
         return reaches
@@ -370,7 +384,7 @@ class _Search:
                 offset = OFFSET_USER_FLAGS + slot // 32 * 4 + 3 - slot % 32 // 8
                 return self._bit(offset, 1 << slot % 8)
             case InFolder(name):
-                return rows.all if self.internal_name(name) == view.mboxname else 0
+                return rows.all if self._internal_name(name) == view.mboxname else 0
             case HasSavedate():
                 return rows.all if view.mailbox.i.minor_version >= _SAVEDATE_VERSION else 0
             case ObjectId(of_message, value):

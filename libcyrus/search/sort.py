@@ -108,9 +108,7 @@ def sort(view: IndexView, numbers: Sequence[int], criteria: Sequence[Criterion],
     if not any(criterion.key in _OF_CONVERSATIONS for criterion in criteria):
         return _sorted(MessageFacts(view, numbers, utf8=utf8), numbers, criteria)
     with conversations.reading(view) as known:
-        facts = MessageFacts(view, numbers, utf8=utf8)
-        facts.conversations = known
-        return _sorted(facts, numbers, criteria)
+        return _sorted(MessageFacts(view, numbers, utf8=utf8, known=known), numbers, criteria)
 
 
 def _sorted(facts: MessageFacts, numbers: Sequence[int], criteria: Sequence[Criterion]) -> list[int]:
@@ -130,9 +128,16 @@ def _sorted(facts: MessageFacts, numbers: Sequence[int], criteria: Sequence[Crit
 class MessageFacts:
     """What SORT and THREAD compare, of some messages of a view; lists go by the messages' places."""
 
-    def __init__(self, view: IndexView, numbers: Sequence[int], *, utf8: bool) -> None:
+    def __init__(
+        self,
+        view: IndexView,
+        numbers: Sequence[int],
+        *,
+        utf8: bool,
+        known: KnownConversations | None = None,
+    ) -> None:
         self.numbers = numbers
-        self.conversations = KnownConversations(None)
+        self._conversations = known or KnownConversations(None)
         self._view = view
         self._utf8 = utf8
         self._subjects: dict[bytes, BaseSubject] = {}
@@ -165,7 +170,7 @@ class MessageFacts:
             case Key.SPAMSCORE:
                 return self._spam_scores()
             case Key.HASCONVFLAG:
-                place = self.conversations.counter(criterion.argument)
+                place = self._conversations.counter(criterion.argument)
                 return [place >= 0 and bool(found.count(place)) for found in self._summaries()]
             case Key.CONVMODSEQ:
                 return [found.modseq for found in self._summaries()]
@@ -261,10 +266,10 @@ class MessageFacts:
 
     def _summaries(self) -> Iterator[Summary]:
         if self._rows is None or self._rows.record_size < SMALLEST_WITH_CID:
-            return (self.conversations.get(0) for _ in self.numbers)
+            return (self._conversations.get(0) for _ in self.numbers)
         high, low = self.words(OFFSET_CID), self.words(OFFSET_CID + 4)
         cids = (top << 32 | bottom for top, bottom in zip(high, low, strict=True))
-        return map(self.conversations.get, cids)
+        return map(self._conversations.get, cids)
 
     def _spam_scores(self) -> list[int]:
         """From the cache; from the files of messages whose cache records are too old to have the field."""
