@@ -26,6 +26,7 @@ _MASKS = (
     (rb'"(serverPort|clientPort)":\d+', rb'"\1":0'),
     (rb'"(vnd\.(?:cmu|fastmail)\.sessionId)":"mail\.example\.org-[-\d]+"', rb'"\1":"S"'),
     (rb'"mailboxID":"[0-9a-z]{24}"', b'"mailboxID":"ID"'),
+    (rb"(/DELETED/[^;\"]*/)[0-9A-F]{8}\b", rb"\g<1>0"),
     # its last number is a UIDVALIDITY
     (rb'("vnd\.fastmail\.counters":"[^"]*) \d+"', rb'\1 0"'),
 )

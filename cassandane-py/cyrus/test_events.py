@@ -181,9 +181,13 @@ def programs(server: Server) -> None:
     joe.append("sub", letter(1))
     server.run("ipurge", "-f", "-d", "1")
     joe.append("sub", letter(3))
+    joe("CREATE gone", "DELETE gone", "SELECT INBOX")
+    joe.append(r"INBOX (\Deleted)", letter(5), letter(6))
+    joe("EXPUNGE")
     joe.logout()
     admin('SETMETADATA user/joe/sub (/shared/vendor/cmu/cyrus-imapd/expire "1")')
-    server.run("cyr_expire", "-E", "1", "-X", "0")
+    server.run("unexpunge", "-l", "user/joe")
+    server.run("cyr_expire", "-E", "1", "-X", "0", "-D", "0")
     server.run("reconstruct", "user/joe")
     server.run("quota", "-f")
     admin.logout()
@@ -240,6 +244,12 @@ def newcomers(server: Server) -> None:
         ),
         pytest.param(folders, {"event_exclude_specialuse": "ALL"}, id="inboxes-only", marks=pytest.mark.long),
         pytest.param(folders, {"delete_mode": "immediate", "delete_unsubscribe": "yes"}, id="at-once"),
+        pytest.param(
+            session,
+            {"mailbox_legacy_dirs": "yes", "expunge_mode": "immediate"},
+            id="legacy",
+            marks=pytest.mark.long,
+        ),
         pytest.param(programs, {"event_extra_params": "service messages modseq"}, id="programs"),
         pytest.param(
             newcomers,
