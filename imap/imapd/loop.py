@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 
-from imap.imapd import capability, remote
+from imap.imapd import capability, metering, remote
 from imap.imapd.command_table import COMMANDS, Command, State, Tell
 from imap.imapd.errors import (
     CONNECTION_READONLY,
@@ -168,6 +168,8 @@ def _run(session: Session, name: str, command: Command, args: object) -> Outcome
         outcome = refusal(error)
     if command.listed:
         session.register()
+    if session.process.metrics is not None:
+        metering.count(session.process.metrics, name, outcome)
     if tell is Tell.AFTER:
         session.tell(expunges=False, by_uid=command.by_uid)
     elif tell is Tell.AFTER_WITH_EXPUNGES:

@@ -79,14 +79,20 @@ def serve(process: Process, connection: Connection) -> None:
     if config[opt.auditlog] or config[opt.event_notifier]:
         process.store.begin_session(session.session_id)
         session.name_client("")
+    if process.metrics is not None:
+        process.metrics.connected()
+    process.failed = True
     try:
         with telemetry.io_logged(config, "IMAP"):
             _converse(session, connection)
+        process.failed = False
     finally:
         if session.telemetry_fd is not None:
             os.close(session.telemetry_fd)
         process.unregister()
         stream.close()
+        if process.metrics is not None:
+            process.metrics.disconnected()
         if config[opt.auditlog]:
             log.log(
                 NOTICE,
@@ -111,6 +117,8 @@ def _converse(session: Session, connection: Connection) -> None:
         session.client_host = connection.client.host
     session.addresses = connection.client.local, connection.client.remote
     session.register()
+    if session.process.metrics is not None:
+        session.process.metrics.add("connections_total")
     loop.converse(session)
     session.tell_access(EventType.LOGOUT)
 
@@ -131,6 +139,7 @@ PROGRAM: ServiceProgram[Process] = ServiceProgram(
     options="Np:sq",
     init=init,
     serve=serve,
+    started=Process.start,
     close=Process.close,
 )
 

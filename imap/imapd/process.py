@@ -30,6 +30,7 @@ from libcyrus.records.subscriptions import Subscriptions
 from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
 from libcyrus.server import starttls
+from libcyrus.server.metrics import Metrics
 from libcyrus.server.program import Service
 from libcyrus.server.shutdown_file import ShutdownWatch
 from libcyrus.server.telemetry import Usage
@@ -63,6 +64,8 @@ class Process:
         self.hidden = Hidden(config)
         self.foreign_names = ForeignNames()
         self.usage = Usage()
+        self.metrics = Metrics.from_config(config, "imap")
+        self.failed = False
         self.special_uses = SpecialUses()
         self.annotation_definitions = Definitions.from_config(config)
         self._service = service
@@ -126,8 +129,15 @@ class Process:
             out.flush()
             self._store.run_cleanup()
 
+    def start(self) -> None:
+        """Beginning of the worker."""
+        if self.metrics is not None:
+            self.metrics.add("ready_listeners")
+
     def close(self) -> None:
         """End of the worker."""
+        if self.metrics is not None:
+            self.metrics.close(failed=self.failed)
         if self._store is not None:
             self._store.close()
         idler = self.__dict__.pop("idler", None)

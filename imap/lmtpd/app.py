@@ -22,6 +22,7 @@ from libcyrus.records.duplicate import DuplicateDb, DuplicateKey
 from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
 from libcyrus.server import limits, starttls
+from libcyrus.server.metrics import Metrics
 from libcyrus.server.on_demand import OnDemand
 from libcyrus.server.program import Service
 from libcyrus.server.shutdown_file import ShutdownWatch
@@ -119,7 +120,9 @@ class Lmtpd:
     preauthorized: bool
     shutdown: ShutdownWatch
     notifier: Notifier | None
+    metrics: Metrics | None
     usage: Usage = field(default_factory=Usage)
+    failed: bool = False
     messages_without_id: int = 0
     annotation_definitions: Definitions | None = None
     """Set if new messages are annotated."""
@@ -140,8 +143,12 @@ class Lmtpd:
         if self.settings.duplicates:
             self._duplicates = DuplicateDb(self.config)
             self._duplicates.check(DuplicateKey(b"", b""))
+        if self.metrics is not None:
+            self.metrics.add("ready_listeners")
 
     def close(self) -> None:
+        if self.metrics is not None:
+            self.metrics.close(failed=self.failed)
         for database in (self._duplicates, self._userdeny, self._store):
             if database is not None:
                 database.close()
@@ -207,4 +214,5 @@ def build(service: Service) -> Lmtpd:
         preauthorized=any(letter == "a" for letter, _ in service.options),
         shutdown=ShutdownWatch(config),
         notifier=Notifier(config) if config[opt.mailnotifier] else None,
+        metrics=Metrics.from_config(config, "lmtp"),
     )

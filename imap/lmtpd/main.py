@@ -35,11 +35,17 @@ def serve(app: Lmtpd, connection: Connection) -> None:
         connection.sock, timeout=TIMEOUT, before_wait=signals.check, wakeup_fd=signals.wakeup_fd
     )
     out = Response(stream)
+    app.failed = True
     with contextlib.ExitStack() as stack:
+        if app.metrics is not None:
+            app.metrics.connected()
+            stack.callback(app.metrics.disconnected)
+            app.metrics.add("connections_total")
         stack.enter_context(io_logged(app.config, "LMTP"))
         session = _session(app, connection, stream, out, stack)
         try:
             loop.run(session)
+            app.failed = False
         except ShutdownRequested:
             with contextlib.suppress(ProtError):
                 stream.flush()

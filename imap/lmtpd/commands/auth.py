@@ -33,6 +33,8 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
             return ("504 Unrecognized authentication type.",)
         tried = error.userid if error.userid and error.code is not SaslCode.NOUSER else "-notset-"
         log.error("badlogin: %s %s (%s) [%s]", session.client.host, mechanism, tried, error.log_text)
+        if session.app.metrics is not None:
+            session.app.metrics.add("authenticate_total_result_no")
         login.pause_after_failure(session.app.config)
         # the original looks its own error number up in libsasl's table, and this is what it finds
         return ("501 5.5.4 undefined error!",)
@@ -45,5 +47,7 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
         mechanism,
         "+TLS" if session.tls_done else "",
     )
+    if session.app.metrics is not None:
+        session.app.metrics.add("authenticate_total_result_yes")
     session.trust = Trust.LOGIN
     return ("235 Authenticated!",)

@@ -86,9 +86,18 @@ def _answer(
         summary=_summary(message.header) if app.notifier is not None else "",
     )
     app.store.session_id = sid
+    if app.metrics is not None:
+        app.metrics.add("received_messages_total")
+        app.metrics.add("received_bytes_total", message.size)
+        app.metrics.add("received_recipients_total", count)
     lines: list[str] = []
+    delivered = 0
     for outcome in deliver.deliver(app, delivery, transaction.recipients):
+        delivered += outcome is None
         lines += app.wording.accepted(sid) if outcome is None else app.wording.refusal(outcome, sid)
+    if app.metrics is not None:
+        app.metrics.add("transmitted_messages_total")
+        app.metrics.add("transmitted_bytes_total", delivered * message.size)
     return tuple(lines)
 
 

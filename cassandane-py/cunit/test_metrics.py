@@ -1,0 +1,60 @@
+"""The files of numbers that promstatsd collects from services."""
+
+from __future__ import annotations
+
+import os
+import struct
+from pathlib import Path
+
+import pytest
+
+from libcyrus.config import Config
+from libcyrus.errors import Fatal
+from libcyrus.server.metrics import Metrics
+
+SIZE = 512 + 452 * 16
+
+
+def config(directory: Path, **options: str) -> Config:
+    return Config.for_tests(configdirectory=str(directory), prometheus_enabled=True, **options)
+
+
+def numbers(path: Path) -> dict[int, float]:
+    data = path.read_bytes()
+    assert len(data) == SIZE
+    return {place: value for place, (value, _) in enumerate(struct.iter_unpack("=dq", data[512:])) if value}
+
+
+def test_each_process_has_a_file_of_its_numbers(tmp_path: Path) -> None:
+    own = Metrics(config(tmp_path), "imap")
+    own.add("ready_listeners")
+    own.connected()
+    own.add("connections_total")
+    own.add("xbackup_total", 3)
+    path = tmp_path / "stats" / str(os.getpid())
+    # the places are those of the original
+    assert numbers(path) == {0: 1.0, 1: 1.0, 50: 3.0}
+    own.disconnected()
+    assert numbers(path) == {0: 1.0, 2: 1.0, 50: 3.0}
+    other = Metrics(config(tmp_path), "lmtp")
+    other.add("transmitted_bytes_total", 4096)
+    assert numbers(path) == {62: 4096.0}
+
+
+def test_what_ended_processes_counted_is_added_up(tmp_path: Path) -> None:
+    for failed in (False, True):
+        own = Metrics(config(tmp_path), "imap")
+        own.add("ready_listeners")
+        own.add("fetch_total", 2)
+        assert not own.knows("noop_total")
+        own.close(failed=failed)
+    (done,) = (tmp_path / "stats").glob("doneprocs.*")
+    assert numbers(done) == {3: 1.0, 4: 1.0, 19: 4.0}
+    assert not (tmp_path / "stats" / str(os.getpid())).exists()
+
+
+def test_nothing_is_written_unless_it_is_switched_on(tmp_path: Path) -> None:
+    assert Metrics.from_config(Config.for_tests(configdirectory=str(tmp_path)), "imap") is None
+    for path in ("relative", "/"):
+        with pytest.raises(Fatal):
+            Metrics(config(tmp_path, prometheus_stats_dir=path), "imap")
