@@ -43,6 +43,8 @@ PACKAGES = (
     "neomutt",
     "offlineimap3",
     "swaks",
+    "systemd",
+    "libsystemd-shared",
     "mandoc",
 )
 
@@ -82,7 +84,7 @@ def environment() -> dict[str, str]:
     """The environment in which the unpacked programs find their libraries and plugins."""
     ensure()
     triplet = next((_ROOT / "usr/lib").glob("*-linux-gnu*"), _ROOT / "usr/lib")
-    libraries = [triplet, _ROOT / "usr/lib", _ROOT / "lib" / triplet.name]
+    libraries = [triplet, triplet / "systemd", _ROOT / "usr/lib", _ROOT / "lib" / triplet.name]
     perl = [
         _ROOT / "usr/share/perl5", *sorted(triplet.glob("perl5/*")),
         *sorted((_ROOT / "usr/share/perl").glob("5.*")), *sorted(triplet.glob("perl/5.*")),

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cassandane.instance import Instance, give_away
+from cassandane import reference
+from cassandane.instance import TOP, Instance, give_away
 from master import systemd
 
 # binds the port and becomes the program behind it, with the socket as its first handed descriptor
@@ -99,6 +101,29 @@ def test_a_life_under_a_manager(managed: tuple[Instance, Manager]) -> None:
     instance.stop()
 
 
+# PR_SET_MDWE: what MemoryDenyWriteExecute= comes to
+HARDEN = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_no_memory_is_writable_and_executable() -> None:
+    instance = Instance(services=("imap", "imaps"), imapd_conf={"tls_client_certs": "optional"})
+    instance.settings["tls_client_ca_file"] = instance.settings["tls_server_cert"]
+    instance.write_configuration()
+    instance.wrapper = (sys.executable, "-c", HARDEN)
+    instance.start()
+    try:
+        instance.create_user("cassandane")
+        with instance.imap("cassandane", service="imaps") as client:
+            client.ok("SELECT INBOX")
+    finally:
+        instance.stop()
+    instance.remove()
+
+
 def _a_child(pid: int) -> int:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(children[0])
@@ -139,3 +164,25 @@ def test_sockets_that_are_for_others(clean: pytest.MonkeyPatch, pid: str | None,
     clean.setenv("LISTEN_FDS", number)
     assert systemd.take_sockets() == []
     assert "LISTEN_FDS" not in os.environ
+
+
+UNIT = TOP / "conf/systemd/cyrus-imapd.service"
+
+
+@pytest.mark.reference
+def test_the_unit_is_sound_and_exposes_little(tmp_path: Path) -> None:
+    program = tmp_path / "master"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / UNIT.name
+    unit.write_text(UNIT.read_text().replace("/usr/local/libexec/master", str(program)))
+    analyze = [reference.program("systemd-analyze")]
+    done = subprocess.run(
+        [*analyze, "--man=no", "verify", unit], capture_output=True, text=True, env=reference.environment()
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    done = subprocess.run(
+        [*analyze, "security", "--offline=yes", "--threshold=30", unit],
+        capture_output=True, text=True, env=reference.environment(),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-200:]
