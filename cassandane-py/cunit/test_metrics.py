@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from libcyrus.server.metrics import Metrics
 SIZE = 512 + 452 * 16
 
 
-def config(directory: Path, **options: str) -> Config:
+def config(directory: Path, **options: Any) -> Config:
     return Config.for_tests(configdirectory=str(directory), prometheus_enabled=True, **options)
 
 
