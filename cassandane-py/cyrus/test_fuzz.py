@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from cassandane import fuzz
 from cassandane.clients import DeflatedSocket, ImapClient
-from cassandane.conversations import corpus, selected
+from cassandane.conversations import corpus, scripts, selected
+from cassandane.conversations.spelling import Spelling
 from cassandane.fuzz import Target
 from cassandane.fuzz_grammar import COMMANDS
 from cassandane.instance import Instance, wait_for
@@ -178,10 +179,15 @@ def broken(target: Target, seeds: range, service: str = "imap") -> None:
 
 def broken_conversations(target: Target, seeds: range) -> None:
     """Commands of the conversations that are held with two servers, some with changes."""
+    makers = {family.name: family.streams for family in selected.FAMILIES}
+    makers |= {name: scripts.streams(name, Spelling()) for name in scripts.names()}
     known: list[tuple[str | None, list[bytes]]] = []
-    for family in selected.FAMILIES:
-        for stream in islice(family.streams(Random(family.name)), 30):
-            known.append((stream.user_of("A"), [exchange.sent for exchange in stream.exchanges]))
+    for name, make in makers.items():
+        for stream in islice(make(Random(name)), 30):
+            said: dict[str, list[bytes]] = {}
+            for exchange in stream.exchanges:
+                said.setdefault(exchange.by, []).append(exchange.sent)
+            known += [(stream.user_of(by), commands) for by, commands in said.items()]
     everything = [one for _, commands in known for one in commands if 0 < len(one) < 5000]
     for seed in seeds:
         random = Random(seed)
