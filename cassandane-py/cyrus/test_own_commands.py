@@ -45,6 +45,18 @@ def test_a_user_gives_up_a_command_of_another_session(server: Instance) -> None:
         wait_for(lambda: not [line for line in _processes(server) if b"Xforever" in line], "still listed")
 
 
+def test_the_process_list_shows_what_takes_long(server: Instance) -> None:
+    with server.imap("bob") as imap:
+        imap.ok("SELECT INBOX")
+        imap.send(b"i IDLE\r\n")
+        assert imap.line() == b"+ idling"
+        assert [line for line in _processes(server) if line.endswith(b"\tbob\tuser.bob\tIdle")]
+        imap.send(b"DONE\r\n")
+        assert imap.line() == b"i OK Completed"
+        imap.ok("NOOP")
+        assert [line for line in _processes(server) if line.endswith(b"\tbob\tuser.bob\t")]
+
+
 def _processes(server: Instance) -> list[bytes]:
     return [path.read_bytes().split(b"\n")[0] for path in Path(server.directory, "conf/proc").iterdir()]
 
