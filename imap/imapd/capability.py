@@ -98,9 +98,10 @@ def _security(session: Session) -> list[str]:
         names.append("STARTTLS")
     if session.tls_missing or logged_in or not session.plaintext_allowed:
         names.append("LOGINDISABLED")
-    if not session.tls_missing and not logged_in:
+    # under TLS they are told to users who have logged in too, as they always were
+    if not session.tls_missing and (not logged_in or session.tls_active):
         mechanisms = session.sasl.mechanisms()
-        if mechanisms:
-            names += [f"AUTH={name}" for name in mechanisms]
+        names += [f"AUTH={name}" for name in mechanisms]
+        if mechanisms and not logged_in:
             names.append("SASL-IR")
     return names

@@ -137,6 +137,7 @@ class Session:
 
     def forget_user(self) -> None:
         """Be as before any login."""
+        self.sasl.forget()
         self.userid = self.auth = self.pending_alert = self.policy.detail = None
         self.name_client("")
         self.is_admin = self.is_proxy_admin = False

@@ -147,15 +147,24 @@ class SaslServer(Generic[T]):
         self._policy = policy
         self._exchange: Exchange | None = None
         self._done: Success[T] | None = None
+        self._succeeded = False
         self.bits = 0
         self.external: str | None = None
         self.binding: Callable[[str], bytes | None] | None = None
 
     def mechanisms(self) -> tuple[str, ...]:
-        """What may be announced now."""
+        """What may be announced now: nothing once somebody has authenticated."""
+        return () if self._succeeded else self._usable()
+
+    def _usable(self) -> tuple[str, ...]:
         if self.external is not None:
             return (EXTERNAL,)
         return tuple(found.name for found in self._settings.mechanisms if self._refusal(found) is None)
+
+    def forget(self) -> None:
+        """Be as before any exchange."""
+        self._exchange = self._done = None
+        self._succeeded = False
 
     def check_mechanism(self, mechanism: str) -> None:
         """Raise SaslError for one that may not be used now: NOMECH, TOOWEAK or ENCRYPT says why."""
@@ -185,7 +194,7 @@ class SaslServer(Generic[T]):
                 passwords=self._settings.passwords,
                 lookup=self._lookup,
                 binding=self.binding,
-                plus_offered=f"{name}-PLUS" in self.mechanisms(),
+                plus_offered=f"{name}-PLUS" in self._usable(),
                 iterations=self._settings.iterations,
                 tokens=self._settings.tokens,
                 scopes=self._settings.scopes,
@@ -244,6 +253,7 @@ class SaslServer(Generic[T]):
             return Challenge(claim)
         self._exchange = None
         success = self._prove(claim)
+        self._succeeded = True
         if claim.data is None or self._settings.success_data:
             return success
         self._done = success
