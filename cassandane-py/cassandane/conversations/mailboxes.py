@@ -63,13 +63,19 @@ _CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
         "imapidresponse": "no",
         "foolstupidclients": "yes",
     },
+    "layers": {"tls_required": "yes", "tls_session_timeout": "0"},
+    "layered": {"allowplaintext": "no", "sasl_mech_list": "PLAIN"},
 }
 CONFIGURATIONS = {name: _ALL | dict(settings) for name, settings in _CONFIGURATIONS.items()}
 
 
 def fill(server: Instance) -> None:
     """A user whom commands name that are not made for a family."""
-    with server.imap("admin") as admin:
+    with server.imap() as admin:
+        if "tls_server_cert" in server.settings:
+            admin.ok("STARTTLS")
+            admin.start_tls()
+        admin.ok("LOGIN admin secret")
         separator = "/" if server.settings.get("unixhierarchysep") == "yes" else "."
         admin.ok(f"CREATE user{separator}bob")
 
@@ -124,6 +130,10 @@ _INBOX_CRASH = Difference(
     "the original dies when the messages of an INBOX go to a shared mailbox",
     lambda heard: b"RENAME" in heard.sent.upper() and b"<closed>" in heard.original,
 )
+_UNWOUND = Difference(
+    "the original dies of looking back at what came byte by byte",
+    lambda heard: any(b"Can't unwind" in line for line in heard.original),
+)
 _NOT_LOCKED = Difference(
     "the original dies of annotations of shared mailboxes that it forgot to lock",
     lambda heard: any(b"user_isnamespacelocked" in line for line in heard.original),
@@ -140,19 +150,25 @@ _DIFFERENCES = (
     _CUT_BASE64,
     _INBOX_CRASH,
     _NOT_LOCKED,
+    _UNWOUND,
 )
 
 
-EVERYWHERE = ("wandering",)
+WITH_TLS = ("layers", "layered")
+"""Configurations in which clients have to begin TLS before they can log in."""
 PLAYED: Mapping[str, tuple[str, ...]] = {
-    "default": ("folders", "names", "parameters", "quotas", "refused", "rights", "sessions", "urls"),
-    "netnews": ("folders", "names"),
-    "standard": ("rights", "sessions"),
-    "domains": ("quotas", "sessions"),
-    "prefixes": ("parameters", "names"),
-    "legacy": ("rights", "quotas"),
+    "default": (
+        "wandering", "folders", "names", "parameters", "quotas", "refused", "rights", "sessions", "urls",
+    ),  # fmt: skip
+    "netnews": ("wandering", "folders", "names"),
+    "standard": ("wandering", "rights", "sessions"),
+    "domains": ("wandering", "quotas", "sessions"),
+    "prefixes": ("wandering", "parameters", "names"),
+    "legacy": ("wandering", "rights", "quotas"),
+    "layers": ("layers",),
+    "layered": ("layers",),
 }
-"""Which families the usual run plays under a configuration, besides those that it plays everywhere."""
+"""Which families the usual run plays under a configuration."""
 
 FAMILIES = ("wandering", *scripts.names())
 

@@ -23,7 +23,7 @@ _CHANCE = (
     ("U", re.compile(rb"(?<=:INTERNAL:)[0-9A-Fa-f]+")),
     ("U", re.compile(rb"(?<=:internal:)[0-9A-Fa-f]+")),
     ("I", re.compile(rb'(?<=uniqueid" ")[^"]*')),
-    ("I", re.compile(rb'(?<=uniqueid ")[^"]*')),
+    ("I", re.compile(rb'(?<=uniqueid" \("value.shared" ")[^"]*')),
     # when a mailbox was deleted, as its name then ends
     ("D", re.compile(rb"(?<=[./])6[0-9A-F]{7}(?=[\s\"/.]|$)")),
 )

@@ -2,9 +2,10 @@
 
 ``scripts/NAME.txt`` is a line a command: who says it, and the command without its tag. Names of mailboxes
 are marked (see ``spelling``); ``\\r``, ``\\n``, ``\\0`` and ``\\xNN`` are octets that a line cannot hold. A
-line that begins with who and ``+`` answers the continuation request of that one's last command. Who begins
-with ``anon`` is not logged in, ``bob#2`` is a second session of bob. Lines of dashes separate streams. Each
-family has its own users: the names of ``USERS`` and ``shared`` get the family's name behind them.
+line that begins with who and ``+`` answers the continuation request of that one's last command, a command
+behind ``!tls`` or ``!deflate`` begins that layer. Who begins with ``anon`` is not logged in, ``bob#2`` is a
+second session of bob. Lines of dashes separate streams. Each family has its own users: the names of ``USERS``
+and ``shared`` get the family's name behind them.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from cassandane.conversations.stream import AS_IS, BYTEWISE, CUT, DRESSED, PIPEL
 
 USERS = ("ann", "bob", "eve")
 _DIRECTORY = Path(__file__).parent / "scripts"
-_LINE = re.compile(r"([\w#]+)([:+]) ?(.*)")
-_USER = re.compile(rf"\b({'|'.join(USERS)}|shared)\b")
+_LINE = re.compile(r"([\w#]+)(:|\+|!tls|!deflate) ?(.*)")
+_USER = re.compile(rf"\b({'|'.join(USERS)}|(?<![\w/])shared)\b")
 _ESCAPE = re.compile(r"\\(r|n|0|x[0-9a-f]{2})")
 _OCTETS = {"r": "\r", "n": "\n", "0": "\0"}
 DELIVERIES = (AS_IS, DRESSED, CUT, PIPELINED, AS_IS, BYTEWISE)
@@ -49,7 +50,7 @@ def _stream(title: str, name: str, script: str, spelling: Spelling, source: rand
     stream = Stream(title, source, user=None, delivery=delivery)
     at = 0
     while at < len(lines):
-        who, _, said = _split(lines[at])
+        who, kind, said = _split(lines[at])
         at += 1
         more = []
         while at < len(lines) and _split(lines[at])[1] == "+":
@@ -58,7 +59,9 @@ def _stream(title: str, name: str, script: str, spelling: Spelling, source: rand
         user = None if who.startswith("anon") else own_user(who.partition("#")[0], name)
         stream.session(who, user)
         text, values = spelling.taken_out(user or "", _USER.sub(rf"\1{name}", said))
-        if more or text.startswith("AUTHENTICATE"):
+        if kind[0] == "!":
+            stream.layer(octets(text), kind[1:], by=who)
+        elif more or text.startswith(("AUTHENTICATE", "STARTTLS")):
             stream.ask(octets(text), *more, by=who)
         else:
             stream.say(octets(text).decode("latin-1"), *values, by=who)

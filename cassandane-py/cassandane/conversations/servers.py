@@ -17,7 +17,7 @@ from cassandane.instance import Instance, give_away
 
 _DATA = ("conf", "spool")
 _SELECTS = re.compile(rb"\S+ (SELECT|EXAMINE) ", re.IGNORECASE)
-_TOLERATED = (r"Fatal error: num too big", r"IOERROR: out of flags")
+_TOLERATED = ("Fatal error: num too big", "IOERROR: out of flags", "IOERROR: conversations GUID limit")
 """What our server logs of clients that ask for too much."""
 
 
@@ -128,12 +128,16 @@ def _exchanged(pair: tuple[Session, Session], exchange: Exchange) -> tuple[list[
 
 @contextmanager
 def running(
-    fill: Callable[[Instance], None], settings: Mapping[str, str], *, filled_by: str = "reference"
+    fill: Callable[[Instance], None],
+    settings: Mapping[str, str],
+    *,
+    filled_by: str = "reference",
+    tls: bool = False,
 ) -> Iterator[Servers]:
     """Both servers on the spool that ``fill`` makes on one of them, with these settings."""
     services = ("imap",)
-    original = Instance(services=services, imapd_conf=settings)
-    ours = Instance(services=services, imapd_conf=settings)
+    original = Instance(services=services, imapd_conf=settings, tls=tls)
+    ours = Instance(services=services, imapd_conf=settings, tls=tls)
     started: list[Instance] = []
     try:
         original.use(master=filled_by, programs=filled_by)

@@ -58,7 +58,8 @@ class Exchange:
     """One or more commands of a session and the end of their replies.
 
     ``end`` is ``mark`` (the replies end with that to ``MARK``), ``wait`` (with what the last part waits for)
-    or ``close`` (with the connection, which is ended behind the last byte).
+    or ``close`` (with the connection, which is ended behind the last byte). ``then`` names the layer, ``tls``
+    or ``deflate``, that both ends begin when the server has agreed.
     """
 
     by: str
@@ -66,6 +67,7 @@ class Exchange:
     tag: bytes = b""
     end: str = "mark"
     commands: int = 1
+    then: str = ""
 
     @property
     def sent(self) -> bytes:
@@ -117,8 +119,8 @@ class Stream:
     def ask(self, text: bytes, *answers: bytes, by: str = "A") -> None:
         """A command without its tag, whose continuation requests get these answers, a line each.
 
-        Nothing is sent behind it before the server has replied, since the original loses what comes with a
-        successful AUTHENTICATE.
+        Nothing is sent behind it before the server has replied, since the original loses what comes with
+        STARTTLS or a successful AUTHENTICATE.
         """
         self._flush()
         tag = self._tag()
@@ -126,6 +128,13 @@ class Stream:
         lines = [tag + b" " + text, *answers]
         parts = tuple(Part(self._pieces(line + self._newline()), reply) for line in lines)
         self._exchanges.append(Exchange(by, parts, tag, "wait"))
+
+    def layer(self, text: bytes, kind: str, *, by: str = "A") -> None:
+        """A command without its tag that begins a layer, ``tls`` or ``deflate``, if the server agrees."""
+        self._flush()
+        tag = self._tag()
+        part = Part((tag + b" " + text + b"\r\n",), re.compile(tag + b" "))
+        self._exchanges.append(Exchange(by, (part,), tag, "wait", then=kind))
 
     def idle(self, *, by: str = "A") -> None:
         """IDLE, until the server agrees."""

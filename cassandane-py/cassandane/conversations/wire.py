@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from cassandane.clients import ImapClient
+from cassandane.clients import DeflatedSocket, ImapClient
 from cassandane.conversations.stream import MARK, Exchange, Part
 
 SILENCE = 20.0
@@ -49,11 +49,19 @@ class Session(ImapClient):
         heard: list[bytes] = []
         while part.wait is not None and not (self.over or self._refused):
             line = self._next(heard)
+            if exchange.then and line.startswith(exchange.tag + b" OK "):
+                self._begin_layer(exchange.then)
             if part.wait.match(line) or (not part.pieces and part.wait.search(line)):
                 break
             if line.startswith((exchange.tag + b" ", *_GIVES_UP)) and part.pieces:
                 self._refused = True
         return heard
+
+    def _begin_layer(self, kind: str) -> None:
+        if kind == "tls":
+            self.start_tls()
+        else:
+            DeflatedSocket(self)
 
     def send_end(self, exchange: Exchange) -> None:
         if self.over:
