@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from libcyrus.config import Config
+from libcyrus.config.values import parse_switch
 from libcyrus.sasl.auxprop import Auxprop, Properties
 from libcyrus.sasl.pwcheck import (
     SASLAUTHD_PATH,
@@ -53,18 +54,34 @@ def _plugins(config: Config) -> list[Auxprop | Unusable]:
     """The plugins of ``sasl_auxprop_plugin``; without the option, sql if it has a statement."""
     found: list[Auxprop | Unusable] = []
     for plugin in (config.overflow("sasl_auxprop_plugin") or "sql").split():
-        if plugin.lower() != "sql":
-            found.append(Unusable(f"sasl_auxprop_plugin {plugin}"))
-            continue
-        engine = (config.overflow("sasl_sql_engine") or "sqlite3").lower()
-        database = config.overflow("sasl_sql_database")
-        select = config.overflow("sasl_sql_select") or config.overflow("sasl_sql_statement")
-        if engine not in ("sqlite", "sqlite3"):
-            found.append(Unusable(f"sasl_sql_engine {engine}"))
-        elif not database or not select:
-            found.append(Unusable("auxprop sql without sasl_sql_database and sasl_sql_select"))
+        if plugin.lower() == "sql":
+            found.append(_sql(config))
         else:
-            from libcyrus.sasl.sql import SqliteAuxprop
-
-            found.append(SqliteAuxprop(database, select, config.servername))
+            found.append(Unusable(f"sasl_auxprop_plugin {plugin}"))
     return found
+
+
+def _sql(config: Config) -> Auxprop | Unusable:
+    engine = (config.overflow("sasl_sql_engine") or "sqlite3").lower()
+    database = config.overflow("sasl_sql_database")
+    select = config.overflow("sasl_sql_select") or config.overflow("sasl_sql_statement")
+    if not database or not select:
+        return Unusable("auxprop sql without sasl_sql_database and sasl_sql_select")
+    from libcyrus.sasl import sql
+
+    if engine in ("sqlite", "sqlite3"):
+        return sql.SqliteAuxprop(database, select, config.servername)
+    make = {"pgsql": sql.postgresql, "mysql": sql.mysql}.get(engine)
+    if make is None:
+        return Unusable(f"sasl_sql_engine {engine}")
+    server = sql.Server(
+        hosts=tuple(place.strip() for place in (config.overflow("sasl_sql_hostnames") or "").split(",")),
+        database=database,
+        user=config.overflow("sasl_sql_user"),
+        password=config.overflow("sasl_sql_passwd"),
+        tls=parse_switch(config.overflow("sasl_sql_usessl") or "no") or False,
+    )
+    try:
+        return make(server, select, config.servername)
+    except ImportError as error:
+        return Unusable(f"sasl_sql_engine {engine} without the Python package {error.name}")
