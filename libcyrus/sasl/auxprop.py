@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hmac
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -24,10 +23,13 @@ class Auxprop(ABC):
 
     def verify(self, user: str, password: str) -> None:
         """Return if ``password`` is the stored one. Raises SaslError BADAUTH, NOUSER or FAIL."""
+        # brings OpenSSL's library along, which not every service needs
+        from hmac import compare_digest
+
         stored = self.lookup(user)
         if stored is None:
             raise SaslError(SaslCode.NOUSER, "no secret in database")
-        if not hmac.compare_digest(password.encode("utf-8", "surrogateescape"), stored):
+        if not compare_digest(password.encode("utf-8", "surrogateescape"), stored):
             raise SaslError(SaslCode.BADAUTH, "checkpass failed")
 
 
