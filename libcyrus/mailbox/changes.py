@@ -26,7 +26,8 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from libcyrus.base import files, xlog
@@ -91,12 +92,13 @@ class Changes:
     was written since it was last reset.
     """
 
-    __slots__ = ("_announcements", "_mailbox", "_pending", "committed", "last_updated")
+    __slots__ = ("_announcements", "_held", "_mailbox", "_pending", "committed", "last_updated")
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
         self._announcements: list[tuple[str, ...]] = []
         self._pending = _Pending()
+        self._held: list[MboxEvent | None] | None = None
         self.last_updated = 0
         self.committed = False
 
@@ -170,6 +172,15 @@ class Changes:
         """Have the next commit send these events, before the one that the modseq changed or behind all."""
         queue = self._pending.last_events if last else self._pending.events
         queue += events
+
+    @contextmanager
+    def events_held(self) -> Iterator[list[MboxEvent | None]]:
+        """Let commits inside the block give their events to the caller, who sends them when more is done."""
+        self._held = []
+        try:
+            yield self._held
+        finally:
+            self._held = None
 
     def take_announcements(self) -> list[tuple[str, ...]]:
         taken, self._announcements = self._announcements, []
@@ -409,7 +420,10 @@ class Changes:
         if mailbox.store.events is not None:
             if pending.modseq:
                 pending.events.append(mailbox.store.events.modseq_changed(mailbox))
-            mailbox.store.events.send(*pending.events)
+            if self._held is not None:
+                self._held += pending.events
+            else:
+                mailbox.store.events.send(*pending.events)
         mailbox.annotations.commit()
         mailbox.conversing.committed()
         self._count_quota(pending.usage)

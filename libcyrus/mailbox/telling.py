@@ -141,10 +141,12 @@ class Telling:
                 event.put(Param.MAILBOX_ID, entry.uniqueid)
         event.put_if_wanted(Param.USER, userid)
 
-    def modseq_changed(self, mailbox: Mailbox) -> MboxEvent | None:
+    def modseq_changed(
+        self, mailbox: Mailbox, *, name: str | None = None, acl: str | None = None
+    ) -> MboxEvent | None:
         """An event about something in the mailbox that changed."""
         event = self.new(EventType.MAILBOX_MODSEQ)
-        self.about(event, mailbox, "")
+        self.about(event, mailbox, "", name=name, acl=acl)
         return event
 
     def acl_changed(

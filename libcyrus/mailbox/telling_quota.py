@@ -38,8 +38,8 @@ class QuotaTelling:
                 events.append(event)
         self._telling.send(*events)
 
-    def limits_changed(self, old: Quota | None, quota: Quota) -> None:
-        """A root got other limits; ``old`` is what it was, None for a new one."""
+    def limits_changed(self, old: Quota | None, quota: Quota) -> list[MboxEvent | None]:
+        """Events about other limits of a root; ``old`` is what it was, None for a new one."""
         within = None
         change = self._telling.new(EventType.QUOTA_CHANGE)
         for resource in Resource:
@@ -47,7 +47,7 @@ class QuotaTelling:
                 within = within or self._telling.new(EventType.QUOTA_WITHIN)
                 self._about(within, quota, resource)
             self._about(change, quota, resource)
-        self._telling.send(change, within)
+        return [change, within]
 
     def _about(self, event: MboxEvent | None, quota: Quota, resource: int) -> None:
         """It is about what this root uses of a resource. Of other resources than two nothing is told."""

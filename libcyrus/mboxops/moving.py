@@ -15,6 +15,7 @@ from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import CyrusError, MailboxExists, PermissionDenied
 from libcyrus.events.mboxevent.event import MboxEvent
 from libcyrus.events.mboxevent.kinds import EventType
+from libcyrus.events.mboxevent.params import Param
 from libcyrus.mailbox import lifecycle
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
@@ -69,6 +70,7 @@ class Moving:
         self._with_user = with_user
         self._steps: list[_Step] = []
         self._told: tuple[EventType, str, str | None] | None = None
+        self._told_behind: Sequence[MboxEvent | None] = ()
         self._events: list[MboxEvent | None] = []
         self._usage = lifecycle.UsageMoves()
 
@@ -103,9 +105,15 @@ class Moving:
                     target = replace(target, partition=chosen)
         self._steps.append(_Step(entry, target, acl_changes))
 
-    def tell(self, kind: EventType, name: str, userid: str | None) -> None:
-        """Make an event of what happens to the mailbox ``name``, which ``userid`` does."""
+    def tell(
+        self, kind: EventType, name: str, userid: str | None, behind: Sequence[MboxEvent | None] = ()
+    ) -> None:
+        """Make an event of what happens to the mailbox ``name``, which ``userid`` does.
+
+        It is sent with those of all mailboxes when everything is done; right ``behind`` it go these.
+        """
         self._told = kind, name, userid
+        self._told_behind = behind
 
     def operation(
         self,
@@ -178,8 +186,7 @@ class Moving:
         with store.open(old.name, write=True) as mailbox:
             mailbox.silent = self._silent
             if not step.copies:
-                self._note_event(step, mailbox, mailbox)
-                self._rename(mailbox, step)
+                self._rename(step, mailbox, mailbox)
                 return _entry_of(mailbox, target, step.acl)
             relocate.copy(store, mailbox, target)
             if step.is_move:
@@ -192,36 +199,53 @@ class Moving:
                 copied.silent = self._silent
                 self._raise_uidvalidity(copied)
                 mailbox.conversing.move(copied.conversing)
-                self._note_event(step, mailbox, copied)
-                self._rename(copied, step)
+                self._rename(step, mailbox, copied)
                 return _entry_of(copied, target, step.acl)
             finally:
                 copied.drop()
 
-    def _rename(self, mailbox: Mailbox, step: _Step) -> None:
-        step.modseq = lifecycle.rename_in_place(
-            mailbox, step.target.name, self._usage, acl=step.acl, silent=self._silent,
-            with_user=self._with_user,
-        )  # fmt: skip
+    def _rename(self, step: _Step, old: Mailbox, new: Mailbox) -> None:
+        """Rename ``new``, which is ``old`` or a copy of it."""
+        event = self._event(step, old, new)
+        with new.changes.events_held() as held:
+            step.modseq = lifecycle.rename_in_place(
+                new, step.target.name, self._usage, acl=step.acl, silent=self._silent,
+                with_user=self._with_user,
+            )  # fmt: skip
+        if self._store.events is not None:
+            self._note_events(step, new, held, event)
 
-    def _note_event(self, step: _Step, old: Mailbox, new: Mailbox) -> None:
+    def _event(self, step: _Step, old: Mailbox, new: Mailbox) -> MboxEvent | None:
         events = self._store.events
-        if events is None:
-            return
+        if events is None or self._told is None or self._told[1] != step.old.name:
+            return None
+        kind, name, userid = self._told
+        event = events.new(kind)
+        if kind == EventType.MAILBOX_DELETE:
+            events.about(event, old, userid, name=name)
+        else:
+            events.about(event, new, userid, name=step.target.name)
+            events.about_old(event, old, name=name)
+        return event
+
+    def _note_events(
+        self, step: _Step, mailbox: Mailbox, held: list[MboxEvent | None], event: MboxEvent | None
+    ) -> None:
+        """Rights are told as if they changed one by one, after the name."""
+        events = self._store.events
+        assert events is not None
+        if step.acl_changes:
+            for one in held:
+                if one is not None:
+                    one.put(Param.MAILBOX_ACL, step.old.acl or "")
+        self._events += held
         if self._told is not None and self._told[1] == step.old.name:
-            kind, name, userid = self._told
-            event = events.new(kind)
-            if kind == EventType.MAILBOX_DELETE:
-                events.about(event, old, userid, name=name)
-            else:
-                events.about(event, new, userid, name=step.target.name)
-                events.about_old(event, old, name=name)
-            self._events.append(event)
+            self._events += [event, *self._told_behind]
+        name = step.target.name
+        heir = self._store.rules.from_internal(name).userid
         for who, rights, acl in step.acl_changes:
-            heir = self._store.rules.from_internal(step.target.name).userid
-            self._events.append(
-                events.acl_changed(new, who, rights, heir, name=step.target.name, acl=acl)
-            )
+            self._events.append(events.modseq_changed(mailbox, name=name, acl=acl))
+            self._events.append(events.acl_changed(mailbox, who, rights, heir, name=name, acl=acl))
 
     def _raise_uidvalidity(self, mailbox: Mailbox) -> None:
         """A client that knew another mailbox of that name must see that this is not the one."""

@@ -61,7 +61,7 @@ def set_quotas(store: MailStore, root: str, limits: Sequence[int], *, force: boo
         changes = (f" old{name}=<{a}> new{name}=<{b}>" for name, a, b in zip(NAMES, old, limits, strict=True))
         log.log(NOTICE, "auditlog: setquota root=<%s>%s", root, "".join(changes))
     if store.events is not None and old != list(limits):
-        store.events.quota.limits_changed(before, quota)
+        store.events.send(*store.events.quota.limits_changed(before, quota))
 
 
 def audit_new(store: MailStore, root: str, limits: Sequence[int]) -> None:
@@ -114,7 +114,7 @@ def _create(store: MailStore, root: str, limits: Sequence[int]) -> None:
         moves.apply(store)
     store.sync_log.quota(root)
     if store.events is not None:
-        store.events.quota.limits_changed(None, Quota(root, limits=list(limits)))
+        store.events.send(*store.events.quota.limits_changed(None, Quota(root, limits=list(limits))))
 
 
 def _check_root(root: str) -> None:

@@ -13,6 +13,7 @@ from libcyrus import options as opt
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import CyrusError, MailboxBadName, MailboxNonexistent, QuotarootNonexistent
+from libcyrus.events.mboxevent.event import MboxEvent
 from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MAX_MAILBOX_NAME, MboxName, is_prefix
@@ -69,7 +70,6 @@ def rename(
                 _check_child(store, new + child.name[len(old) :], actor)
         failed: list[tuple[str, str, CyrusError]] = []
         moving = Moving(store, with_user=user_move)
-        moving.tell(EventType.MAILBOX_RENAME, old, userid)
         planned = _plan_base(
             store, moving, entry, source, target, actor, partition,
             ignore_missing=bool(below), user_move=user_move,
@@ -108,7 +108,8 @@ def rename(
                 failed.append((name, new_name, error))
 
         with unfinished.noted(store, operation, lasting=user_move or bool(operation.places)):
-            _set_limits(store, roots)
+            quota_events = _set_limits(store, roots)
+            moving.tell(EventType.MAILBOX_RENAME, old, userid, quota_events)
             moving.carry_out(report)
             if user_move and planned:
                 assert source.userid is not None and target.userid is not None
@@ -191,8 +192,9 @@ def _new_roots(store: MailStore, source: MboxName, target: MboxName, names: Cont
     ]
 
 
-def _set_limits(store: MailStore, roots: Iterable[Quota]) -> None:
-    """Make these roots, empty; those that exist get the limits only."""
+def _set_limits(store: MailStore, roots: Iterable[Quota]) -> list[MboxEvent | None]:
+    """Make these roots, empty; those that exist get the limits only. Returns the events of that."""
+    events: list[MboxEvent | None] = []
     for root in roots:
         with store.quota.transaction() as change:
             before = None
@@ -207,7 +209,8 @@ def _set_limits(store: MailStore, roots: Iterable[Quota]) -> None:
             quotaroot.audit_new(store, root.root, root.limits)
         store.sync_log.quota(root.root)
         if store.events is not None and (before is None or before.limits != known.limits):
-            store.events.quota.limits_changed(before, known)
+            events += store.events.quota.limits_changed(before, known)
+    return events
 
 
 def _unsubscribe(store: MailStore, base: str, names: list[str], actor: Actor) -> None:
