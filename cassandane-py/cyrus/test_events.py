@@ -8,9 +8,6 @@ Where the original's text is not what ours is, it is one of these:
   MailboxSubscribe, ...); messageContent in every mode but ``standard``. Ours tells without it, or nothing if
   nothing is left to tell.
 * messageContent is in no event of the original's imapd and lmtpd, though they were meant to have it.
-* A tree, or a user with all mailboxes, is renamed and removed in one transaction by ours. The event of the
-  uppermost mailbox is therefore behind the MailboxModseq of all others, and a new ACL makes no MailboxModseq
-  of its own.
 * A mailbox that is removed later is still told with its conversations.
 * The original does not forget the name that a client gave itself (XMEID) when the next client comes.
 * Who replaces the flags of messages in another user's mailbox takes the owner's \\Seen away in the original,
@@ -234,6 +231,13 @@ def newcomers(server: Server) -> None:
             {"event_extra_params": "modseq messages uidnext vnd.cmu.unseenMessages vnd.cmu.midset"},
             id="sharing",
         ),
+        pytest.param(users, {"allowusermoves": "yes"}, id="users"),
+        pytest.param(
+            users,
+            {"allowusermoves": "yes", "delete_mode": "immediate", "mailbox_legacy_dirs": "yes"},
+            id="users-at-once",
+            marks=pytest.mark.long,
+        ),
         pytest.param(domains, {"virtdomains": "userid"}, id="domains", marks=pytest.mark.long),
         pytest.param(folders, {"event_exclude_flags": r"\Seen x $W"}, id="excluded-flags"),
         pytest.param(
@@ -270,22 +274,6 @@ def test_both_tell_the_same(script: object, settings: dict[str, str]) -> None:
     ours, original = both(script, settings)
     assert any(isinstance(told, bytes) for told in original)
     assert ours == original
-
-
-@pytest.mark.reference
-@pytest.mark.parametrize("delete_mode", ["delayed", pytest.param("immediate", marks=pytest.mark.long)])
-def test_both_tell_the_same_of_trees(delete_mode: str) -> None:
-    """In whichever order, and however often they say that a mailbox changed."""
-    found = []
-    for told in both(users, {"delete_mode": delete_mode, "allowusermoves": "yes"}):
-        steps: list[list[str | bytes]] = []
-        for one in told:
-            if isinstance(one, str):
-                steps.append([one])
-            elif b'"event":"MailboxModseq"' not in one:
-                steps[-1].append(one)
-        found.append([(step, sorted(map(str, events))) for step, *events in steps])
-    assert found[0] == found[1]
 
 
 @pytest.mark.reference
