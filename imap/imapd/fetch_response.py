@@ -411,12 +411,14 @@ class _Writer:
     def _plan_header_lines(self) -> None:
         items = self._items
         self._needs_file = True
-        keep = FieldFilter(items.header_lines, max_lines=self._max_lines)
-        drop = FieldFilter(items.header_lines_not, inverted=True, max_lines=self._max_lines)
+        names, inverted = items.header_lines, bool(items.header_lines_not)
+        if inverted:
+            # asked for both, and together
+            names = [name for name in items.header_lines_not if name not in items.header_lines]
+        fields = FieldFilter(names, inverted=inverted, max_lines=self._max_lines)
 
         def lines(found: Fields, _record: memoryview | None, file: MessageFile) -> bytes:
-            header = file.read(0, found.header_size)
-            kept = keep.apply(header) if items.header_lines else drop.apply(header)
+            kept = fields.apply(file.read(0, found.header_size))
             return b"RFC822.HEADER {%d}\r\n%b\r\n" % (len(kept) + 2, kept)
 
         self._add(lines)

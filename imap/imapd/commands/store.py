@@ -12,6 +12,7 @@ from imap.imapd.session import Session
 from libcyrus.annotations import Setting
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.seqset import SeqSet
+from libcyrus.errors import PermissionDenied
 from libcyrus.index import annotate
 from libcyrus.index.store import FlagChange, store
 from libcyrus.index.view import IndexView
@@ -105,6 +106,7 @@ def run(session: Session, args: StoreArgs | AnnotateArgs, *, by_uid: bool) -> Ou
         session.enable_condstore("UNCHANGEDSINCE")
     silent = args.silent and not session.condstore
     modified = SeqSet()
+    tells = True
     try:
         if isinstance(args, AnnotateArgs):
             target = partial(annotating.target, session, to_store=True)
@@ -128,8 +130,13 @@ def run(session: Session, args: StoreArgs | AnnotateArgs, *, by_uid: bool) -> Ou
                 silent=silent,
                 unchangedsince=since,
             )
+    except PermissionDenied:
+        # flags are refused before anybody looks at the mailbox
+        tells = isinstance(args, AnnotateArgs)
+        raise
     finally:
-        session.tell(expunges=by_uid, by_uid=by_uid, refresh=False, modseqs=since is not None)
+        if tells:
+            session.tell(expunges=by_uid, by_uid=by_uid, refresh=False, modseqs=since is not None)
     return Ok(code=f"MODIFIED {modified}" if modified else None)
 
 
