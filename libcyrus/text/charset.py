@@ -15,7 +15,7 @@ from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-from libcyrus.text import charset_tables, mutf7, shifting
+from libcyrus.text import charset_tables, cns11643, mutf7, shifting
 
 REPLACEMENT: Final = "\ufffd"
 
@@ -79,8 +79,10 @@ _CODECS: Final = {
     "ISO_2022,locale=ja,version=4": "iso2022_jp_ext",
 }
 
-_SHIFTING: Final = {
+_OWN: Final = {
     "UTF-7": shifting.decode_utf7,
+    "euc-tw-2014": cns11643.decode_euc_tw,
+    "ibm-964_P110-1999": cns11643.decode_euc_tw,
     "ISO_2022,locale=ko,version=0": shifting.decode_iso2022_kr,
     "ISO_2022,locale=ko,version=1": shifting.decode_iso2022_kr,
 }
@@ -119,7 +121,7 @@ def lookup(name: bytes) -> Charset | None:
 def load_codecs() -> None:
     """Import every codec that mail may call for, for a process that may not be able to later."""
     marked = [codec for pair in _MARKED.values() for codec in pair]
-    others = ("euc_kr", "utf-16", "utf-16-be")
+    others = ("big5", "euc_kr", "utf-16", "utf-16-be")
     for codec in {*_CODECS.values(), *charset_tables.PYTHON_SINGLE.values(), *marked, *others}:
         codecs.lookup(codec)
 
@@ -185,8 +187,10 @@ def _decoder(icu: str) -> Callable[[bytes], str]:
         return mutf7.decode_lenient
     if icu == "CESU-8":
         return _decode_cesu8
-    if icu in _SHIFTING:
-        return _SHIFTING[icu]
+    if icu in _OWN:
+        return _OWN[icu]
+    if icu.startswith("ISO_2022,locale=zh"):
+        return cns11643.iso2022_cn(_decoder("windows-936-2000"))
     if icu == "HZ":
         return shifting.hz(_decoder("windows-936-2000"))
     if icu in _MARKED:
