@@ -79,6 +79,7 @@ def target() -> Iterator[Target]:
     except BaseException:
         server.stop(check=False)
         raise
+    refill(server)
     with server.imap("bob") as client:
         client.ok("NOOP")
     wait_for(lambda: not fuzz.zombies(server), "a worker ended and nobody took notice")
