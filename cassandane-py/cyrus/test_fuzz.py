@@ -423,7 +423,7 @@ def grown(server: Instance, times: int) -> dict[str, int]:
 
 def test_nothing_grows(target: Target) -> None:
     refill(target.server)
-    growth = grown(target.server, 150)
+    growth = grown(target.server, 100)
     assert sum(growth.values()) < 4096, growth
     target.check()
 
