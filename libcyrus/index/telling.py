@@ -26,7 +26,11 @@ Changed = tuple[int, int, Flags, Flags]
 
 
 def messages_changed(
-    view: IndexView, mailbox: Mailbox, kind: EventType, uids: Sequence[int], recnos: Iterable[int]
+    view: IndexView,
+    mailbox: Mailbox,
+    kind: EventType,
+    uids: Sequence[int],
+    changes: Iterable[flagchange.FlagChange],
 ) -> None:
     """Have the commit tell of messages whose records have changed, by an event of this type."""
     events = view.store.events
@@ -34,7 +38,7 @@ def messages_changed(
         return
     event = events.new(kind)
     if event is not None:
-        events.messages.add_changed(event, mailbox, uids, recnos)
+        events.messages.add_changed(event, mailbox, uids, (recno for recno, _, _ in changes))
         events.about(event, mailbox, view.userid, unseen=_unseen(view, uids, kind))
         mailbox.changes.tell(event, last=True)
 

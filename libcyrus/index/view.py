@@ -329,11 +329,12 @@ class IndexView:
             vanished = picture.told_gone()
             said = picture.tell_expunged()
         new_exists = self.new_exists()
-        nothing = not said and new_exists is None and not picture.pending
-        if nothing and self._modseq == self._told_modseq:
-            # flag names that no message got are no news
+        # flag names that no message got are no news
+        names_changed = False
+        if picture.pending or self._modseq != self._told_modseq:
+            names_changed = self.new_flag_names()
+        if not (said or new_exists is not None or names_changed or picture.pending):
             return NOTHING_NEW
-        names_changed = self.new_flag_names()
         return Updates(
             expunged=said,
             vanished=vanished,
@@ -426,8 +427,7 @@ class IndexView:
                 mailbox.rewrite_flags(changes)
             if not self.seen.internal:
                 self.seen.mark(uids, is_seen=True)
-            recnos = [recno for recno, _, _ in changes]
-            messages_changed(self, mailbox, EventType.MESSAGE_READ, uids, recnos)
+            messages_changed(self, mailbox, EventType.MESSAGE_READ, uids, changes)
 
     # removing and leaving
 
@@ -454,8 +454,7 @@ class IndexView:
                         expunged.append(uid)
             if changes:
                 mailbox.rewrite_flags(changes)
-            recnos = [recno for recno, _, _ in changes]
-            messages_changed(self, mailbox, EventType.MESSAGE_EXPUNGE, expunged, recnos)
+            messages_changed(self, mailbox, EventType.MESSAGE_EXPUNGE, expunged, changes)
         if changes:
             log.log(xlog.NOTICE, "Expunged %d messages from %s", len(changes), mailbox.name)
 
