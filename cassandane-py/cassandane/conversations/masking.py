@@ -28,7 +28,7 @@ _CHANCE = (
     ("D", re.compile(rb"(?<=[./])6[0-9A-F]{7}(?=[\s\"/.]|$)")),
 )
 _SESSION = re.compile(rb"SESSIONID=<[^>]*>")
-_ABOUT = re.compile(rb' "(environment|command|arguments)" "[^"]*"|(?<="version" )"[^"]*"')
+_ABOUT = re.compile(rb'("(?:version|environment)" )"[^"]*"')
 _DATE = re.compile(rb'"([ \d]\d-[A-Z][a-z][a-z]-\d{4} \d\d:\d\d:\d\d [+-]\d{4})"')
 
 
@@ -40,7 +40,7 @@ class Mask:
 
     def __call__(self, line: bytes) -> bytes:
         line = _SECONDS.sub(rb"T \1", line)
-        line = _ABOUT.sub(b"", line)
+        line = _ABOUT.sub(rb'\1"A"', line)
         line = _SESSION.sub(b"SESSIONID=<S>", line)
         for kind, pattern in _CHANCE:
             line = pattern.sub(lambda found, kind=kind: self._number(kind, found[0]), line)  # type: ignore[misc]
