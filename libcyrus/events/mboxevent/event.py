@@ -80,7 +80,7 @@ class MboxEvent:
         self._old_uids.extend(uids)
 
     def add_message_id(self, message_id: bytes | None) -> None:
-        self._midset.setdefault(message_id or b"NIL")
+        self._midset.setdefault(b"NIL" if message_id is None else message_id)
 
     @property
     def count(self) -> int:
