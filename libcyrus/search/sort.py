@@ -183,7 +183,7 @@ class MessageFacts:
     def dates(self) -> list[int]:
         """When a message was sent, or came if its header does not say."""
         sent, came = self.words(OFFSET_GMTIME), self.words(OFFSET_INTERNALDATE)
-        return [one or other for one, other in zip(sent, came, strict=True)]
+        return sent if all(sent) else [one or other for one, other in zip(sent, came, strict=True)]
 
     def subjects(self) -> list[BaseSubject]:
         return [self.subject_of(item) for item in self.items(SUBJECT)]
@@ -201,6 +201,8 @@ class MessageFacts:
         if self._rows is None:
             return []
         column = self._rows.words(offset)
+        if len(self.numbers) == self._rows.count:
+            return list(column)
         return [column[number - 1] for number in self.numbers]
 
     def items(self, wanted: int) -> Iterator[bytes]:
