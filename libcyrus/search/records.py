@@ -154,10 +154,12 @@ def in_header_test(name: bytes, pattern: bytes, flags: int, max_lines: int) -> H
 
 
 def list_id_in_header_test(pattern: bytes, flags: int, max_lines: int) -> HeaderTest:
-    """Either field of mailing lists contains the pattern, as it is in the header."""
+    """Either field of mailing lists contains the pattern, as it is in the header; an empty one is in all."""
     fields = [FieldFilter([name], max_lines=max_lines) for name in LIST_FIELDS]
 
     def contains(header: bytes) -> bool:
+        if not pattern:
+            return True
         values = (_raw_value(field, header) for field in fields)
         return any(search.item_contains(value, pattern, flags) for value in values)
 

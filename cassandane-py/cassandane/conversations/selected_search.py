@@ -291,10 +291,6 @@ SEARCH_FAULTS = Family(
     differences=(
         Difference("the original's process dies", lambda heard: heard.original[-1:] == [b"<closed>"]),
         Difference(
-            "the original finds an empty list name in messages of no list too",
-            lambda heard: b"XLISTID" in heard.sent,
-        ),
-        Difference(
             "the original does not look at the end of parts that are in charsets of other countries",
             lambda heard: b"BODY e" in heard.sent,
         ),
