@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cassandane.foreign import Account, fill, flags_by_subject, mail_of
+from cassandane.instance import wait_for
 from cassandane.messages import corpus, message
 
 pytestmark = pytest.mark.reference
@@ -30,21 +32,25 @@ def without_trace(data: bytes) -> bytes:
 # fetchmail
 
 
-def fetchmail(account: Account, transport: str, *options: str, more: str = "", codes: tuple[int, ...]) -> str:
+def fetchmail(account: Account, transport: str, *, more: str = "", code: int = 0) -> None:
+    """Let fetchmail look once, which must end with this code."""
+    account.run("fetchmail", "-f", fetchmailrc(account, transport, more), codes=(code,))
+
+
+def fetchmailrc(account: Account, transport: str, more: str = "") -> Path:
     port = account.tls_port if transport == "imaps" else account.port
     tls = {"plain": "sslproto ''", "starttls": "sslproto tls1+", "imaps": "ssl"}[transport]
-    configuration = account.write(
+    return account.write(
         "fetchmailrc",
         f"poll localhost protocol imap port {port} user {account.user} password secret {tls} {more}\n"
         f"  sslcertck sslcertfile {account.certificate} no rewrite no mimedecode\n"
         f"  mda '/bin/cat >>{account.home}/delivered; echo ---- >>{account.home}/delivered'\n",
     )
-    done = account.run("fetchmail", "-f", str(configuration), "--verbose", *options, codes=codes)
-    return (done.stdout + done.stderr).decode(errors="replace")
 
 
 def delivered(account: Account) -> list[bytes]:
-    messages = (account.home / "delivered").read_bytes().split(b"----\n")[:-1]
+    path = account.home / "delivered"
+    messages = path.read_bytes().split(b"----\n")[:-1] if path.exists() else []
     return [without_trace(with_crlf(data)) for data in messages]
 
 
@@ -52,22 +58,39 @@ def delivered(account: Account) -> list[bytes]:
 def test_fetchmail_takes_mail_away(account: Account, transport: str) -> None:
     sent = [message(f"m{number}", f"line\r\n.\r\n..dots {number}") for number in range(4)]
     fill(account, "INBOX", *sent)
-    fetchmail(account, transport, codes=(0,))
+    fetchmail(account, transport)
     assert delivered(account) == sent
     assert mail_of(account, "INBOX") == {"INBOX": []}
-    fetchmail(account, transport, codes=(1,))
+    fetchmail(account, transport, code=1)
 
 
 def test_fetchmail_keeps_mail_and_takes_only_new(account: Account) -> None:
     first, second = message("first"), message("second")
     fill(account, "INBOX", first)
-    fetchmail(account, "plain", more="keep", codes=(0,))
+    fetchmail(account, "plain", more="keep")
     fill(account, "INBOX", second)
-    fetchmail(account, "plain", more="keep", codes=(0,))
+    fetchmail(account, "plain", more="keep")
     assert delivered(account) == [first, second]
     assert flags_by_subject(account, "INBOX") == {"first": {"\\Seen"}, "second": {"\\Seen"}}
-    fetchmail(account, "plain", more="fetchall", codes=(0,))
+    fetchmail(account, "plain", more="fetchall")
     assert delivered(account) == [first, second, first, second]
+
+
+def test_fetchmail_waits_for_mail(account: Account) -> None:
+    configuration = fetchmailrc(account, "starttls", "idle")
+    fetching = account.start("fetchmail", "-f", configuration)
+    try:
+        for number in range(1, 4):
+            fill(account, "INBOX", message(f"m{number}"))
+            wait_for(partial(_has_delivered, account, number), "fetchmail does not wake up")
+    finally:
+        fetching.terminate()
+        fetching.communicate(timeout=30)
+    assert delivered(account) == [message(f"m{number}") for number in range(1, 4)]
+
+
+def _has_delivered(account: Account, count: int) -> bool:
+    return len(delivered(account)) == count
 
 
 def test_fetchmail_reads_other_folders_and_forwards_by_lmtp(account: Account) -> None:
@@ -143,6 +166,7 @@ def offlineimap(account: Account, transport: str = "plain") -> None:
     security = {
         "plain": "ssl = no\nstarttls = no",
         "starttls": f"ssl = no\nstarttls = yes\nsslcacertfile = {account.certificate}",
+        "compressed": "ssl = no\nstarttls = no",
         "imaps": f"ssl = yes\nsslcacertfile = {account.certificate}",
     }[transport]
     configuration = account.write(
@@ -168,7 +192,7 @@ remoteport = {port}
 remoteuser = {account.user}
 remotepass = secret
 auth_mechanisms = PLAIN
-usecompression = no
+usecompression = {"yes" if transport == "compressed" else "no"}
 {security}
 """,
     )
@@ -206,7 +230,7 @@ def subject_of(path: Path) -> str:
     return found[1].decode() if found else ""
 
 
-@pytest.mark.parametrize("transport", _TRANSPORTS)
+@pytest.mark.parametrize("transport", [*_TRANSPORTS, "compressed"])
 def test_offlineimap_fetches_everything(account: Account, transport: str) -> None:
     with account.imap() as client:
         client.ok("CREATE Work/Gr&APYA3w-e")
