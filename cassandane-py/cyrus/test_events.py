@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -109,6 +110,45 @@ def mail(server: Server) -> None:
     joe("SETACL sub2 ann lr", "DELETE sub2")
     joe.logout()
     server.deliver(_ODD[0], "joe")
+
+
+_DATES = (
+    b"Tue, 3 Feb 2015 10:00:00 -0530", b"31 Dec 9999 23:59:59 -9999", b"1 Jan 10000 00:00 +0000",
+    b"3 Feb 15 10:00", b"3 Feb 2015\r\n 10:00:00 EST", b"3 Feb 2015 10:00:00 (c) +0100",
+    b"Wed Feb  3 10:00:00 2015", b"3 Feb 2015 25:00:00 +0000", b"29 Feb 2015 10:00 +0060",
+    b"3 Feb 69 10:00 z",
+)  # fmt: skip
+_TEXTS = (
+    b"a =?utf-8?q?b?= c", b"=?utf-8?q?a?=\r\n =?utf-8?q?b?=", b"  lead  ", b"tab\there", b"e\xcc\x81",
+    b"\xff\xfe",
+    b"=?iso-8859-1?B?6Q==?= =?bad?q?x?=", b"fold\r\n\tx\r\n y", b"=?utf-8?Q?e=CC=81?=",
+    b"=?utf-8?q?nul=00x?=",
+    b"=?us-ascii?q?=E9?=", b"=?utf-8?q?bad=FF?=", b"=?utf-7?q?+AOk-?=",
+)  # fmt: skip
+_ADDRESSES = (
+    b"a@b", b"A B <a@b>", b'"Q \\" x" <q@x>', b"=?utf-8?q?=C3=A9?= <e@x>, x", b"g: a@b, c@d;", b"g:;",
+    b"<@r:a@b>",
+    b"(c) a@b (c)", b"a@b, , c@d", b"a b c", b"<>", b"x@[1.2.3.4]", b"\xc3\xa9 <a@b>", b"a.b.c <d>",
+)  # fmt: skip
+_IDS = (
+    b"<a@b>", b"a@b", b"<a b@c> <d@e>", b"<a@b>,<c@d>", b"x <a@b> y", b"<>", b"<a@b", b"<\xff@x>",
+    b"<a@b>\r\n <c@d>", b"<<a@b>>", b"(c) <a@b>", b" ",
+)  # fmt: skip
+
+
+def headers(server: Server) -> None:
+    """Odd headers, by chance, the same ones each time."""
+    chance = random.Random(11)
+    admin = server.login("admin")
+    admin("CREATE user/joe")
+    joe = server.login("joe")
+    for _ in range(100):
+        fields = [(name, chance.choice(_ADDRESSES)) for name in (b"From", b"To", b"Cc", b"Sender", b"Bcc")]
+        fields += [(b"Subject", chance.choice(_TEXTS)), (b"Date", chance.choice(_DATES))]
+        fields += [(name, chance.choice(_IDS)) for name in (b"Message-ID", b"In-Reply-To")]
+        chance.shuffle(fields)
+        chosen = fields[: chance.randrange(3, 10)]
+        joe.append("INBOX", b"".join(b"%b: %b\r\n" % field for field in chosen) + b"\r\nx\r\n")
 
 
 def folders(server: Server) -> None:
@@ -230,6 +270,12 @@ def newcomers(server: Server) -> None:
             sharing,
             {"event_extra_params": "modseq messages uidnext vnd.cmu.unseenMessages vnd.cmu.midset"},
             id="sharing",
+        ),
+        pytest.param(
+            headers,
+            {"event_groups": "message", "event_extra_params": "vnd.fastmail.jmapEmail vnd.cmu.midset"},
+            id="headers",
+            marks=pytest.mark.long,
         ),
         pytest.param(users, {"allowusermoves": "yes"}, id="users"),
         pytest.param(
