@@ -7,7 +7,7 @@ import time
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
-from libcyrus.base import xlog
+from libcyrus.base import files, xlog
 from libcyrus.errors import IoError, MailboxBadFormat, MailboxChecksum, MailboxLocked, MailboxNonexistent
 from libcyrus.mailbox import header, index_header, index_record, leftovers
 from libcyrus.mailbox.namelock import MailboxLocks
@@ -208,8 +208,7 @@ class Locking:
             mailbox.header = known
             self._header_crc = crc
             return
-        with open(mailbox.paths.header, "rb") as file:
-            data = file.read()
+        data = files.read_all(mailbox.paths.header)
         try:
             mailbox.header = header.unpack(data)
         except MailboxBadFormat as error:
