@@ -135,6 +135,26 @@ show('told', ($told || $talk->get_response_code('exists') > 2) ? 'yes' : 'no');
 call('search', 'all');
 $other->logout();
 call('localdelete', 'Work/Deeper');
+
+# as the administrator
+my $reader = $talk;
+$talk = Mail::IMAPTalk->new(
+    Server => 'localhost', Port => $port, Username => 'admin', Password => 'secret', Uid => 1,
+);
+call('setquota', "user/$user", '(storage 1000)');
+call('getquota', "user/$user");
+call('getquotaroot', "user/$user/Work");
+call('setquota', "user/$user", '()');
+call('getquotaroot', "user/$user");
+call('getacl', "user/$user");
+call('setacl', "user/$user/Work/Deeper", 'admin', 'lrx');
+call('localdelete', "user/$user/Work/Deeper");
+call('list', '', "user/$user/*");
+call('setmetadata', '', '/shared/admin', 'mailto:admin@example.org');
+call('getmetadata', '', '/shared/admin');
+call('setmetadata', '', '/shared/admin', undef);
+$talk->logout();
+$talk = $reader;
 call('select', 'Nowhere');
 show('completion', $talk->get_last_completion_response());
 show('logout', scalar $talk->logout());
