@@ -14,6 +14,7 @@ pytestmark = pytest.mark.reference
 
 MESSAGE = "From: a@example.org\r\nSubject: {}\r\n\r\nbody\r\n"
 _MASKS = (
+    (r'"[ \d]\d-\w{3}-\d{4} [\d:]{8} \+0000"', "TIME"),
     (r"\d+\.\d+ secs?", "T secs"),
     (r"MAILBOXID \([^)]*\)", "MAILBOXID"),
     (r"(UIDVALIDITY|APPENDUID|COPYUID) \d+", r"\1 V"),

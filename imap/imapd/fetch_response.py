@@ -18,7 +18,7 @@ from libcyrus.annotations import Query, attributes_named
 from libcyrus.base import times
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.seqset import SeqSet
-from libcyrus.errors import CyrusError, MailboxChecksum
+from libcyrus.errors import CyrusError, MailboxChecksum, UnknownCte
 from libcyrus.index import contents
 from libcyrus.index.contents import Fields, MessageFile
 from libcyrus.index.resync import Known, vanished
@@ -95,7 +95,8 @@ class FetchItems:
 def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool, mark_seen: bool) -> bool:
     """Send the responses for a sequence set; whether it names any message.
 
-    Raises an error of the library when the mailbox cannot be read.
+    Raises an error of the library when the mailbox cannot be read, and UnknownCte behind the responses up to
+    that for a message with a part that cannot be decoded.
     """
     view = session.selected()
     assert isinstance(view, IndexView)
@@ -113,7 +114,7 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
     if gone is not None:
         session.out.vanished(gone, earlier=True)
     if items.changedsince is not None:
-        changed = set(view.changed_since(items.changedsince))
+        changed = set(view.changed_since(items.changedsince, gone=True))
         numbers = (number for low, high in ranges for number in range(low, high + 1))
         ranges = list(SeqSet.of(number for number in numbers if number in changed).ranges())
     places: Places = {}
@@ -124,7 +125,9 @@ def respond(session: Session, items: FetchItems, sequence: str, *, by_uid: bool,
     writer = _Writer(session, view, items, places, by_uid=by_uid)
     writer.write(ranges)
     view.caught_up()
-    return matching and not (writer.stopped and not writer.fetched)
+    if writer.stopped:
+        raise UnknownCte
+    return matching
 
 
 _Part = Callable[[Fields, memoryview | None, MessageFile], bytes]
@@ -154,9 +157,8 @@ class _Writer:
             or items.binary_sizes
         ) or not items.facts.isdisjoint(fetch_facts.OF_FILE)
         self._query: Query | None = None
-        # a message whose last part cannot be decoded is the last one told of, which is no error
+        # a message with a part that cannot be decoded is the last one told of
         self.stopped = False
-        self.fetched = False
         # of all messages by uid, when many are asked for
         self._annotations: dict[int, list[Annotation]] | None = None
         self._max_lines = session.process.config[opt.maxheaderlines]
@@ -275,9 +277,7 @@ class _Writer:
         try:
             if self._needs_file:
                 file.open()
-            response = self._response(number, found, file)
-            self.fetched = self.fetched or not self.stopped
-            return response
+            return self._response(number, found, file)
         except CyrusError:
             end = b")\r\n" if self._begun else b""
             return b"%b* OK Message %d no longer exists\r\n" % (end, number)
@@ -487,7 +487,6 @@ class _Writer:
         self._needs_cache = self._needs_cache or bool(path)
 
         def value(found: Fields, record: memoryview | None, file: MessageFile) -> bytes:
-            self.stopped = False
             if not path:
                 return label + _piece(file, 0, found.size, section.start, section.count)
             if record is None:
@@ -511,7 +510,6 @@ class _Writer:
         self._needs_cache = self._needs_cache or bool(path)
 
         def value(found: Fields, record: memoryview | None, file: MessageFile) -> bytes:
-            self.stopped = False
             if not path:
                 return label + b"%d" % found.size
             if record is None:

@@ -344,8 +344,8 @@ class IndexView:
             fetches=self._flag_updates(),
         )
 
-    def changed_since(self, modseq: int) -> list[int]:
-        """The numbers of all messages with a higher modseq."""
+    def changed_since(self, modseq: int, *, gone: bool = False) -> list[int]:
+        """The numbers of all messages with a higher modseq, perhaps of expunged ones too."""
         picture = self.picture
         if not len(picture):
             return []
@@ -353,7 +353,7 @@ class IndexView:
         return [
             number
             for number, (value,) in enumerate(modseqs, 1)
-            if value > modseq and picture.uids[number - 1] not in picture.gone
+            if value > modseq and (gone or picture.uids[number - 1] not in picture.gone)
         ]
 
     def _flag_updates(self) -> list[FlagUpdate]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cassandane.conversations.corpus import REFUSED, whole
 from cassandane.conversations.family import Difference, Family
@@ -193,7 +194,7 @@ DATE = Difference(
     ),
 )
 
-APPEND = Family("append", _appends)
+APPEND = Family("append", _appends, differences=(replace(UNKNOWN, elsewhere=True),))
 APPEND_REFUSED = Family("append-refused", _refused, differences=(EMPTY,))
 APPEND_ODD = Family("append-odd", _odd, differences=(EMPTY, DATE, UNKNOWN))
 CATENATE = Family("catenate", _catenates)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cassandane.conversations.corpus import READER, whole
 from cassandane.conversations.family import Difference, Family
@@ -192,12 +193,25 @@ def _odd_items(source: random.Random) -> Iterator[Stream]:
         yield stream
 
 
-FETCH = Family("fetch", lambda source: (one for make in (_any_items, _letters) for one in make(source)))
-FETCH_ITEMS = Family("fetch-items", _each_item)
+UNDECODED = Difference(
+    "of what cannot be decoded the original speaks of no code, and goes on if the next part can be",
+    lambda heard: (
+        b"BINARY" in heard.sent.upper() and any(b" NO [UNKNOWN-CTE] " in line for line in heard.ours)
+    ),
+)
+UNDECODED_TOO = replace(UNDECODED, elsewhere=True)
+
+FETCH = Family(
+    "fetch",
+    lambda source: (one for make in (_any_items, _letters) for one in make(source)),
+    differences=(UNDECODED_TOO,),
+)
+FETCH_ITEMS = Family("fetch-items", _each_item, differences=(UNDECODED,))
 FETCH_ODD = Family(
     "fetch-odd",
     _odd_items,
     differences=(
+        UNDECODED_TOO,
         Difference(
             "the original takes the start of a partial modulo 4294967296, for us that is behind any end",
             lambda heard: re.search(rb"<(4294967296|9{20})\.", heard.sent) is not None,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from cassandane.conversations.family import Difference, Family
 from cassandane.conversations.selected_changes import anything, begun, expunge, store
-from cassandane.conversations.selected_fetch import fetch, peeking
+from cassandane.conversations.selected_fetch import UNDECODED_TOO, fetch, peeking
 from cassandane.conversations.selected_search import search, sort, thread
 from cassandane.conversations.stream import AS_IS, CUT, DRESSED, Stream
 from cassandane.conversations.words import number_set
@@ -209,9 +209,9 @@ def without_expunges(lines: list[bytes]) -> list[bytes]:
     return [line for line in lines if not line.endswith(b" EXPUNGE")]
 
 
-SESSIONS = Family("sessions", _two)
+SESSIONS = Family("sessions", _two, differences=(UNDECODED_TOO,))
 TOLD = Family("told", _told_by_each, differences=(LATER, BEHIND, EXPUNGES))
-SHARED = Family("shared", _shared)
+SHARED = Family("shared", _shared, differences=(UNDECODED_TOO,))
 REMOVED = Family(
     "removed",
     _removed,

@@ -17,7 +17,7 @@ from imap.imapd.response import Bad, No, Ok, Outcome
 from imap.imapd.session import Session
 from libcyrus import acl
 from libcyrus.base.dataclasses import dataclass, field
-from libcyrus.errors import CyrusError
+from libcyrus.errors import CyrusError, UnknownCte
 
 _MACROS = {
     b"ALL": ("flags", "internaldate", "size", "envelope"),
@@ -93,7 +93,10 @@ def run(session: Session, args: FetchArgs, *, by_uid: bool) -> Outcome:
     may_mark = items.set_seen and not view.readonly and bool(view.rights & acl.SETSEEN)
     failure: CyrusError | None = None
     try:
-        fetched = respond(session, items, args.sequence, by_uid=by_uid, mark_seen=may_mark)
+        try:
+            fetched = respond(session, items, args.sequence, by_uid=by_uid, mark_seen=may_mark)
+        except UnknownCte as error:
+            failure = error
         session.tell(expunges=by_uid, by_uid=by_uid, refresh=False)
     except CyrusError as error:
         failure = error
