@@ -23,6 +23,7 @@ _CONFIGURATIONS: Mapping[str, Mapping[str, str]] = {
     "standard": {
         "altnamespace": "no",
         "virtdomains": "userid",
+        "admins": "admin dadmin@example.com",
         "defaultdomain": "example.org",
         "annotation_enable_legacy_commands": "yes",
         "allowdeleted": "yes",
@@ -147,10 +148,10 @@ PLAYED: Mapping[str, tuple[str, ...]] = {
     "default": (
         "wandering", "folders", "names", "parameters", "quotas", "refused", "rights", "sessions", "urls",
     ),  # fmt: skip
-    "netnews": ("wandering", "folders", "names"),
-    "standard": ("wandering", "metadata", "names", "rights", "sessions"),
+    "netnews": ("wandering", "folders", "names", "users"),
+    "standard": ("wandering", "domains", "metadata", "names", "rights", "sessions"),
     "domains": ("wandering", "quotas", "sessions"),
-    "prefixes": ("wandering", "metadata", "parameters"),
+    "prefixes": ("wandering", "metadata", "parameters", "users"),
     "legacy": ("wandering", "rights", "quotas"),
     "layers": ("layers",),
     "layered": ("layers",),

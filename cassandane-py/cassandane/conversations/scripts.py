@@ -20,7 +20,7 @@ from cassandane.conversations.stream import AS_IS, BYTEWISE, CUT, DRESSED, PIPEL
 
 USERS = ("ann", "bob", "eve")
 _DIRECTORY = Path(__file__).parent / "scripts"
-_LINE = re.compile(r"([\w#]+)(:|\+|!tls|!deflate) ?(.*)")
+_LINE = re.compile(r"([\w#@.%]+)(:|\+|!tls|!deflate) ?(.*)")
 _USER = re.compile(rf"\b({'|'.join(USERS)}|(?<![\w/])shared)\b")
 _ESCAPE = re.compile(r"\\(r|n|0|x[0-9a-f]{2})")
 _OCTETS = {"r": "\r", "n": "\n", "0": "\0"}
