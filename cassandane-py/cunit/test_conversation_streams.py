@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from cassandane.conversations import rows
+from cassandane.conversations import mailboxes, rows, selected
 from cassandane.conversations.masking import Mask
 from cassandane.conversations.servers import Heard
 from cassandane.conversations.stream import AS_IS, BYTEWISE, CUT, DRESSED, PIPELINED, Delivery, Stream
@@ -101,3 +101,9 @@ def test_a_row_is_shown_by_what_was_sent_and_accepted(
     row = rows.Row(kind, item, (), "")
     assert rows.shown(row, heard(sent, reply))
     assert not rows.shown(row, heard(b"t NOOP", b"t OK Completed"))
+
+
+def test_each_row_is_shown_by_a_family_or_says_why_not() -> None:
+    families = {family.name for family in selected.FAMILIES} | set(mailboxes.FAMILIES)
+    assert [str(row) for row in rows.read() if not (row.shown_by or row.why_not)] == []
+    assert {name for row in rows.read() for name in row.shown_by} <= families

@@ -227,6 +227,8 @@ def _copies(source: random.Random) -> Iterator[Stream]:
             if source.random() < 0.3:
                 stream.say(expunge(source))
         stream.say("UID FETCH 1:* (FLAGS MODSEQ)")
+        for box in (stream.box, f"{stream.box}/to"):
+            stream.say("STATUS {} (XCONVEXISTS XCONVUNSEEN XCONVMODSEQ MESSAGES)", box.encode())
         stream.say(f"SELECT {stream.box}/to")
         stream.say("UID FETCH 1:* (FLAGS RFC822.SIZE INTERNALDATE EMAILID ANNOTATION (/comment value))")
         yield stream
