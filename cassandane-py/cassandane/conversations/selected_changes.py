@@ -228,7 +228,11 @@ def _copies(source: random.Random) -> Iterator[Stream]:
                 stream.say(expunge(source))
         stream.say("UID FETCH 1:* (FLAGS MODSEQ)")
         for box in (stream.box, f"{stream.box}/to"):
-            stream.say("STATUS {} (XCONVEXISTS XCONVUNSEEN XCONVMODSEQ MESSAGES)", box.encode())
+            stream.say("STATUS {} (XCONVEXISTS XCONVUNSEEN XCONVMODSEQ MESSAGES RECENT)", box.encode())
+            stream.say("STATUS {} (UIDNEXT UIDVALIDITY UNSEEN SIZE)", box.encode())
+            # beside others the original's may be garbage
+            stream.say("STATUS {} (MAILBOXID)", box.encode())
+            stream.say("STATUS {} (HIGHESTMODSEQ CREATEDMODSEQ)", box.encode())
         stream.say(f"SELECT {stream.box}/to")
         stream.say("UID FETCH 1:* (FLAGS RFC822.SIZE INTERNALDATE EMAILID ANNOTATION (/comment value))")
         yield stream

@@ -142,7 +142,7 @@ def key(source: random.Random, count: int = _COUNT, depth: int = 0) -> _Key:
         case _:
             flag = source.choice((*KEYWORDS, "nope"))
             name = source.choice(("KEYWORD", "UNKEYWORD", "CONVFLAG"))
-            odd = ("FOLDER INBOX", "SPAMABOVE 5", "SPAMBELOW 5", "ANNOTATION /comment value.priv mine")
+            odd = ("FOLDER INBOX", "SPAMABOVE 5", "SPAMBELOW 5", 'ANNOTATION /comment value.priv "mine"')
             return source.choice((f"{name} {flag}", f"{name} {flag}", source.choice(odd))), ()
 
 
@@ -184,6 +184,9 @@ def _searches(source: random.Random) -> Iterator[Stream]:
         yield stream
     stream = Stream("search for ids", source, user=READER)
     stream.say("EXAMINE INBOX")
+    for attribute in ("value", "value.priv", "value.shared"):
+        for value in (b"mine", b"ours", b"", b'OURS, "all'):
+            stream.say(f"SEARCH ANNOTATION /comment {attribute} {{!}}", value)
     for verb in ("EMAILID", "THREADID", "CID"):
         stream.say(f"SEARCH {verb} {{}}", b"0123456789abcdef")
     for one in (*_FLAG_KEYS, *(f"{key} 1-Mar-2015" for key in _DATE_KEYS)):

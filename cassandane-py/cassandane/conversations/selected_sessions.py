@@ -209,7 +209,7 @@ def without_expunges(lines: list[bytes]) -> list[bytes]:
     return [line for line in lines if not line.endswith(b" EXPUNGE")]
 
 
-SESSIONS = Family("sessions", _two, differences=(UNDECODED_TOO,))
+SESSIONS = Family("together", _two, differences=(UNDECODED_TOO,))
 TOLD = Family("told", _told_by_each, differences=(LATER, BEHIND, EXPUNGES))
 SHARED = Family("shared", _shared, differences=(UNDECODED_TOO,))
 REMOVED = Family(
