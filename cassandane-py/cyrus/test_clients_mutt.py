@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cassandane.foreign import Account, fill, flags_by_subject, folder_names, mail_of
+from cassandane.foreign import Account, Terminal, fill, flags_by_subject, folder_names, mail_of
 from cassandane.messages import corpus, message
 
 pytestmark = pytest.mark.reference
@@ -20,11 +20,10 @@ _SECURITY = {
 programs = pytest.mark.parametrize("program", ["mutt", "neomutt"])
 
 
-def press(
-    account: Account, program: str, keys: str, *, transport: str = "plain", folder: str = "INBOX",
-    settings: str = "",
-) -> str:
-    """Open the folder, type the keys (functions in <>), quit; what the program logged of its conversation."""
+def command_line(
+    account: Account, program: str, settings: str, *, transport: str = "plain"
+) -> list[str | Path]:
+    """The options to open the INBOX with these settings."""
     scheme, security = _SECURITY[transport]
     port = account.tls_port if transport == "imaps" else account.port
     (account.home / "cache").mkdir(exist_ok=True)
@@ -41,13 +40,20 @@ set imap_condstore=yes imap_qresync=yes imap_check_subscribed=no imap_idle=no
 set sleep_time=0 delete=yes move=no mark_old=no wait_key=no confirmappend=no confirmcreate=no quit=yes
 set pager=builtin pipe_decode=no pipe_split=no beep=no mail_check=1 charset=utf-8
 {settings}
-push "{keys}<sync-mailbox><quit>"
 """,
     )
-    options: list[str | Path] = ["-n", "-F", configuration, "-d", "3", "-f", top + folder]
+    options: list[str | Path] = ["-n", "-F", configuration, "-d", "3", "-f", top + "INBOX"]
     if program == "neomutt":
         options += ["-l", account.home / "debug"]
-    account.run_on_terminal(program, *options)
+    return options
+
+
+def press(
+    account: Account, program: str, keys: str, *, transport: str = "plain", settings: str = ""
+) -> str:
+    """Open the INBOX, type the keys (functions in <>), quit; what the program logged of its conversation."""
+    settings += f'\npush "{keys}<sync-mailbox><quit>"'
+    account.run_on_terminal(program, *command_line(account, program, settings, transport=transport))
     log = account.home / ("debug0" if program == "neomutt" else ".muttdebug0")
     return log.read_text(errors="replace")
 
@@ -117,6 +123,24 @@ def test_cache_is_brought_up_to_date(account: Account, program: str) -> None:
     press(account, program, tagged("~s m5", "<flag-message>"), settings="set imap_qresync=no")
     assert flags_by_subject(account, "INBOX")["m5"] == {"\\Flagged"}
     assert list(flags_by_subject(account, "INBOX")) == ["m0", "m3", "m5", "m6", "m7", "new"]
+
+
+@programs
+def test_changes_by_others_appear_while_it_idles(account: Account, program: str) -> None:
+    fill(account, "INBOX", message("first"), message("second"))
+    options = command_line(account, program, "set imap_idle=yes timeout=1")
+    with Terminal(*account.command(program, *options), account.home) as terminal:
+        terminal.expect("second")
+        fill(account, "INBOX", message("arrived"))
+        terminal.expect("arrived")
+        with account.imap() as client:
+            client.ok("SELECT INBOX")
+            client.ok("STORE 1 +FLAGS (\\Deleted)")
+            client.ok("EXPUNGE")
+        terminal.expect("externally modified")
+        terminal.type("q")
+        assert terminal.wait() == 0
+    assert list(flags_by_subject(account, "INBOX")) == ["second", "arrived"]
 
 
 @programs
