@@ -24,6 +24,17 @@ _NAMES = (
     "SORT (DATE) UTF-8", "THREAD REFS UTF-8", "ENABLE", "IDLE x", "APPEND INBOX", "ID",
     "UNAUTHENTICATE",
 )  # fmt: skip
+_OTHER_NAMES = (
+    "CREATE", "DELETE", "RENAME", "SUBSCRIBE", "UNSUBSCRIBE", "LSUB", 'LIST ""', "GETACL", "SETACL",
+    "DELETEACL",
+    "MYRIGHTS", "LISTRIGHTS", "GETQUOTA", "GETQUOTAROOT", "NAMESPACE", "SETMETADATA",
+    "SETANNOTATION", "GETANNOTATION", "SELECT INBOX", "STATUS INBOX", "APPEND", "SETQUOTA", "XLIST", "SCAN",
+)  # fmt: skip
+_OTHER_WORDS = (
+    "lrs", "+w", "anyone", "hal", "INBOX/a", "a/b", "(/private/comment \"x\")", "(/shared/comment NIL)",
+    '"/comment"',
+    '("value.priv" "y")', '(/shared/vendor/cmu/cyrus-imapd/expire "3")', "/shared/comment", "(STORAGE 5)",
+)  # fmt: skip
 _WORDS = (
     "INBOX", "Box", "a", '"a b"', '""', "*", "%", ")", "(", "NIL", "1", "1:*", "2,4", "FLAGS", "+FLAGS",
     "-FLAGS.SILENT",
@@ -52,9 +63,11 @@ def _nonsense(source: random.Random) -> Iterator[Stream]:
         stream.say("CREATE Box")
         stream.say("APPEND INBOX {!}", f"From: a@b\r\nSubject: y{number}\r\n\r\nbody text\r\n".encode())
         stream.say("SELECT INBOX")
-        for _ in range(150):
-            words = source.choices(_WORDS, k=source.choice((0, 1, 1, 2, 2, 2, 3, 3, 4)))
-            stream.raw(" ".join(["", source.choice(_NAMES), *words]).encode("latin-1"))
+        for _ in range(250):
+            other = source.random() < 0.4
+            names, known = (_OTHER_NAMES, _OTHER_WORDS + _WORDS[:40]) if other else (_NAMES, _WORDS)
+            words = source.choices(known, k=source.choice((0, 1, 1, 2, 2, 2, 3, 3, 4)))
+            stream.raw(" ".join(["", source.choice(names), *words]).encode("latin-1"))
         yield stream
 
 
@@ -118,6 +131,10 @@ NONSENSE = Family(
     "nonsense",
     _nonsense,
     differences=(
+        Difference(
+            "the original takes what is left of a refused SETQUOTA for a command",
+            lambda heard: b" SETQUOTA " in heard.sent and heard.ours == heard.original[:1],
+        ),
         Difference(
             "the original ends a line of ENABLED that it has not begun",
             lambda heard: b" ENABLE " in heard.sent and heard.original[:1] == [b""],

@@ -20,16 +20,24 @@ _BAD_LIST = "Invalid quota list in Setquota"
 
 @dataclass(frozen=True, slots=True)
 class SetquotaArgs:
-    """``limits`` as (name, limit) pairs; -1 is no limit."""
+    """``limits`` as (name, limit) pairs; -1 is no limit. An ``error`` in them only administrators hear of."""
 
     root: str
     limits: tuple[tuple[str, int], ...]
+    error: ParseError | None = None
 
 
 def parse_setquota(parser: Parser) -> SetquotaArgs:
     parser.sp()
     root = parser.mailbox()
     parser.sp()
+    try:
+        return SetquotaArgs(root, _limits(parser))
+    except ParseError as error:
+        return SetquotaArgs(root, (), error)
+
+
+def _limits(parser: Parser) -> tuple[tuple[str, int], ...]:
     if not parser.accept(LPAREN):
         raise ParseError(_BAD_LIST)
     limits: list[tuple[str, int]] = []
@@ -46,7 +54,7 @@ def parse_setquota(parser: Parser) -> SetquotaArgs:
             raise ParseError(_BAD_LIST)
     if not parser.at_eol():
         raise ParseError("Unexpected extra arguments to SETQUOTA")
-    return SetquotaArgs(root, tuple(limits))
+    return tuple(limits)
 
 
 def _limit(parser: Parser) -> int:
@@ -62,6 +70,8 @@ def _limit(parser: Parser) -> int:
 def setquota(session: Session, args: SetquotaArgs) -> Ok:
     if not session.privileged:
         raise PermissionDenied
+    if args.error is not None:
+        raise args.error
     root, force = args.root, args.root.startswith("+")
     if force:
         root = root[1:]
