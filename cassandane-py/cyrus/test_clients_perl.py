@@ -1,7 +1,7 @@
 """Perl's clients: Mail::IMAPTalk's methods return and cyradm's commands print what they do on the original.
 
 The transcripts are the original's; that it still gives them is tested here as well. The script keeps clear
-of a refused SETQUOTA: the original leaves the rest of its line unread, and Mail::IMAPTalk then waits for ever.
+of a refused SETQUOTA: the original leaves the rest of its line unread, and Mail::IMAPTalk then waits on.
 """
 
 from __future__ import annotations
