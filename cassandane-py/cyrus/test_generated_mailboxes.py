@@ -52,7 +52,9 @@ def test_both_servers_answer_longer_conversations_alike(
     configured: tuple[str, Servers], name: str
 ) -> None:
     configuration, servers = configured
-    if configuration in mailboxes.WITH_TLS and name not in mailboxes.PLAYED[configuration]:
-        pytest.skip("its sessions do not begin TLS")
+    if (configuration in mailboxes.WITH_TLS) != (name == "layers"):
+        pytest.skip("clients begin TLS in some configurations only")
+    if name == "domains" and "virtdomains" not in mailboxes.CONFIGURATIONS[configuration]:
+        pytest.skip("there are no domains")
     family = mailboxes.family(name, mailboxes.CONFIGURATIONS[configuration], count=20)
     check(family, servers, seed=1000, all_rows=False)

@@ -46,7 +46,11 @@ def _stream(title: str, name: str, script: str, spelling: Spelling, source: rand
     lines = [line for line in script.splitlines() if line and not line.startswith("# ")]
     answers = any(_split(line)[1] == "+" for line in lines)
     # what is sent behind a command that asks for more would be its answer
-    delivery = source.choice([one for one in DELIVERIES if one.pipeline == 1 or not answers])
+    deliveries = [one for one in DELIVERIES if one.pipeline == 1 or not answers]
+    if "METADATA" in script:
+        # the original does not take a NIL that comes byte by byte for what it is
+        deliveries.remove(BYTEWISE)
+    delivery = source.choice(deliveries)
     stream = Stream(title, source, user=None, delivery=delivery)
     at = 0
     while at < len(lines):
