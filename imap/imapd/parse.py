@@ -295,8 +295,11 @@ class Parser:
         return self.string()
 
     def mailbox(self) -> str:
-        """A mailbox name as the client spells it, undecodable octets kept as surrogates."""
-        return os.fsdecode(self.astring())
+        """A mailbox name as the client spells it, undecodable octets kept as surrogates.
+
+        It ends before a NUL, as names have always done.
+        """
+        return os.fsdecode(self.astring().partition(b"\0")[0])
 
     def message_literal(self) -> MessageLiteral | None:
         """The head of a message literal, its octets still unread; None if no literal is next.

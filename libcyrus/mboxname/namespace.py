@@ -175,10 +175,12 @@ class Namespace:
     # external -> internal
 
     def from_external(self, external: str, userid: str | None) -> MboxName | None:
-        """The mailbox a user means; None where a ``/`` or ``^`` stands that no name may have.
+        """The mailbox a user means; None where a ``/``, ``^`` or NUL stands that no name may have.
 
         Names starting with a backslash (special uses) are not handled here; see records.mboxlist.
         """
+        if "\0" in external:
+            return None
         user = self.rules.from_userid(userid)
         domain: str | None = None
         if self.rules.virtdomains and self.admin:
