@@ -69,6 +69,8 @@ MAILBOXES = mostly(
             "&AOk * % &-x &Jjo- " + "n" * 600
         ),
         st.sampled_from([b'"Other Users/ann"', b'"Other Users/ann/two"', b'"Shared Folders/x"', b'""']),
+        joined(words("INBOX/ two/ user/ user/ann/"), TEXTS).map(quoted),
+        joined(b"Other Users/", TEXTS).map(quoted),
         ASTRINGS,
     ),
 )

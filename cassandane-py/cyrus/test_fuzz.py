@@ -263,6 +263,38 @@ def test_garbage_instead_of_tls_and_deflate(target: Target) -> None:
             target.check()
 
 
+NAMED = (
+    "CREATE {}", "DELETE {}", "RENAME {} x", "RENAME two {}", "SELECT {}", "STATUS {} (MESSAGES)",
+    "SUBSCRIBE {}", "SETACL {} bob lr", "SETACL two {} lr", "DELETEACL two {}", "GETACL {}",
+    "LISTRIGHTS {} bob", "MYRIGHTS {}", "GETQUOTA {}", "GETQUOTAROOT {}", "SETQUOTA {} (STORAGE 5)",
+    "GETMETADATA {} (/private/comment)", "SETMETADATA {} (/private/comment x)", 'LIST "" {}', "LIST {} *",
+    'GETANNOTATION {} "*" "value.priv"', "APPEND {} {3+}\r\nabc", "COPY 1 {}", "UID MOVE 1 {}",
+    "SEARCH FOLDER {} ALL", "SCAN {} * x", "RESETKEY {}", "LOGIN {} x", "CREATE two/x {}",
+)  # fmt: skip
+NAMES = (
+    b"a\0b",
+    b"user/a\0b",
+    b"user/bob/a\0",
+    b"user/\0",
+    b"\0",
+    b"Other Users/b\0b/x",
+    b"Other Users/\xfbo\0b",
+)
+
+
+@pytest.mark.parametrize("user", ["ann", "admin", None])
+def test_names_that_no_file_can_have(target: Target, user: str | None) -> None:
+    """NUL octets in quoted strings; in URLs they are encoded."""
+    lines = [b'U URLFETCH "imap://ann@localhost/Other%20Users/b%00b/;UID=1"\r\n']
+    for number, command in enumerate(NAMED):
+        for name in NAMES:
+            line = command.encode().replace(b"{}", b'"%b"' % name, 1)
+            lines.append(b"n%d %b\r\n" % (number, line))
+    for start in range(0, len(lines), 7):
+        target.judge(target.play(prelude(user) + b"".join(lines[start : start + 7])))
+        target.check()
+
+
 def test_deflated_floods(target: Target) -> None:
     """What inflates a thousandfold is a line that is too long, not memory."""
     with target.server.imap("ann") as client:
