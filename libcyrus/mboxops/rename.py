@@ -116,6 +116,10 @@ def rename(
                 userdata.hand_over(store, entry, source.userid, target.userid)
             fill_in_ancestors(store, old, entry.mbtype)
             fill_in_ancestors(store, new, entry.mbtype)
+            if source.userid is None:
+                # levels may be missing in a shared tree, but not in a user's
+                for name in renamed:
+                    fill_in_ancestors(store, new + name[len(old) :], entry.mbtype)
         _unsubscribe(store, old, renamed, actor)
     for name, new_name, error in failed:
         log.error("rename of %s to %s failed: %s", name, new_name, error)
