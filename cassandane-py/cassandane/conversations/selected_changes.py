@@ -401,10 +401,6 @@ EXPUNGE = Family(
         ),
     ),
 )
-SELECT = Family(
-    "select",
-    _selects,
-    differences=(Difference("for the original a name ends at NUL", lambda heard: b"\0" in heard.sent),),
-)
+SELECT = Family("select", _selects)
 RESYNC = Family("resync", _resyncs, differences=(NOTHING_MODSEQ, NOT_BEHIND))
 MIXTURE = Family("mixture", _mixtures, differences=(UNDECODED_TOO,))
