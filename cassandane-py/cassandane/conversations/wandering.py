@@ -78,6 +78,9 @@ class _Wanderer:
             case 1:
                 return f"DELETE {name}"
             case 2:
+                if name == f"<of {user}>" and other.startswith("<all"):
+                    # the original dies of it, and what it leaves is not ours
+                    other = f"<of {user} kept>"
                 return f"RENAME {name} {other}"
             case 3:
                 return f"SUBSCRIBE {name}"
