@@ -14,6 +14,7 @@ from cassandane.conversations import (
 from cassandane.instance import Instance
 
 SETTINGS = {
+    "allowdeleted": "yes",
     "conversations": "yes",
     "conversations_counted_flags": r"\Draft \Flagged $X",
     "imapidlepoll": "1",
@@ -36,6 +37,7 @@ FAMILIES = (
     selected_changes.COPY,
     selected_changes.EXPUNGE,
     selected_changes.SELECT,
+    selected_changes.EXPUNGED,
     selected_changes.RESYNC,
     selected_changes.MIXTURE,
     selected_append.APPEND,

@@ -317,6 +317,26 @@ def _selects(source: random.Random) -> Iterator[Stream]:
     yield stream
 
 
+def _expunged(source: random.Random) -> Iterator[Stream]:
+    """Reading what is expunged and not yet removed."""
+    stream = begun("select expunged", source, "dan")
+    stream.say("STORE 1:* -FLAGS (\\Deleted)")
+    stream.say("STORE 2:4,9 +FLAGS (\\Deleted)")
+    stream.say("EXPUNGE")
+    stream.say("EXAMINE {} (VENDOR.CMU-INCLUDE-EXPUNGED)", stream.box.encode())
+    for one in (
+        "FETCH 1:* (UID FLAGS RFC822.SIZE)",
+        "SEARCH ALL",
+        "UID SEARCH DELETED",
+        "FETCH 2 BODY.PEEK[]",
+        "NOOP",
+    ):
+        stream.say(one)
+    stream.say(f"UID COPY 3 {stream.box}/to")
+    stream.say(f"STATUS {stream.box}/to (MESSAGES)")
+    yield stream
+
+
 def _resyncs(source: random.Random) -> Iterator[Stream]:
     for number, delivery in enumerate((AS_IS, DRESSED, PIPELINED)):
         stream = begun(f"resync {number}", source, "dan", delivery=delivery)
@@ -402,5 +422,6 @@ EXPUNGE = Family(
     ),
 )
 SELECT = Family("select", _selects)
+EXPUNGED = Family("select-expunged", _expunged)
 RESYNC = Family("resync", _resyncs, differences=(NOTHING_MODSEQ, NOT_BEHIND))
 MIXTURE = Family("mixture", _mixtures, differences=(UNDECODED_TOO,))
