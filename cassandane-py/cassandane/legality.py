@@ -23,7 +23,7 @@ _SYSTEM = frozenset({"\\Answered", "\\Flagged", "\\Draft", "\\Deleted", "\\Seen"
 _PERSONAL = frozenset({"\\Seen", "\\Recent"})
 _TOKEN = re.compile(
     rb'\s*(?:(?P<open>\()|(?P<close>\))|(?P<quoted>"(?:[^"\\]|\\.)*")|~?\{(?P<size>\d+)\}\r\n'
-    rb"|(?P<atom>BODY\[[^\]]*\](?:<\d+>)?|[^\s()\"]+))",
+    rb"|(?P<atom>BODY\[(?:[^]\"(]|\((?:[^)\"]|\"(?:[^\"\\]|\\.)*\")*\))*\](?:<\d+>)?|[^\s()\"]+))",
     re.DOTALL,
 )
 _CODE = re.compile(r"\[([A-Z-]+)(?: ([^\]]*))?\]")

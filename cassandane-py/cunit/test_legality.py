@@ -191,6 +191,14 @@ def test_reading_responses() -> None:
     assert parse(b'(FLAGS (\\Seen) BODY[HEADER.FIELDS (A B)] {3}\r\n)") X "a \\" b")') == [
         ["FLAGS", ["\\Seen"], "BODY[HEADER.FIELDS (A B)]", b')")', "X", b'a \\" b']
     ]
+    labels = (
+        b"BODY[1.HEADER.FIELDS (a[b] c)]<0>",
+        b'BODY[HEADER.FIELDS ("x)]" d)]',
+        b"BODY[TEXT]",
+        b"BINARY[1]",
+    )
+    for label in labels:
+        assert parse(b"(%b NIL UID 3)" % label) == [[label.decode(), "NIL", "UID", "3"]]
     with pytest.raises(Illegal):
         parse(b"(FLAGS (a)")
     assert members("4,2:1,5:*", 7) == [4, 1, 2, 5, 6, 7]
