@@ -178,7 +178,8 @@ class Finder:
             yield from self._range(Category.OWNERDELETED, f"{domain}{deleted}{path}{HIERARCHY_SEPARATOR}")
         if viewer.admin or (viewer.allow_deleted and space.shared_accessible):
             yield None
-            prefix = "" if self._all_domains() else domain + deleted
+            # the admin of a domain sees what is deleted there only
+            prefix = domain + deleted if domain or not self._all_domains() else ""
             yield from self._everything(Category.OTHERDELETED, prefix)
         yield None
 
