@@ -98,6 +98,27 @@ def _statuses(heard: Heard) -> bool:
     return b"MAILBOXID" in heard.sent.upper() and ours == original
 
 
+def _unreadable(heard: Heard) -> bool:
+    """Whether only what LIST's STATUS tells of some mailboxes differs."""
+    ours = [line.replace(b"\\Noselect ", b"") for line in _lists(heard.ours)]
+    original = [line.replace(b"\\Noselect ", b"") for line in _lists(heard.original)]
+    return b"STATUS (" in heard.sent.upper() and ours == original
+
+
+def _passed_over(heard: Heard) -> bool:
+    """Whether the original only has more names, all non-existent."""
+    counted = re.compile(rb" \d+ calls")
+    ours, original = (
+        [counted.sub(b"", line) for line in _without(rb"\* LIST \(\\NonExistent", lines)]
+        for lines in (heard.ours, heard.original)
+    )
+    return b"INCLUDE-NONEXISTENT" in heard.sent.upper() and ours == original
+
+
+def _lists(lines: list[bytes]) -> list[bytes]:
+    return _without(rb"\* (STATUS|MYRIGHTS|METADATA) ", lines)
+
+
 _LEFT_OVER = Difference(
     "what is left of a line that the original refused, it takes for the next command",
     lambda heard: _without(rb"(\* BAD Invalid tag|-?\d+ BAD Unrec)", heard.original) == heard.ours,
@@ -109,6 +130,12 @@ _STATUSES = Difference(
 _NEW_CRASH = Difference(
     "the original dies of a special use that is empty",
     lambda heard: heard.original[-1:] == [b"<closed>"] and b"USE (" in heard.sent.upper(),
+)
+_NO_READ = Difference(
+    "the original tells STATUS in LIST to who may look a mailbox up but not read it", _unreadable
+)
+_PASSED_OVER = Difference(
+    "the original calls mailboxes that a pattern passes over non-existent", _passed_over
 )
 _BLANK = Difference(
     "the original sends an empty line before it refuses ENABLE",
@@ -138,7 +165,7 @@ _NOT_LOCKED = Difference(
 
 DIFFERENCES = (_LEFT_OVER, _CAPABILITIES, _STATUSES, _NEW_CRASH, _BLANK, _NULL_CRASH, _CUT_BASE64)
 """What the usual run comes upon."""
-RARE = (_INBOX_CRASH, _NOT_LOCKED, _UNWOUND)
+RARE = (_NO_READ, _PASSED_OVER, _INBOX_CRASH, _NOT_LOCKED, _UNWOUND)
 """What only long runs come upon."""
 
 
