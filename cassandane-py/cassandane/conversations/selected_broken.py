@@ -51,7 +51,7 @@ _WORDS = (
     "QRESYNC", "ANNOTATION",
     '(/comment (value.priv "z"))', "(/comment value)", "MODSEQ", "(CHANGEDSINCE 5)", "(UNCHANGEDSINCE 5)",
     "{3}\r\nabc",
-    "\\", "\t", "~{3+}\r\nabc", "\xe9", "REVERSE", "EMAILID", "THREADID", "PREVIEW", "FUZZY", "UNDELETED",
+    "\\", "\t", "\xe9", "REVERSE", "EMAILID", "THREADID", "PREVIEW", "FUZZY", "UNDELETED",
     "SAVEDATE",
 )  # fmt: skip
 
