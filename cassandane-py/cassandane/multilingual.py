@@ -126,10 +126,11 @@ class Writer:
             pieces = [raw[:cut], raw[cut:]]
         gap = self._random.choice([b" ", b"\r\n ", b"\r\n\t", b"  ", b"", b" plain ", b"\r\n  more "])
         made = gap.join(self.encoded_word(sample.charset, piece) for piece in pieces)
-        return self._random.choice(
-            [lambda: made, lambda: made, lambda: made, lambda: self._broken(made), lambda: self._raw(sample),
-             lambda: b"Re: " + made, lambda: made + b" (was: x)", lambda: made + b"\r\n =?utf-8?q?_end?="]
-        )()  # fmt: skip
+        ways: list[Callable[[], bytes]] = [
+            lambda: made, lambda: made, lambda: made, lambda: self._broken(made), lambda: self._raw(sample),
+            lambda: b"Re: " + made, lambda: made + b" (was: x)", lambda: made + b"\r\n =?utf-8?q?_end?=",
+        ]  # fmt: skip
+        return self._random.choice(ways)()
 
     def _raw(self, sample: Sample) -> bytes:
         """Octets of any kind, but for line ends."""
