@@ -116,17 +116,17 @@ def test_each_mechanism(server: Instance, name: str, mechanism: str) -> None:
 
 
 CASES = [
-    ("imtest", ["-m", "login", "-w", "secret"], "a select inbox\na logout\n"),
+    ("imtest", ["-m", "login", "-w", "secret"], "a select inbox\n"),
     ("imtest", ["-m", "login", "-w", "wrong"], ""),
     ("imtest", ["-m", "GSSAPI", "-w", "x"], ""),
     ("imtest", ["-m", "PLAIN", "-i", "-w", "secret"], "a noop\n"),
-    ("imtest", ["-m", "PLAIN", "-n", "2", "-w", "secret"], "a logout\n"),
+    ("imtest", ["-m", "PLAIN", "-n", "2", "-w", "secret"], "a noop\n"),
     ("imtest", ["-k", "56", "-l", "56", "-m", "PLAIN", "-w", "secret"], ""),
     ("pop3test", ["-m", "user", "-w", "secret"], "STAT\n"),
-    ("pop3test", ["-m", "apop", "-w", "secret"], "STAT\nQUIT\n"),
+    ("pop3test", ["-m", "apop", "-w", "secret"], "STAT\n"),
     ("pop3test", ["-m", "apop", "-w", "wrong"], ""),
     ("nntptest", ["-m", "user", "-w", "secret"], "DATE\n"),
-    ("sivtest", ["-m", "PLAIN", "-u", "cassandane", "-w", "secret"], "LISTSCRIPTS\nLOGOUT\n"),
+    ("sivtest", ["-m", "PLAIN", "-u", "cassandane", "-w", "secret"], "LISTSCRIPTS\n"),
     ("mupdatetest", ["-m", "PLAIN", "-a", "admin", "-u", "admin", "-w", "secret"], "x noop\n"),
     ("synctest", ["-m", "PLAIN", "-a", "admin", "-w", "wrong"], ""),
 ]
