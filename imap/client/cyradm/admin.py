@@ -76,13 +76,12 @@ class Listed:
 class Admin:
     """A connection that has greeted. Methods raise AdminError and LostConnection."""
 
-    def __init__(self, host: str, port: str | int | None = None, *, service: str = "imap") -> None:
+    def __init__(self, host: str, port: str | int | None = None) -> None:
         """Raises OSError, LostConnection."""
         dialect = Imap()
         address = Address("localhost", path=host) if host.startswith("/") else Address(host, port)
         self.servername = host
         self._peer = Peer(ProtStream(open_socket(address, dialect)), dialect, host)
-        self._service = service
         self._credentials: Credentials | None = None
         self._tag = 0
         try:

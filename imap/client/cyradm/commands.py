@@ -221,12 +221,12 @@ def _server(shell: Shell, said: Parsed) -> None:
 
 @_command(
     "authenticate",
-    "[-minssf N] [-maxssf N] [-mechanisms list] [-service name] [-tlskey keyfile] [-notls] "
+    "[-minssf N] [-mechanisms list] [-tlskey keyfile] [-notls] "
     "[-cafile cacertfile] [-capath cacertdir] [user]",
     "authenticate to server",
     aliases="auth login",
     flags=("notls",),
-    valued=("mechanisms", "minssf", "maxssf", "service", "tlskey", "cafile", "cadir", "capath"),
+    valued=("mechanisms", "minssf", "tlskey", "cafile", "cadir", "capath"),
     most=1,
 )
 def _authenticate(shell: Shell, said: Parsed) -> None:
