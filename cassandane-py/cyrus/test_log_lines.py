@@ -39,18 +39,35 @@ class Log:
         self._beginnings = beginnings
         self._start = len(server.log_lines())
 
-    def lines(self, last: str) -> list[str]:
-        """All up to the first that begins with ``last``, without the name of the service."""
-        wait_for(lambda: any(line.startswith(last) for line in self._all()), f"no line {last}")
+    def lines(self, last: str, after: str = "") -> list[str]:
+        """All up to the first that begins with ``last``, without the name of the service.
+
+        With ``after``, only what follows the first line with that beginning: what the session
+        before has still to say when this one begins does not count.
+        """
+        wait_for(lambda: self._span(last, after) is not None, f"no line {last}")
+        return [line for line in self._span(last, after) or () if line.startswith(self._beginnings)]
+
+    def _span(self, last: str, after: str) -> list[str] | None:
+        """The lines behind the first ``after`` up to the next ``last``; None as long as they are not there."""
         lines = self._all()
-        end = next(number for number, line in enumerate(lines) if line.startswith(last))
-        return [line for line in lines[: end + 1] if line.startswith(self._beginnings)]
+        begin = _behind(lines, after, 0) if after else 0
+        end = None if begin is None else _behind(lines, last, begin)
+        return None if end is None else lines[begin:end]
 
     def _all(self) -> list[str]:
         lines = self._server.log_lines()[self._start :]
         for pattern, replacement in _MASKS:
             lines = [re.sub(pattern, replacement, line) for line in lines]
         return [line.partition(": ")[2] for line in lines]
+
+
+def _behind(lines: list[str], beginning: str, start: int) -> int | None:
+    """The number of the line behind the first from ``start`` on that begins so."""
+    for number, line in enumerate(lines[start:], start):
+        if line.startswith(beginning):
+            return number + 1
+    return None
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +112,7 @@ def test_a_session_is_logged_from_login_to_traffic(server: Instance) -> None:
         "USAGE admin user: T sys: T",
         logout,
     ]
-    assert end.lines("auditlog: traffic")[-2:] == [
+    assert end.lines("auditlog: traffic", after=logout) == [
         "IMAP session stats : I/O read : N bytes : I/O write : N bytes",
         "auditlog: traffic sessionid=<S> bytes_in=<N> bytes_out=<N>",
     ]
