@@ -49,7 +49,7 @@ class Log:
         return [line for line in self._span(last, after) or () if line.startswith(self._beginnings)]
 
     def _span(self, last: str, after: str) -> list[str] | None:
-        """The lines behind the first ``after`` up to the next ``last``; None as long as they are not there."""
+        """The lines behind the first ``after`` up to the next ``last``; None until they are there."""
         lines = self._all()
         begin = _behind(lines, after, 0) if after else 0
         end = None if begin is None else _behind(lines, last, begin)
