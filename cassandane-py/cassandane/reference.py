@@ -35,21 +35,35 @@ PACKAGES = (
     "curl",
     "fetchmail",
     "getmail6",
+    "gnutls-bin",
     "gsasl",
     "imapfilter",
     "isync",
+    "krb5-admin-server",
+    "krb5-kdc",
+    "krb5-user",
+    "ldap-utils",
     "libmail-imaptalk-perl",
+    "libsasl2-modules-gssapi-mit",
+    "libsasl2-modules-ldap",
     "mutt",
     "neomutt",
     "offlineimap3",
+    "postfix",
+    "python3-sievelib",
+    "sasl2-bin",
+    "sieve-connect",
+    "slapd",
     "swaks",
     "systemd",
     "libsystemd-shared",
     "mandoc",
 )
+APART = ("exim4-daemon-light", "exim4-base", "exim4-config")
+"""What the package client would not take together with the others: two mail transport agents."""
 
 _TOP = Path(__file__).resolve().parents[2] / ".reference"
-_ROOT = _TOP / ("root-" + hashlib.sha256(" ".join(PACKAGES).encode()).hexdigest()[:12])
+_ROOT = _TOP / ("root-" + hashlib.sha256(" ".join(PACKAGES + APART).encode()).hexdigest()[:12])
 _PROGRAM_DIRECTORIES = ("usr/lib/cyrus/bin", "usr/bin", "usr/sbin")
 _MACHINE_PYTHON = Path("/usr/lib/python3/dist-packages")
 
@@ -122,11 +136,9 @@ def _download() -> list[Path]:
     ]
     _run(["apt-get", *options, "update"])
     _run(["apt-get", *options, "autoclean"])  # else an older version would be unpacked beside the new
-    fetch = [
-        "apt-get", *options, "install", "--reinstall", "--download-only", "--no-install-recommends",
-        *PACKAGES,
-    ]
-    _run(fetch)
+    for packages in (PACKAGES, APART):
+        install = ["install", "--reinstall", "--download-only", "--no-install-recommends"]
+        _run(["apt-get", *options, *install, *packages])
     return sorted((cache / "archives").glob("*.deb"))
 
 
