@@ -289,6 +289,10 @@ class SaslProtocol(CyrusError):
     text = "Protocol error during authentication"
 
 
+class LayerBroken(CyrusError):
+    text = "decoding error"
+
+
 # annotations
 
 

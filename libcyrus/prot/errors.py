@@ -19,5 +19,9 @@ class LineTooLong(ProtError):
     """A line exceeded the caller's limit; the rest of it is still unread."""
 
 
+class Undecodable(ProtError):
+    """What came in is not what a peer with the keys of the security layer would have sent."""
+
+
 class TlsError(Exception):
     """A certificate cannot be used, or a handshake or record failed."""

@@ -20,7 +20,15 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Protocol
 
-from libcyrus.prot.errors import ConnectionClosed, IdleTooLong, LineTooLong, ProtError, TlsError
+from libcyrus.errors import LayerBroken
+from libcyrus.prot.errors import (
+    ConnectionClosed,
+    IdleTooLong,
+    LineTooLong,
+    ProtError,
+    TlsError,
+    Undecodable,
+)
 
 if TYPE_CHECKING:
     from libcyrus.prot.deflate import Deflate
@@ -38,6 +46,17 @@ class Writer(Protocol):
     """Where a literal goes: a binary file, or anything else that takes bytes."""
 
     def write(self, data: bytes, /) -> object: ...
+
+
+class Layer(Protocol):
+    """What protects a connection under a SASL mechanism (``libcyrus.sasl.layer``).
+
+    ``decode`` gives what is whole of what was received so far, perhaps nothing, and raises LayerBroken.
+    """
+
+    def encode(self, data: bytes, /) -> bytes: ...
+
+    def decode(self, data: bytes, /) -> bytes: ...
 
 
 class ProtStream:
@@ -58,6 +77,7 @@ class ProtStream:
     ) -> None:
         self._sock = sock
         self._tls: TlsSession | None = None
+        self._layer: Layer | None = None
         self._deflate: Deflate | None = None
         self._buffer = b""
         self._position = 0
@@ -138,9 +158,12 @@ class ProtStream:
     def read_some(self, size: int = READ_SIZE) -> bytes:
         """What has arrived, at least one and at most ``size`` bytes; waits if nothing has."""
         data = self._take(size)
-        if data:
-            return data
-        return self._receive(size)
+        if not data:
+            data = self._receive(size)
+            if len(data) > size:
+                self._buffer, self._position = data, size
+                data = data[:size]
+        return data
 
     def unread(self, data: bytes) -> None:
         """Put back bytes just taken by :meth:`read_some`, to be read again first."""
@@ -234,6 +257,8 @@ class ProtStream:
         self.bytes_out += len(data)
         if self._deflate is not None:
             data = self._deflate.deflate(data)
+        if self._layer is not None:
+            data = self._layer.encode(data)
         if len(data) <= SEND_PIECE:
             self._send(data)
             return
@@ -280,6 +305,23 @@ class ProtStream:
         deadline = time.monotonic() + timeout
         self._tls = context.connect(self._sock, lambda write: self._wait(write, deadline), host, resume)
         return self._tls
+
+    def protect(self, layer: Layer) -> None:
+        """Pass everything from now on through a security layer, in both directions (RFC 4422 section 3.7).
+
+        Call it when the reply that ends the exchange has been written; it is flushed here. What the peer
+        sent behind its last word is protected already. Raises Undecodable if that is not so.
+        """
+        self.flush()
+        received = self._buffer[self._position :]
+        self._buffer, self._position = b"", 0
+        self._layer = layer
+        self._buffer = self._decoded(received)
+
+    def unprotect(self) -> None:
+        """Go back to what is not protected, once what is queued has been sent."""
+        self.flush()
+        self._layer = None
 
     def compress(self, deflate: Deflate) -> None:
         """Deflate everything from now on, in both directions (RFC 4978).
@@ -337,16 +379,34 @@ class ProtStream:
         return data
 
     def _receive(self, size: int) -> bytes:
-        """A block of what the peer sends, never empty. Queued output goes out first."""
+        """A block of what the peer sends, never empty. Queued output goes out first.
+
+        A security layer may have more than ``size`` bytes whole at once.
+        """
         if self._deflate is None:
-            data = self._receive_raw(size)
+            data = self._receive_clear(size)
         else:
             while not (data := self._deflate.read(size)):
-                self._deflate.feed(self._receive_raw(READ_SIZE))
+                self._deflate.feed(self._receive_clear(READ_SIZE))
         self.bytes_in += len(data)
         if self._log_fd is not None:
             self._log(b"<%d<" % int(time.time()), data)
         return data
+
+    def _receive_clear(self, size: int) -> bytes:
+        """A block as it was before the security layer, if there is one."""
+        if self._layer is None:
+            return self._receive_raw(size)
+        while not (data := self._decoded(self._receive_raw(READ_SIZE))):
+            pass
+        return data
+
+    def _decoded(self, data: bytes) -> bytes:
+        assert self._layer is not None
+        try:
+            return self._layer.decode(data)
+        except LayerBroken as error:
+            raise Undecodable(str(error)) from error
 
     def _receive_raw(self, size: int) -> bytes:
         deadline: float | None = None
