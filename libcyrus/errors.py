@@ -127,6 +127,12 @@ class ServerUnavailable(CyrusError):
     text = "Server(s) unavailable to complete operation"
 
 
+class RemoteDenied(CyrusError):
+    """Another server was asked, and would not."""
+
+    text = "The remote Server(s) denied the operation"
+
+
 class MailboxMoved(CyrusError):
     """The mailbox ``mboxname`` is on its way to another server."""
 

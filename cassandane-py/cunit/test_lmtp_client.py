@@ -10,9 +10,10 @@ import pytest
 
 from imap.client import deliver
 from imap.client.deliver import UsageError
-from imap.client.lmtp import Addressee, Client, Reply, Result, meaning, stuffed
+from imap.client.lmtp import Addressee, Client, Reply, Result, meaning
 from libcyrus import errors
 from libcyrus.prot import ProtStream
+from libcyrus.smtp.data import stuffed
 
 
 def pieces(*parts: bytes) -> Callable[[int], bytes]:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import enum
-import re
 from collections.abc import Callable, Iterator, Sequence
 
 from libcyrus import errors
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.prot import ProtError, ProtStream
+from libcyrus.smtp.data import stuffed
+from libcyrus.smtp.envelope import xtext
 
 LONGEST_REPLY = 8192
 MOST_LINES = 1000
-READ_SIZE = 64 * 1024
-
-_LONE_CR = re.compile(rb"\r+(?!\n)")
-_LONE_LF = re.compile(rb"(?<!\r)\n")
-_NOT_XTEXT = re.compile(rb"[^!-*,-<>-~]")
 
 
 class Result(enum.Enum):
@@ -121,7 +117,7 @@ class Client:
             return reply
         mail = f"MAIL FROM:{sender}" if sender.startswith("<") else f"MAIL FROM:<{sender}>"
         if "AUTH" in self.capabilities:
-            mail += f" AUTH={_xtext(authuser) if authuser else '<>'}"
+            mail += f" AUTH={xtext(authuser) if authuser else '<>'}"
         reply = self.command(mail)
         if reply.result is not Result.GOOD:
             return reply
@@ -150,26 +146,6 @@ class Client:
             if line[3:4] != "-":
                 return
         raise errors.ProtocolError
-
-
-def stuffed(read: Callable[[int], bytes]) -> Iterator[bytes]:
-    """A message as DATA carries it (RFC 5321 section 4.5.2): CRLF, dots doubled, and the final dot."""
-    at_start = True
-    carry = b""
-    while piece := read(READ_SIZE):
-        piece = carry + piece
-        # a carriage return at the end may belong to a line end, and a line feed at the start to the last
-        whole = piece.rstrip(b"\r")
-        carry = piece[len(whole) :]
-        if whole:
-            yield _stuff(whole, at_start)
-            at_start = whole.endswith(b"\n")
-    yield b".\r\n" if at_start else b"\r\n.\r\n"
-
-
-def _stuff(text: bytes, at_start: bool) -> bytes:
-    text = _LONE_LF.sub(b"\r\n", _LONE_CR.sub(b"", text)).replace(b"\n.", b"\n..")
-    return b"." + text if at_start and text.startswith(b".") else text
 
 
 def _note(recipient: Addressee, reply: Reply) -> None:
@@ -202,8 +178,3 @@ def meaning(reply: Reply) -> errors.CyrusError:
         case 554:
             return errors.MessageBadHeader()
     return errors.ProtocolError() if reply.result is Result.PERMANENT else errors.Again()
-
-
-def _xtext(value: str) -> str:
-    data = value.encode("utf-8", "surrogateescape")
-    return _NOT_XTEXT.sub(lambda found: b"+%02X" % found[0][0], data).decode("ascii")

@@ -23,6 +23,7 @@ from libcyrus.sasl import SaslCode, SaslError
 
 if TYPE_CHECKING:
     from libcyrus.prot.tls import TlsContext
+    from libcyrus.sasl.client import Login
 
 log = logging.getLogger(__name__)
 
@@ -89,11 +90,13 @@ def open_socket(
     raise failure
 
 
-def connect(config: Config, server: str, dialect: Dialect, *, userid: str = "") -> Peer:
+def connect(
+    config: Config, server: str, dialect: Dialect, *, userid: str = "", login: Login | None = None
+) -> Peer:
     """A connection that is logged in as the configured proxy user, acting for ``userid`` if that is given.
 
-    Over a UNIX socket LMTP and CSYNC need no login. Raises ServerUnavailable, with a line in the log
-    that says why.
+    ``login`` is somebody else to log in as. Over a UNIX socket LMTP and CSYNC need no login. Raises
+    ServerUnavailable, with a line in the log that says why.
     """
     address = Address.parse(server)
     timeout = config[opt.client_timeout]
@@ -109,7 +112,7 @@ def connect(config: Config, server: str, dialect: Dialect, *, userid: str = "") 
             peer.start_wrapped(_context(config, address.host))
         peer.greet()
         if not (address.noauth or (address.path is not None and dialect.name in ("lmtp", "csync"))):
-            _log_in(config, peer, userid)
+            _log_in(config, peer, login or _proxy(config, peer, userid))
         if config[opt.proxy_compress] and peer.capabilities.compress:
             with suppress(Refused):
                 peer.compress()
@@ -124,17 +127,20 @@ def connect(config: Config, server: str, dialect: Dialect, *, userid: str = "") 
     return peer
 
 
-def _log_in(config: Config, peer: Peer, userid: str) -> None:
-    """With TLS if no mechanism will do without."""
+def _proxy(config: Config, peer: Peer, userid: str) -> Login:
     from libcyrus.sasl.client import Login
 
-    wanted = _of_host(config, peer.host, "mechs") or config[opt.force_sasl_client_mech]
-    login = Login(
+    return Login(
         authcid=config[opt.proxy_authname] or "",
         password=_of_host(config, peer.host, "password") or config[opt.proxy_password] or "",
         authzid=userid,
         realm=config[opt.proxy_realm],
     )
+
+
+def _log_in(config: Config, peer: Peer, login: Login) -> None:
+    """With TLS if no mechanism will do without."""
+    wanted = _of_host(config, peer.host, "mechs") or config[opt.force_sasl_client_mech]
     try:
         peer.authenticate(login, wanted=wanted)
     except SaslError as error:

@@ -58,6 +58,13 @@ class Peer:
             self.stream.write(line + b"\r\n")
         self.stream.flush()
 
+    def write(self, data: bytes) -> None:
+        """Data between lines; the trace does not see it, and the next line or :meth:`flush` sends it."""
+        self.stream.write(data)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
     def send_hidden(self, line: bytes, *, shown: bytes) -> None:
         """Write a line that the trace must not see; ``shown`` is what it sees instead."""
         if self._trace is not None:
