@@ -52,7 +52,7 @@ soak: reference
 	$(BIN)/pytest -q -m long cassandane-py
 
 install: $(VENV)/run
-	conf/install '$(DESTDIR)' '$(PREFIX)' '$(PYTHON)'
+	conf/install prefix '$(DESTDIR)' '$(PREFIX)' '$(PYTHON)'
 
 clean:
 	rm -rf $(VENV) .reference build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
