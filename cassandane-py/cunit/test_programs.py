@@ -18,7 +18,7 @@ TOP = Path(__file__).resolve().parents[2]
 NOT_YET = frozenset(
     "backupd calalarmd ctl_backups "
     "ctl_zoneinfo cyr_backup "
-    "cyr_virusscan cyrus dav_reconstruct "
+    "cyr_virusscan dav_reconstruct "
     "fetchnews fud httpd httptest installsieve lmtpproxyd makedirs "
     "masssievec mknewsgroups mupdate nntpd pop3d "
     "pop3proxyd promstatsd proxyd ptdump ptexpire ptloader restore "
