@@ -288,6 +288,34 @@ def test_the_login_command_checks_the_canonical_name(server: SaslServer[Identity
     assert caught.value.code.public_text == "authentication failure"
 
 
+@pytest.mark.parametrize(
+    ("mech_list", "offered"),
+    [("PLAIN EXTERNAL", ("EXTERNAL", "PLAIN")), ("PLAIN", ("PLAIN",))],
+)
+def test_external_takes_the_name_in_a_client_certificate_where_it_is_configured(
+    database: Path, mech_list: str, offered: tuple[str, ...]
+) -> None:
+    settings = config(**{**sql_options(database), "sasl_mech_list": mech_list, "admins": "admin"})
+    server = sasl(settings, LoginPolicy(settings))
+    server.bits = 256
+    assert server.mechanisms() == ("PLAIN",)
+    server.certified = "Joe"
+    assert set(server.mechanisms()) == set(offered)
+    if "EXTERNAL" not in offered:
+        with pytest.raises(SaslError) as caught:
+            server.start("EXTERNAL", b"")
+        assert caught.value.code is SaslCode.NOMECH
+        return
+    done = server.start("EXTERNAL", b"")
+    assert isinstance(done, Success)
+    assert (done.authcid, done.userid) == ("joe", "joe")
+    with pytest.raises(SaslError) as caught:
+        sasl_again = sasl(settings, LoginPolicy(settings))
+        sasl_again.certified = "joe"
+        sasl_again.start("EXTERNAL", b"bob")
+    assert caught.value.code is SaslCode.BADAUTH
+
+
 def test_external_is_the_only_mechanism_of_a_connection_that_vouches(database: Path) -> None:
     settings = config(admins="postman", **sql_options(database))
     server = sasl(settings, LoginPolicy(settings, admins_only=True))

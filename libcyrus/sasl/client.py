@@ -28,7 +28,6 @@ from libcyrus.sasl.mechanisms import (
     MECHANISMS,
     OAUTH,
     SCRAM_HASHES,
-    Mechanism,
 )
 from libcyrus.sasl.oauth import OAuthClient
 from libcyrus.sasl.scram import ScramClient
@@ -73,7 +72,7 @@ def choose(
     """
     names = {name.upper() for name in offered}
     asked = None if wanted is None else set(wanted.upper().split())
-    for mechanism in (*MECHANISMS.values(), Mechanism(EXTERNAL)):
+    for mechanism in MECHANISMS.values():
         name = mechanism.name
         if name not in names:
             continue

@@ -4,8 +4,8 @@ PLAIN and LOGIN send the password in the clear: they are offered only where ``al
 security layer from outside (TLS) permits that. The same holds for those that take bearer tokens, which
 are as good as passwords to whoever reads them, where tokens can be checked at all. Those that need a
 secret of the user's are offered where there is a place that keeps secrets. The -PLUS names need a channel
-to bind to, which TLS is. EXTERNAL takes the place of all others on a connection that vouches for its user
-itself.
+to bind to, which TLS is. EXTERNAL needs a client certificate that names a user; it takes the place of all
+others on a connection that vouches for its user itself.
 
 What carries the mechanisms out is in modules of their own, which load pysasl: see ``exchange``.
 """
@@ -41,6 +41,7 @@ class Mechanism:
     secret: bool = False
     binding: bool = False
     token: bool = False
+    certified: bool = False
     server_first: bool = False
 
 
@@ -50,6 +51,7 @@ def _all() -> dict[str, Mechanism]:
         found += [Mechanism(f"{name}-PLUS", secret=True, binding=True), Mechanism(name, secret=True)]
     found += [
         Mechanism(DIGEST_MD5, secret=True, server_first=True),
+        Mechanism(EXTERNAL, certified=True),
         Mechanism(CRAM_MD5, secret=True, server_first=True),
         Mechanism("PLAIN", plaintext=True),
         Mechanism("LOGIN", plaintext=True),

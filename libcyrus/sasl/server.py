@@ -139,7 +139,9 @@ class SaslServer(Generic[T]):
     """The exchange of one connection. ``bits`` is its outside protection: 0, TLS's, 2 for trusted.
 
     ``external`` names the user whom the connection itself vouches for; where it is set, EXTERNAL is the
-    only mechanism. ``binding`` gives the channel's data of a binding type, once there is a channel.
+    only mechanism. ``certified`` is the name in the client's certificate, which EXTERNAL, if it is
+    configured, takes for the user. ``binding`` gives the channel's data of a binding type, once there is
+    a channel.
     """
 
     def __init__(self, settings: SaslSettings, policy: Policy[T]) -> None:
@@ -150,6 +152,7 @@ class SaslServer(Generic[T]):
         self._succeeded = False
         self.bits = 0
         self.external: str | None = None
+        self.certified: str | None = None
         self.binding: Callable[[str], bytes | None] | None = None
 
     def mechanisms(self) -> tuple[str, ...]:
@@ -231,7 +234,7 @@ class SaslServer(Generic[T]):
     def _refusal(self, mechanism: Mechanism) -> SaslError | None:
         """Why a mechanism that is configured may not be used now."""
         settings = self._settings
-        if mechanism.binding and self.binding is None:
+        if (mechanism.binding and self.binding is None) or (mechanism.certified and not self.certified):
             return SaslError(SaslCode.NOMECH, f"Couldn't find mech {mechanism.name}")
         if self.bits < settings.minimum_layer:
             return SaslError(SaslCode.TOOWEAK, f"mech {mechanism.name} is too weak")
@@ -261,7 +264,8 @@ class SaslServer(Generic[T]):
 
     def _prove(self, claim: Claim) -> Success[T]:
         wanted = claim.authzid
-        authcid = self._policy.canonify(claim.authcid or self.external or "", authzid=not wanted)
+        claimed = claim.authcid or self.external or self.certified or ""
+        authcid = self._policy.canonify(claimed, authzid=not wanted)
         if claim.verify is not None:
             claim.verify(authcid)
         userid = self._policy.canonify(wanted, authzid=True) if wanted else authcid

@@ -39,3 +39,4 @@ def negotiate(session: Session) -> None:
         return
     session.sasl.bits = max(tls.bits, session.settings.switches.external_ssf)
     session.sasl.binding = tls.channel_binding
+    session.sasl.certified = tls.peer_name

@@ -29,6 +29,7 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
     session.tls_done = True
     session.sasl.bits = tls.bits
     session.sasl.binding = tls.channel_binding
+    session.sasl.certified = tls.peer_name
     if tls.peer_name and session.trust is Trust.NONE:
         session.trust = Trust.CERTIFICATE
     return ()
