@@ -2,6 +2,7 @@
 # make test   set up, then everything that CI runs
 # make soak   the long tests: kills, random workloads
 # make check  lint, types, import contracts, unit and format tests: the quick part
+# make deb    a Debian package, in build/deb
 # make install [DESTDIR=] [PREFIX=/usr/local] [PYTHON=/usr/bin/python3]
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 PACKAGES := libcyrus imap master
 JOBS ?= 2
 
-.PHONY: all run test check soak lint types contracts reference install clean
+.PHONY: all run test check soak lint types contracts reference install deb clean
 
 all: $(VENV)/run
 
@@ -53,6 +54,9 @@ soak: reference
 
 install: $(VENV)/run
 	conf/install prefix '$(DESTDIR)' '$(PREFIX)' '$(PYTHON)'
+
+deb: $(VENV)/run
+	conf/deb build/deb
 
 clean:
 	rm -rf $(VENV) .reference build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
