@@ -11,10 +11,14 @@ import pytest
 from cassandane.clients import ImapClient
 from cassandane.instance import Instance
 from libcyrus.base import lock_order
+from libcyrus.sasl import sasldb
 
 # here, in what is forked from here, and by inheritance in every server and program that a test starts
 os.environ[lock_order.VARIABLE] = "yes"
 lock_order.install()
+
+# a machine's own users are nobody in a test
+sasldb.DEFAULT_PATH = "/nonexistent/sasldb2"
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, str]:

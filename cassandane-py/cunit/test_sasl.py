@@ -18,8 +18,9 @@ from libcyrus.config import Config
 from libcyrus.errors import SaslCancel, SaslProtocol
 from libcyrus.prot import ProtStream
 from libcyrus.sasl import Challenge, SaslCode, SaslError, SaslServer, SaslSettings, Success
+from libcyrus.sasl.auxprop import Properties
 from libcyrus.sasl.pwcheck import AlwaysTrue, PasswordCheck, Saslauthd
-from libcyrus.sasl.sql import SqliteAuxprop, expand
+from libcyrus.sasl.sql import SqliteAuxprop, Statements, expand
 from libcyrus.server.login import Identity, LoginPolicy, canonify_userid, exchange, is_anonymous
 
 
@@ -51,6 +52,10 @@ def database(tmp_path: Path) -> Path:
 
 
 SELECT = "SELECT %p FROM users WHERE name = '%u' AND realm = '%r'"
+
+
+def sqlite(database: Path, select: str = SELECT) -> Properties:
+    return Properties([SqliteAuxprop(str(database), Statements(select, "mail.example.org"))])
 
 
 def sql_options(database: Path) -> dict[str, str]:
@@ -95,24 +100,24 @@ def test_quotes_of_a_client_cannot_leave_their_string() -> None:
     ],
 )
 def test_sqlite_knows_the_password(database: Path, user: str, password: str, code: SaslCode | None) -> None:
-    check = SqliteAuxprop(str(database), SELECT, "mail.example.org")
+    check = sqlite(database)
     assert _code(lambda: check.verify(user, password)) == code
 
 
 def test_a_path_may_hold_any_character(database: Path) -> None:
     odd = database.rename(database.with_name("pass word?#%41.db"))
-    SqliteAuxprop(str(odd), SELECT, "mail.example.org").verify("joe", "secret")
+    sqlite(odd).verify("joe", "secret")
 
 
 def test_a_database_that_cannot_be_read_is_a_failure_and_not_created(tmp_path: Path) -> None:
-    check = SqliteAuxprop(str(tmp_path / "none.db"), SELECT, "r")
+    check = sqlite(tmp_path / "none.db")
     assert _code(lambda: check.verify("joe", "x")) is SaslCode.FAIL
     assert not (tmp_path / "none.db").exists()
 
 
 def test_a_statement_that_never_ends_is_stopped(database: Path) -> None:
     endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM n) SELECT max(x) FROM n"
-    assert _code(lambda: SqliteAuxprop(str(database), endless, "r").verify("joe", "x")) is SaslCode.FAIL
+    assert _code(lambda: sqlite(database, endless).verify("joe", "x")) is SaslCode.FAIL
 
 
 class FakeSaslauthd(threading.Thread):
@@ -158,8 +163,29 @@ def test_saslauthd_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
     assert _code(lambda: Saslauthd("imap", str(tmp_path / "mux")).verify("joe", "x")) is SaslCode.FAIL
 
 
+@pytest.mark.parametrize("beginning", [b"", b"\0", b"\0\2O"])
+def test_saslauthd_that_hangs_is_given_up(tmp_path: Path, beginning: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "mux"))
+        listener.listen(1)
+        check = Saslauthd("imap", str(tmp_path / "mux"), timeout=0.05)
+        failed: list[SaslCode | None] = []
+        asking = threading.Thread(target=lambda: failed.append(_code(lambda: check.verify("joe", "x"))))
+        asking.start()
+        with listener.accept()[0] as peer:
+            peer.sendall(beginning)
+            asking.join()
+    assert failed == [SaslCode.FAIL]
+
+
+def test_what_saslauthd_would_not_take_is_not_sent(tmp_path: Path) -> None:
+    check = Saslauthd("imap", str(tmp_path / "mux"))
+    with pytest.raises(SaslError, match="too large"):
+        check.verify("joe@" + "x" * 9000, "secret")
+
+
 def test_verifiers_are_asked_in_order_until_one_agrees(tmp_path: Path, database: Path) -> None:
-    sql = SqliteAuxprop(str(database), SELECT, "mail.example.org")
+    sql = sqlite(database)
     both = PasswordCheck([Saslauthd("imap", str(tmp_path / "mux")), sql])
     both.verify("joe", "secret")
     assert _code(lambda: both.verify("joe", "wrong")) is SaslCode.BADAUTH
@@ -172,9 +198,9 @@ def test_verifiers_are_asked_in_order_until_one_agrees(tmp_path: Path, database:
     ("options", "code"),
     [
         ({"sasl_pwcheck_method": "pam"}, SaslCode.FAIL),
-        ({"sasl_pwcheck_method": "auxprop", "sasl_auxprop_plugin": "sasldb"}, SaslCode.FAIL),
+        ({"sasl_pwcheck_method": "auxprop", "sasl_auxprop_plugin": "opendirectory"}, SaslCode.FAIL),
         ({"sasl_auxprop_plugin": "sql", "sasl_sql_engine": "pgsql"}, SaslCode.FAIL),
-        ({}, SaslCode.FAIL),
+        ({"sasl_sasldb_path": "/nonexistent"}, SaslCode.NOUSER),
         ({"sasl_pwcheck_method": "alwaystrue"}, None),
     ],
 )

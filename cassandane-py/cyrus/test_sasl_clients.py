@@ -30,6 +30,7 @@ def server() -> Iterator[Instance]:
         "allowanonymouslogin": "yes",
         "failedloginpause": "0",
         "sasl_pwcheck_method": "auxprop",
+        "sasl_sql_engine": "sqlite3",
         "sasl_sql_database": str(database),
         "sasl_sql_select": "SELECT userPassword FROM users WHERE name = '%u'",
     }

@@ -1,12 +1,15 @@
-"""From the ``sasl_*`` options to where passwords are checked and secrets are kept."""
+"""From the ``sasl_*`` settings to where passwords are checked and secrets are kept."""
 
 from __future__ import annotations
 
+import logging
+import os
 from typing import TYPE_CHECKING
 
 from libcyrus.config import Config
-from libcyrus.config.values import parse_switch
-from libcyrus.sasl.auxprop import Auxprop, Properties
+from libcyrus.sasl.auxprop import PASSWORD, STORED_KEYS, Auxprop, Properties
+from libcyrus.sasl.codes import SaslError
+from libcyrus.sasl.mechanisms import SCRAM_HASHES, selected
 from libcyrus.sasl.pwcheck import (
     SASLAUTHD_PATH,
     AlwaysTrue,
@@ -15,35 +18,95 @@ from libcyrus.sasl.pwcheck import (
     Unusable,
     Verifier,
 )
+from libcyrus.sasl.settings import number, setting, switch
 
 if TYPE_CHECKING:
+    from libcyrus.sasl.sasldb import Sasldb
     from libcyrus.sasl.tokens import TokenChecker
 
+log = logging.getLogger(__name__)
 
-def passwords(config: Config, service: str) -> PasswordCheck:
-    """The verifiers of ``sasl_pwcheck_method``. ``service`` is told to saslauthd."""
-    found: list[Verifier] = []
-    for method in (config.overflow("sasl_pwcheck_method") or "auxprop").split():
+_MOST_LMDB_BYTES = 1 << 40
+_MOST_LMDB_READERS = 1 << 16
+
+
+class Backends:
+    """What the settings name, made once for a service.
+
+    ``passwords`` checks plain passwords, ``properties`` are the plugins of ``sasl_auxprop_plugin`` that work
+    here, ``tokens`` checks bearer tokens and is None where the settings name nothing to do it with.
+    """
+
+    def __init__(self, config: Config, service: str) -> None:
+        """``service`` is told to saslauthd. What cannot work is logged."""
+        plugins = _plugins(config)
+        self._config = config
+        self._service = service
+        self._unusable = [plugin for plugin in plugins if isinstance(plugin, Unusable)]
+        self.properties = Properties([plugin for plugin in plugins if isinstance(plugin, Auxprop)])
+        self.passwords = self._password_check()
+        self.tokens = _tokens(config)
+
+    def _password_check(self) -> PasswordCheck:
+        found: list[Verifier] = []
+        for method in (setting(self._config, "pwcheck_method") or "auxprop").split():
+            found.extend(self._verifiers(method))
+        transition = self._transition if self._wants_transition() else None
+        return PasswordCheck(found, transition=transition, settled=[self.properties])
+
+    def _verifiers(self, method: str) -> list[Verifier]:
         match method.lower():
             case "auxprop":
-                found.extend(_plugins(config))
+                if self.properties or self._unusable:
+                    return [self.properties] if self.properties else list(self._unusable)
+                # there may be a file one day
+                return [Properties([_sasldb(self._config)])]
             case "saslauthd":
-                found.append(Saslauthd(service, config.overflow("sasl_saslauthd_path") or SASLAUTHD_PATH))
+                path = setting(self._config, "saslauthd_path") or SASLAUTHD_PATH
+                return [Saslauthd(self._service, path)]
             case "alwaystrue":
-                found.append(AlwaysTrue())
-            case _:
-                found.append(Unusable(f"sasl_pwcheck_method {method}"))
-    return PasswordCheck(found)
+                return [AlwaysTrue()]
+        return [Unusable(f"sasl_pwcheck_method {method}: not supported")]
+
+    def _wants_transition(self) -> bool:
+        wanted = switch(self._config, "auto_transition") or self._without_plain()
+        return wanted and self.properties.writable
+
+    def _without_plain(self) -> bool:
+        return setting(self._config, "auto_transition") == "noplain"
+
+    def _transition(self, user: str, password: str) -> None:
+        """Store a password that was found right (``sasl_auto_transition``); a failure is only logged."""
+        log.info("transitioning user %s to auxprop database", user)
+        try:
+            if not self._without_plain():
+                self.properties.store(user, PASSWORD, os.fsencode(password))
+            if switch(self._config, "scram_secret_generate", "SCRAM"):
+                self.properties.store(user, STORED_KEYS, self._stored_keys(password))
+        except SaslError as error:
+            log.error("setpass failed for %s: %s", user, error)
+
+    def _stored_keys(self, password: str) -> bytes:
+        """There is room for one mechanism's keys: those of the strongest that is used."""
+        from libcyrus.sasl import scram
+
+        used = [mechanism.name for mechanism in selected(setting(self._config, "mech_list"))]
+        name = next((name for name in SCRAM_HASHES if name in used), next(iter(SCRAM_HASHES)))
+        rounds = iterations(self._config, name)
+        return scram.stored_form(name, SCRAM_HASHES[name], os.fsencode(password), rounds)
 
 
-def properties(config: Config) -> Properties:
-    """The plugins of ``sasl_auxprop_plugin`` that work here, whatever checks plain passwords."""
-    return Properties([plugin for plugin in _plugins(config) if isinstance(plugin, Auxprop)])
+def iterations(config: Config, mechanism: str) -> int:
+    """``sasl_scram_iteration_counter``, which a mechanism can have of its own."""
+    from libcyrus.sasl.mechanisms import DEFAULT_ITERATIONS, MOST_ITERATIONS
+
+    name = "scram_iteration_counter"
+    text = setting(config, name, mechanism) or ""
+    return min(max(int(text), 1), MOST_ITERATIONS) if text.isdecimal() else DEFAULT_ITERATIONS
 
 
-def tokens(config: Config) -> TokenChecker | None:
-    """What checks bearer tokens, None where the options (see ``tokens``) name nothing."""
-    if not (config.overflow("sasl_oauth_keys") or config.overflow("sasl_oauth_introspection_url")):
+def _tokens(config: Config) -> TokenChecker | None:
+    if not (setting(config, "oauth_keys") or setting(config, "oauth_introspection_url")):
         return None
     from libcyrus.sasl.tokens import checker
 
@@ -51,37 +114,93 @@ def tokens(config: Config) -> TokenChecker | None:
 
 
 def _plugins(config: Config) -> list[Auxprop | Unusable]:
-    """The plugins of ``sasl_auxprop_plugin``; without the option, sql if it has a statement."""
-    found: list[Auxprop | Unusable] = []
-    for plugin in (config.overflow("sasl_auxprop_plugin") or "sql").split():
-        if plugin.lower() == "sql":
-            found.append(_sql(config))
-        else:
-            found.append(Unusable(f"sasl_auxprop_plugin {plugin}"))
-    return found
+    """The plugins of ``sasl_auxprop_plugin``; without it, all that have what they need."""
+    wanted = setting(config, "auxprop_plugin")
+    if wanted is None:
+        names = []
+        if _sql_select(config):
+            names.append("sql")
+        if setting(config, "ldapdb_uri", "ldapdb"):
+            names.append("ldapdb")
+        if os.path.exists(_sasldb_path(config)):
+            names.append("sasldb")
+    else:
+        names = wanted.split()
+    return [_plugin(config, name) for name in names]
+
+
+def _plugin(config: Config, name: str) -> Auxprop | Unusable:
+    match name.lower():
+        case "sql":
+            return _sql(config)
+        case "sasldb":
+            return _usable_sasldb(config)
+    return Unusable(f"sasl_auxprop_plugin {name}: not supported")
+
+
+def _sasldb_path(config: Config) -> str:
+    from libcyrus.sasl.sasldb import DEFAULT_PATH
+
+    return setting(config, "sasldb_path") or DEFAULT_PATH
+
+
+def _usable_sasldb(config: Config) -> Auxprop | Unusable:
+    place = _sasldb(config)
+    missing = place.missing_library()
+    return Unusable(f"sasl_auxprop_plugin sasldb: {missing}") if missing else place
+
+
+def _sasldb(config: Config) -> Sasldb:
+    from libcyrus.sasl import sasldb
+
+    return sasldb.Sasldb(
+        _sasldb_path(config),
+        config.servername,
+        map_size=number(config, "sasldb_mapsize", sasldb.DEFAULT_MAP_SIZE, most=_MOST_LMDB_BYTES),
+        readers=number(config, "sasldb_maxreaders", sasldb.DEFAULT_READERS, most=_MOST_LMDB_READERS),
+    )
+
+
+def _sql_select(config: Config) -> str:
+    return setting(config, "sql_select", "SQL") or setting(config, "sql_statement", "SQL") or ""
 
 
 def _sql(config: Config) -> Auxprop | Unusable:
-    engine = (config.overflow("sasl_sql_engine") or "sqlite3").lower()
-    database = config.overflow("sasl_sql_database")
-    select = config.overflow("sasl_sql_select") or config.overflow("sasl_sql_statement")
-    if not database or not select:
-        return Unusable("auxprop sql without sasl_sql_database and sasl_sql_select")
     from libcyrus.sasl import sql
 
+    def asked(name: str) -> str:
+        return setting(config, name, "SQL") or ""
+
+    engine = (asked("sql_engine") or "mysql").lower()
+    select = _sql_select(config)
+    if not select:
+        return Unusable("sasl_auxprop_plugin sql: sql_select option missing")
+    statements = sql.Statements(select, config.servername, asked("sql_insert"), asked("sql_update"))
     if engine in ("sqlite", "sqlite3"):
-        return sql.SqliteAuxprop(database, select, config.servername)
+        return sql.SqliteAuxprop(asked("sql_database"), statements)
     make = {"pgsql": sql.postgresql, "mysql": sql.mysql}.get(engine)
     if make is None:
-        return Unusable(f"sasl_sql_engine {engine}")
+        return Unusable(f"sasl_sql_engine {engine}: not supported")
     server = sql.Server(
-        hosts=tuple(place.strip() for place in (config.overflow("sasl_sql_hostnames") or "").split(",")),
-        database=database,
-        user=config.overflow("sasl_sql_user"),
-        password=config.overflow("sasl_sql_passwd"),
-        tls=parse_switch(config.overflow("sasl_sql_usessl") or "no") or False,
+        hosts=tuple(host for place in asked("sql_hostnames").split(",") if (host := place.strip())),
+        database=asked("sql_database"),
+        user=asked("sql_user") or None,
+        password=asked("sql_passwd") or None,
+        tls=switch(config, "sql_usessl", "SQL"),
     )
     try:
-        return make(server, select, config.servername)
+        return make(server, statements)
     except ImportError as error:
-        return Unusable(f"sasl_sql_engine {engine} without the Python package {error.name}")
+        return Unusable(f"sasl_sql_engine {engine}: the Python package {error.name} is not installed")
+
+
+def properties(config: Config) -> Properties:
+    return Backends(config, "").properties
+
+
+def passwords(config: Config, service: str) -> PasswordCheck:
+    return Backends(config, service).passwords
+
+
+def tokens(config: Config) -> TokenChecker | None:
+    return _tokens(config)

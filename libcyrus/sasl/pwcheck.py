@@ -8,9 +8,11 @@ answer stands.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 import struct
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from libcyrus.sasl.codes import SaslCode, SaslError
@@ -19,6 +21,10 @@ log = logging.getLogger(__name__)
 
 SASLAUTHD_PATH = "/var/run/saslauthd/mux"
 SASLAUTHD_TIMEOUT = 60.0
+"""Seconds for the whole conversation: the daemon may wait for a directory itself."""
+
+_LARGEST_REQUEST = 8192 - 30
+_LARGEST_ANSWER = 1023
 
 
 class Verifier(Protocol):
@@ -41,51 +47,73 @@ class Saslauthd:
     order. The answer comes in the same form and begins with OK or NO.
     """
 
-    def __init__(self, service: str, path: str = SASLAUTHD_PATH) -> None:
+    def __init__(self, service: str, path: str, *, timeout: float = SASLAUTHD_TIMEOUT) -> None:
         self._service = service
         self._path = path
+        self._timeout = timeout
 
     def verify(self, user: str, password: str) -> None:
         name, at, realm = user.rpartition("@")
         if not at:
             name, realm = user, ""
+        request = self._request(name, password, self._service, realm)
         try:
-            answer = self._ask(name, password, self._service, realm)
-        except (OSError, EOFError, struct.error) as error:
-            log.error("cannot connect to saslauthd server: %s", getattr(error, "strerror", None) or error)
+            answer = self._ask(request)
+        except (OSError, EOFError) as error:
+            reason = getattr(error, "strerror", None) or error
+            log.error("cannot connect to saslauthd server: %s: %s", self._path, reason)
             raise SaslError(SaslCode.FAIL, "cannot connect to saslauthd server") from error
         if not answer.startswith(b"OK"):
-            raise SaslError(SaslCode.BADAUTH, "checkpass failed")
+            raise SaslError(SaslCode.BADAUTH, "authentication failed")
 
-    def _ask(self, *fields: str) -> bytes:
-        request = []
-        for field in fields:
-            data = field.encode("utf-8", "surrogateescape")
-            request.append(struct.pack(">H", len(data)) + data)
+    @staticmethod
+    def _request(*fields: str) -> bytes:
+        told = [os.fsencode(field) for field in fields]
+        if sum(map(len, told)) > _LARGEST_REQUEST:
+            raise SaslError(SaslCode.FAIL, "saslauthd request too large")
+        return b"".join(struct.pack(">H", len(field)) + field for field in told)
+
+    def _ask(self, request: bytes) -> bytes:
+        deadline = time.monotonic() + self._timeout
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
-            sock.settimeout(SASLAUTHD_TIMEOUT)
+            sock.settimeout(self._timeout)
             sock.connect(self._path)
-            sock.sendall(b"".join(request))
-            (length,) = struct.unpack(">H", _receive(sock, 2))
-            return _receive(sock, length)
+            sock.sendall(request)
+            (length,) = struct.unpack(">H", _receive(sock, 2, deadline))
+            if length < 2:
+                raise EOFError("bad response from saslauthd")
+            return _receive(sock, min(length, _LARGEST_ANSWER), deadline)
 
 
 class Unusable:
-    """Stands for a method or plugin that this build has not got: it refuses everybody, and says so."""
+    """Stands for a method or plugin that cannot work here: it refuses everybody, and says so."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, why: str) -> None:
+        self._why = why
+        log.error("%s", why)
 
     def verify(self, user: str, password: str) -> None:
-        log.error("%s: not supported", self._what)
-        raise SaslError(SaslCode.FAIL, f"{self._what}: not supported")
+        log.error("%s", self._why)
+        raise SaslError(SaslCode.FAIL, self._why)
 
 
 class PasswordCheck:
-    """The verifiers in their order."""
+    """The verifiers in their order.
 
-    def __init__(self, verifiers: Sequence[Verifier]) -> None:
+    ``transition(user, password)`` is called with what a verifier has found right, if this one is not among
+    ``settled``: those that would learn nothing from it.
+    """
+
+    def __init__(
+        self,
+        verifiers: Sequence[Verifier],
+        *,
+        transition: Callable[[str, str], None] | None = None,
+        settled: Sequence[Verifier] = (),
+    ) -> None:
         self._verifiers = tuple(verifiers)
+        self._transition = transition
+        self._settled = tuple(settled)
 
     def verify(self, user: str, password: str) -> None:
         """Return when one verifier is satisfied, else raise the last one's SaslError."""
@@ -94,15 +122,23 @@ class PasswordCheck:
             raise SaslError(SaslCode.BUFOVER, "password is too long or holds a NUL")
         for verifier in self._verifiers:
             try:
-                return verifier.verify(user, password)
+                verifier.verify(user, password)
             except SaslError as error:
                 failure = error
+                continue
+            if self._transition is not None and verifier not in self._settled:
+                self._transition(user, password)
+            return
         raise failure
 
 
-def _receive(sock: socket.socket, size: int) -> bytes:
+def _receive(sock: socket.socket, size: int, deadline: float) -> bytes:
     data = b""
     while len(data) < size:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        sock.settimeout(left)
         block = sock.recv(size - len(data))
         if not block:
             raise EOFError("connection closed")

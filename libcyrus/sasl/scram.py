@@ -82,6 +82,13 @@ def keys_from_stored(mechanism: str, hash_name: str, values: Sequence[bytes]) ->
     return None
 
 
+def stored_form(mechanism: str, hash_name: str, password: bytes, iterations: int) -> bytes:
+    """A value for ``authPassword`` (RFC 5803), with a salt of its own."""
+    keys = keys_from_password(hash_name, password, os.urandom(_SALT_BYTES), iterations)
+    salt, stored, server = map(base64.b64encode, (keys.salt, keys.stored, keys.server))
+    return b"%b$%d:%b$%b:%b" % (mechanism.encode(), iterations, salt, stored, server)
+
+
 def salt_of(user: str) -> bytes:
     """The salt with which a clear password is used."""
     return hmac.digest(_SALT_KEY, os.fsencode(user), "sha256")[:_SALT_BYTES]

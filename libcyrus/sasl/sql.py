@@ -1,8 +1,11 @@
 """Users' properties from a database: the ``sql`` auxprop plugin, with SQLite, PostgreSQL or MySQL.
 
-``sasl_sql_select`` is a statement whose first column of its first row is the property's value. In it
-``%u`` stands for the user's name up to the @, ``%r`` for the domain behind it (the server's name where
-there is none), ``%p`` for the name of the property (userPassword), ``%v`` for a value (none when
+``sasl_sql_select`` is a statement whose first column of its first row is the property's value. With
+``sasl_sql_insert`` and ``sasl_sql_update`` properties can be stored too; which of the two is used depends on
+whether the first one, asked for ``*``, finds a row.
+
+In all of them ``%u`` stands for the user's name up to the @, ``%r`` for the domain behind it (the server's
+name where there is none), ``%p`` for the name of the property (userPassword), ``%v`` for a value (none when
 reading), ``%%`` for a percent sign. What comes from the client is quoted for SQL before it goes in.
 """
 
@@ -11,13 +14,20 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Callable
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.sasl.auxprop import PASSWORD, Auxprop
 from libcyrus.sasl.codes import SaslCode, SaslError
+
+if TYPE_CHECKING:
+    import sqlite3
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -29,31 +39,101 @@ MAX_STEPS = 2_000_000
 _UNSAFE = re.compile(rb"[^A-Za-z0-9/._-]")
 
 
-class SqliteAuxprop(Auxprop):
-    """Looks properties up in an SQLite file, which is opened read-only at each use."""
+class Unanswered(Exception):
+    """The database does not answer, or not that statement."""
 
-    def __init__(self, database: str, select: str, default_realm: str) -> None:
-        self._database = database
-        self._select = select
-        self._default_realm = default_realm
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """The statements of the options, and the realm of users who name none."""
+
+    select: str
+    default_realm: str
+    insert: str = ""
+    update: str = ""
+
+    def filled(
+        self,
+        template: str,
+        user: str,
+        prop: str,
+        value: str = "",
+        *,
+        escape: Callable[[str], str] | None = None,
+    ) -> str:
+        name, at, realm = user.partition("@")
+        return expand(template, name, realm if at else self.default_realm, prop, value, escape=escape)
+
+
+class SqlAuxprop(Auxprop):
+    """What the engines have in common."""
+
+    def __init__(self, statements: Statements) -> None:
+        self._statements = statements
+        self.writable = bool(statements.insert and statements.update)
 
     def lookup(self, user: str, prop: str = PASSWORD) -> bytes | None:
+        try:
+            return self._lookup(user, prop)
+        except Unanswered as error:
+            if prop != PASSWORD:
+                # there need not be a column for it: most tables hold passwords alone
+                log.debug("sql plugin: %s", error)
+                return None
+            log.error("sql plugin: %s", error)
+            raise SaslError(SaslCode.FAIL, "the password database cannot be read") from error
+
+    def store(self, user: str, prop: str, value: bytes) -> None:
+        try:
+            self._store(user, prop, os.fsdecode(value))
+        except Unanswered as error:
+            log.error("sql plugin: %s", error)
+            raise SaslError(SaslCode.FAIL, "the password database cannot be written") from error
+
+    @abstractmethod
+    def _lookup(self, user: str, prop: str) -> bytes | None: ...
+
+    @abstractmethod
+    def _store(self, user: str, prop: str, value: str) -> None: ...
+
+
+class SqliteAuxprop(SqlAuxprop):
+    """Looks properties up in an SQLite file, which is opened at each use, read-only where that is enough."""
+
+    def __init__(self, database: str, statements: Statements) -> None:
+        super().__init__(statements)
+        self._database = database
+
+    def _lookup(self, user: str, prop: str) -> bytes | None:
+        statement = self._statements.filled(self._statements.select, user, prop)
+        with self._open("ro") as connection:
+            return _value(connection.execute(statement).fetchone())
+
+    def _store(self, user: str, prop: str, value: str) -> None:
+        told = self._statements
+        with self._open("rw") as connection:
+            # the lock is taken before looking whether there is a row, and what is committed is synced
+            connection.execute("BEGIN IMMEDIATE")
+            known = connection.execute(told.filled(told.select, user, "*")).fetchone()
+            change = told.insert if known is None else told.update
+            connection.execute(told.filled(change, user, prop, value))
+            connection.execute("COMMIT")
+
+    @contextmanager
+    def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
         import sqlite3
 
-        statement = _statement(self._select, user, self._default_realm, prop, _escape)
         try:
-            uri = f"file:{_UNSAFE.sub(_percent, os.fsencode(self._database)).decode()}?mode=ro"
-            connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS)
+            uri = f"file:{_UNSAFE.sub(_percent, os.fsencode(self._database)).decode()}?mode={mode}"
+            connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
             try:
                 connection.text_factory = bytes
                 connection.set_progress_handler(lambda: 1, MAX_STEPS)
-                row = connection.execute(statement).fetchone()
+                yield connection
             finally:
                 connection.close()
         except (sqlite3.Error, sqlite3.Warning) as error:
-            log.error("sql plugin: %s: %s", self._database, error)
-            raise SaslError(SaslCode.FAIL, "the password database cannot be read") from error
-        return _value(row)
+            raise Unanswered(f"{self._database}: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +147,7 @@ class Server:
     tls: bool
 
 
-class ServerAuxprop(Auxprop):
+class ServerAuxprop(SqlAuxprop):
     """Asks a server, over a connection that is kept; a lost one is made anew, at the first host that answers.
 
     ``connect(library, server, host, port)`` opens a connection with the database's library.
@@ -76,25 +156,39 @@ class ServerAuxprop(Auxprop):
     def __init__(
         self,
         server: Server,
-        select: str,
-        default_realm: str,
+        statements: Statements,
         *,
         module: str,
         connect: Callable[[Any, Server, str, str], Any],
         escape: Callable[[str], str],
     ) -> None:
         """Raises ImportError where the library is not installed."""
+        super().__init__(statements)
         self._library = import_module(module)
         self._server = server
-        self._select = select
-        self._default_realm = default_realm
         self._connect = connect
         self._escape = escape
         self._connection: Any = None
         self._owner = 0
 
-    def lookup(self, user: str, prop: str = PASSWORD) -> bytes | None:
-        statement = _statement(self._select, user, self._default_realm, prop, self._escape)
+    def _lookup(self, user: str, prop: str) -> bytes | None:
+        statement = self._statements.filled(self._statements.select, user, prop, escape=self._escape)
+        return _value(self._asking(lambda cursor: _first_row(cursor, statement)))
+
+    def _store(self, user: str, prop: str, value: str) -> None:
+        told, escape = self._statements, self._escape
+        known = told.filled(told.select, user, "*", escape=escape)
+
+        def change(cursor: Any) -> None:
+            cursor.execute("BEGIN")
+            template = told.insert if _first_row(cursor, known) is None else told.update
+            cursor.execute(told.filled(template, user, prop, value, escape=escape))
+            cursor.execute("COMMIT")
+
+        self._asking(change)
+
+    def _asking(self, action: Callable[[Any], T]) -> T:
+        """What the action makes of a cursor."""
         if self._owner != os.getpid():
             # a connection made before a fork is the parent's
             self._connection, self._owner = None, os.getpid()
@@ -103,19 +197,15 @@ class ServerAuxprop(Auxprop):
         while True:
             attempts -= 1
             try:
-                return self._ask(statement)
+                if self._connection is None:
+                    self._connection = self._open()
+                with self._connection.cursor() as cursor:
+                    return action(cursor)
             except self._library.Error as error:
+                # a transaction that was begun ends with its connection
                 self._connection = None
                 if not attempts:
-                    log.error("sql plugin: %s: %s", self._server.database, str(error).strip())
-                    raise SaslError(SaslCode.FAIL, "the password database cannot be read") from error
-
-    def _ask(self, statement: str) -> bytes | None:
-        if self._connection is None:
-            self._connection = self._open()
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement)
-            return _value(cursor.fetchone())
+                    raise Unanswered(f"{self._server.database}: {str(error).strip()}") from error
 
     def _open(self) -> Any:
         """Raises the last host's error."""
@@ -131,7 +221,7 @@ class ServerAuxprop(Auxprop):
         raise failure
 
 
-def postgresql(server: Server, select: str, default_realm: str) -> ServerAuxprop:
+def postgresql(server: Server, statements: Statements) -> ServerAuxprop:
     """Raises ImportError without ``psycopg``, the extra ``pgsql``."""
 
     def connect(library: Any, server: Server, host: str, port: str) -> Any:
@@ -148,10 +238,10 @@ def postgresql(server: Server, select: str, default_realm: str) -> ServerAuxprop
         given = {name: value for name, value in wanted.items() if value}
         return library.connect(autocommit=True, **given)
 
-    return ServerAuxprop(server, select, default_realm, module="psycopg", connect=connect, escape=_escape)
+    return ServerAuxprop(server, statements, module="psycopg", connect=connect, escape=_escape)
 
 
-def mysql(server: Server, select: str, default_realm: str) -> ServerAuxprop:
+def mysql(server: Server, statements: Statements) -> ServerAuxprop:
     """Raises ImportError without ``PyMySQL``, the extra ``mysql``."""
 
     def connect(library: Any, server: Server, host: str, port: str) -> Any:
@@ -172,7 +262,7 @@ def mysql(server: Server, select: str, default_realm: str) -> ServerAuxprop:
     def escape(value: str) -> str:
         return _escape(value.replace("\\", "\\\\"))
 
-    return ServerAuxprop(server, select, default_realm, module="pymysql", connect=connect, escape=escape)
+    return ServerAuxprop(server, statements, module="pymysql", connect=connect, escape=escape)
 
 
 def expand(
@@ -190,9 +280,9 @@ def expand(
     return re.sub(r"%(.)", lambda match: values.get(match[1], match[0]), statement, flags=re.DOTALL)
 
 
-def _statement(select: str, user: str, default_realm: str, prop: str, escape: Callable[[str], str]) -> str:
-    name, at, realm = user.partition("@")
-    return expand(select, name, realm if at else default_realm, prop, escape=escape)
+def _first_row(cursor: Any, statement: str) -> Any:
+    cursor.execute(statement)
+    return cursor.fetchone()
 
 
 def _value(row: Any) -> bytes | None:
