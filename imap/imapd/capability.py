@@ -98,8 +98,9 @@ def _security(session: Session) -> list[str]:
         names.append("STARTTLS")
     if session.tls_missing or logged_in or not session.plaintext_allowed:
         names.append("LOGINDISABLED")
-    # under TLS they are told to users who have logged in too, as they always were
-    if not session.tls_missing and (not logged_in or session.tls_active):
+    # under TLS or a layer they are told to users who have logged in too: a list that was changed on its way
+    # shows in this
+    if not session.tls_missing and (not logged_in or session.tls_active or session.sasl.strength):
         mechanisms = session.sasl.mechanisms()
         names += [f"AUTH={name}" for name in mechanisms]
         if mechanisms and not logged_in:

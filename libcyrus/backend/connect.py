@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_STRONGEST_LAYER = 255
+"""Bits: a proxy asks for as much as it can get."""
+
 _ADDRESS = re.compile(
     r"(?:\[(?P<literal>[^]]+)\]|(?P<host>[^:/\[]*))(?::(?P<port>[^/]*))?(?P<options>(?:/[a-z]+)*)"
 )
@@ -142,12 +145,12 @@ def _log_in(config: Config, peer: Peer, login: Login) -> None:
     """With TLS if no mechanism will do without."""
     wanted = _of_host(config, peer.host, "mechs") or config[opt.force_sasl_client_mech]
     try:
-        peer.authenticate(login, wanted=wanted)
+        peer.authenticate(login, wanted=wanted, maximum=_STRONGEST_LAYER)
     except SaslError as error:
         if error.code is not SaslCode.NOMECH or peer.tls is not None or not peer.capabilities.starttls:
             raise
         peer.starttls(_context(config, peer.host))
-        peer.authenticate(login, wanted=wanted)
+        peer.authenticate(login, wanted=wanted, maximum=_STRONGEST_LAYER)
 
 
 def _context(config: Config, host: str) -> TlsContext:

@@ -31,6 +31,10 @@ class Lines(Protocol):
     def receive_literal(self, size: int) -> bytes:
         """Exactly ``size`` bytes."""
 
+    def arrives(self, seconds: float) -> bool:
+        """Whether the server says something within that time."""
+        ...
+
 
 class Refused(Exception):
     """The server said no; the text is its last line."""
@@ -105,6 +109,10 @@ class Dialect(ABC):
     def capabilities_in(self, success: AuthSuccess) -> Capabilities | None:
         """What a server offers to those who are logged in, if its reply of success tells."""
         return None
+
+    def ask_under_layer(self, peer: Lines) -> Capabilities | None:
+        """What a server offers when a security layer has come between; None where it cannot be asked."""
+        return self.ask(peer)
 
     def answer_auth(self, peer: Lines, response: bytes) -> None:
         peer.send(base64.b64encode(response))

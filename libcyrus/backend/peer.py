@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from libcyrus.backend.dialect import AuthChallenge, AuthSuccess, Capabilities, Dialect, Refused
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import ProtocolError
 from libcyrus.prot import ProtStream
 from libcyrus.prot.deflate import Deflate
@@ -44,6 +45,8 @@ class Peer:
         self.port = port
         self.capabilities = Capabilities()
         self.tls: TlsSession | None = None
+        self.strength = 0
+        """Bits of the security layer that a mechanism brought."""
         self.greeting = b""
         """The last line of the greeting."""
         self._trace = trace
@@ -84,6 +87,9 @@ class Peer:
             raise ProtocolError
         return self.stream.read(size)
 
+    def arrives(self, seconds: float) -> bool:
+        return bool(self.stream.wait_readable(timeout=seconds))
+
     # in the order in which they are used
 
     def start_wrapped(self, context: TlsContext, resume: TlsSession | None = None) -> TlsSession:
@@ -121,16 +127,23 @@ class Peer:
         wanted: str | None = None,
         plaintext: bool = True,
         bits: int = 0,
+        minimum: int = 0,
+        maximum: int = 0,
         initial_response: bool = True,
+        trusting: bool = False,
     ) -> AuthSuccess:
         """Log in by the strongest mechanism of both sides. Raises SaslError, and Refused for a no.
 
-        ``wanted`` restricts the choice. ``bits`` is what protects a connection without TLS.
+        ``wanted`` restricts the choice. ``bits`` is what protects a connection without TLS. Between
+        ``minimum`` and ``maximum`` bits of protection are wanted, that of TLS included: what it does not
+        give has to come from the mechanism's security layer, whose strength is then in :attr:`strength`.
+        Under a layer the server is asked what it offers once more, and SaslError raised if that had seemed
+        to be something else; a ``trusting`` caller does that itself, see :meth:`changed_mechanisms`.
         """
         # pysasl is loaded when it is needed
         from libcyrus.sasl.client import SaslClient, choose
 
-        channel = self.channel(bits)
+        channel = self.channel(bits, minimum, maximum)
         offered = self.capabilities.mechanisms
         name = choose(offered, login, channel, wanted=wanted, plaintext=plaintext)
         client = SaslClient(name, login, channel, offered)
@@ -147,20 +160,41 @@ class Peer:
                 response = self._answer(client, outcome.data)
             self.dialect.answer_auth(self, response)
         client.finish(outcome.data)
-        self.capabilities = self.dialect.capabilities_in(outcome) or self.capabilities
+        if client.layer is None:
+            self.capabilities = self.dialect.capabilities_in(outcome) or self.capabilities
+        else:
+            self.stream.protect(client.layer)
+            self.strength = client.layer.strength
+            if not trusting and self.changed_mechanisms():
+                raise SaslError(
+                    SaslCode.BADAUTH, "possible MITM attack: list of available SASL mechanisms changed"
+                )
         return outcome
 
-    def channel(self, bits: int = 0) -> Channel:
+    def channel(self, bits: int = 0, minimum: int = 0, maximum: int = 0) -> Channel:
         """What SASL runs over."""
         from libcyrus.sasl.client import Channel
+        from libcyrus.sasl.layer import Limits
 
         tls = self.tls
+        bits = tls.bits if tls is not None else bits
+        limits = Limits.beside(bits, minimum=minimum, maximum=maximum)
+        found = Channel(self.dialect.sasl_service, self.host, self.port, bits, limits=limits)
         if tls is not None:
             for kind in _BINDINGS:
                 data = tls.channel_binding(kind)
                 if data:
-                    return Channel(self.dialect.sasl_service, self.host, self.port, tls.bits, kind, data)
-        return Channel(self.dialect.sasl_service, self.host, self.port, tls.bits if tls else bits)
+                    return replace(found, binding_kind=kind, binding=data)
+        return found
+
+    def changed_mechanisms(self) -> bool:
+        """Ask for the capabilities under a security layer, and tell whether the mechanisms are others than in
+        the clear: then somebody has changed that list, perhaps to have a weaker one taken."""
+        now = self.dialect.ask_under_layer(self)
+        if now is None:
+            return False
+        before, self.capabilities = self.capabilities.mechanisms, now
+        return bool(now.mechanisms) and now.mechanisms != before
 
     def compress(self) -> None:
         self.dialect.compress(self)

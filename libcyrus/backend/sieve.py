@@ -19,6 +19,9 @@ from libcyrus.backend.dialect import (
 )
 from libcyrus.base.dataclasses import replace
 
+_PATIENCE = 0.25
+"""Seconds within which capabilities come by themselves, if they do (RFC 5804 section 2.1 wants them)."""
+
 
 class Sieve(Dialect):
     """ManageSieve (RFC 5804). Strings are quoted or literals; the server's may be either."""
@@ -35,6 +38,9 @@ class Sieve(Dialect):
 
     def read_after_tls(self, peer: Lines) -> Capabilities:
         return self._read(peer)
+
+    def ask_under_layer(self, peer: Lines) -> Capabilities | None:
+        return self._read(peer) if peer.arrives(_PATIENCE) else self.ask(peer)
 
     def starttls(self, peer: Lines) -> None:
         peer.send(b"STARTTLS")

@@ -38,6 +38,9 @@ class _Starred(Dialect):
     def ask(self, peer: Lines) -> Capabilities:
         raise Refused(f"{self.name} tells its capabilities in its greeting only")
 
+    def ask_under_layer(self, peer: Lines) -> Capabilities | None:
+        return None
+
     def _read(self, peer: Lines) -> Capabilities:
         found = Capabilities(initial_response=True)
         for line in until(peer, lambda line: line[:2] != b"* " or line[:4].upper() == b"* OK"):

@@ -19,7 +19,8 @@ from pysasl.mechanism.plain import PlainMechanism
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.sasl.anonymous import AnonymousMechanism
 from libcyrus.sasl.codes import SaslCode, SaslError
-from libcyrus.sasl.digest_md5 import DigestMd5Client
+from libcyrus.sasl.digest_client import DigestMd5Client
+from libcyrus.sasl.layer import NO_LAYER, Limits, SecurityLayer
 from libcyrus.sasl.mechanisms import (
     ANONYMOUS,
     CRAM_MD5,
@@ -46,7 +47,10 @@ class Login:
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """What the exchange runs over: ``bits`` of protection, and what there is to bind to."""
+    """What the exchange runs over: ``bits`` of protection, and what there is to bind to.
+
+    ``limits`` says which security layers of the mechanism's own may come on top.
+    """
 
     service: str
     host: str
@@ -54,6 +58,7 @@ class Channel:
     bits: int = 0
     binding_kind: str = ""
     binding: bytes | None = None
+    limits: Limits = NO_LAYER
 
 
 def choose(
@@ -85,6 +90,8 @@ def choose(
             continue
         if mechanism.plaintext and not (plaintext or channel.bits > 1):
             continue
+        if mechanism.strongest < channel.limits.least:
+            continue
         return name
     raise SaslError(SaslCode.NOMECH, "No worthy mechs found")
 
@@ -109,6 +116,12 @@ class SaslClient:
         """The answer to a challenge. Raises SaslError(BADPROT, BADAUTH)."""
         self._challenges.append(ServerChallenge(challenge))
         return self._attempt()
+
+    @property
+    def layer(self) -> SecurityLayer | None:
+        """What has to protect the connection once the exchange has succeeded, if anything."""
+        layer: SecurityLayer | None = getattr(self._mechanism, "layer", None)
+        return layer
 
     def finish(self, data: bytes | None = None) -> None:
         """The server said that all is well, perhaps with ``data``; raises SaslError if it had to prove it."""
@@ -142,7 +155,7 @@ def _build(name: str, login: Login, channel: Channel, offered: set[str]) -> Clie
         case _ if name == CRAM_MD5:
             return CramMD5Mechanism()
         case _ if name == DIGEST_MD5:
-            return DigestMd5Client(channel.service, channel.host, login.realm)
+            return DigestMd5Client(channel.service, channel.host, login.realm, limits=channel.limits)
         case _ if name in OAUTH:
             return OAuthClient(name, channel.host, channel.port)
         case _ if name == ANONYMOUS:

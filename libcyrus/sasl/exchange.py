@@ -26,6 +26,7 @@ from libcyrus.sasl.auxprop import PASSWORD, STORED_KEYS
 from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.credentials import AnonymousCredentials
 from libcyrus.sasl.digest_md5 import DigestMd5Mechanism
+from libcyrus.sasl.layer import Limits, SecurityLayer
 from libcyrus.sasl.mechanisms import (
     ANONYMOUS,
     CRAM_MD5,
@@ -54,6 +55,7 @@ class Surroundings:
     iterations: Mapping[str, int]
     tokens: TokenChecker | None
     scopes: str
+    limits: Limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,15 @@ class Claim:
     """What a client says: who it is, whom it wants to act for (empty: itself), how to check the first.
 
     ``verify`` is given the canonical name and raises SaslError; None when there is nothing to check.
-    ``data`` is what the mechanism still has to tell the client when all is well.
+    ``data`` is what the mechanism still has to tell the client when all is well, ``layer`` protects what
+    comes then.
     """
 
     authcid: str
     authzid: str
     verify: Callable[[str], None] | None
     data: bytes | None = None
+    layer: SecurityLayer | None = None
 
 
 class Exchange:
@@ -109,7 +113,8 @@ class Exchange:
         if not user:
             raise SaslError(SaslCode.FAIL, "no user is named")
         wanted = "" if credentials.authzid == user else credentials.authzid
-        return Claim(user, wanted, lambda canonical: self._check(credentials, canonical), data)
+        layer: SecurityLayer | None = getattr(self._mechanism, "layer", None)
+        return Claim(user, wanted, lambda canonical: self._check(credentials, canonical), data, layer)
 
     def _undecoded(self) -> PlainCredentials:
         """What the responses of PLAIN or LOGIN say, octets that are no UTF-8 kept as surrogates."""
@@ -180,7 +185,10 @@ def _build(name: str, surroundings: Surroundings) -> ServerMechanism:
             return CramMD5Mechanism()
         case _ if name == DIGEST_MD5:
             return DigestMd5Mechanism(
-                surroundings.service, surroundings.host, lambda user: surroundings.lookup(user, PASSWORD)
+                surroundings.service,
+                surroundings.host,
+                lambda user: surroundings.lookup(user, PASSWORD),
+                surroundings.limits,
             )
         case _ if name in OAUTH and surroundings.tokens is not None:
             return OAuthMechanism(name, surroundings.tokens, surroundings.scopes)

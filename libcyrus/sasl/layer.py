@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import LayerBroken
 from libcyrus.sasl.codes import SaslCode
 
@@ -20,6 +21,26 @@ RECEIVE_BUFFER = 4096
 
 LARGEST_PIECE = 64 * 1024
 """More than this is not sent in one buffer, whatever the peer takes: it is all held in memory at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How strong a layer has to be and may be, in bits (SSF): 0 is none, 1 is integrity alone."""
+
+    least: int = 0
+    most: int = 0
+
+    @classmethod
+    def beside(cls, outside: int, *, minimum: int, maximum: int) -> Limits:
+        """What is left of ``sasl_minimum_layer`` and ``sasl_maximum_layer`` where something else, as TLS,
+        protects with ``outside`` bits already."""
+        return cls(max(0, minimum - outside), max(0, maximum - outside))
+
+    def allow(self, strength: int) -> bool:
+        return self.least <= strength <= self.most
+
+
+NO_LAYER = Limits()
 
 
 class Sealer(Protocol):

@@ -34,7 +34,10 @@ SCRAM_HASHES = {f"SCRAM-SHA-{name}": f"sha{name}" for name in ("512", "384", "25
 
 @dataclass(frozen=True, slots=True)
 class Mechanism:
-    """``server_first`` ones take no initial response (RFC 4422 section 5)."""
+    """``server_first`` ones take no initial response (RFC 4422 section 5).
+
+    ``strongest`` is what its security layers reach, in bits (SSF).
+    """
 
     name: str
     plaintext: bool = False
@@ -43,6 +46,7 @@ class Mechanism:
     token: bool = False
     certified: bool = False
     server_first: bool = False
+    strongest: int = 0
 
 
 def _all() -> dict[str, Mechanism]:
@@ -50,7 +54,7 @@ def _all() -> dict[str, Mechanism]:
     for name in SCRAM_HASHES:
         found += [Mechanism(f"{name}-PLUS", secret=True, binding=True), Mechanism(name, secret=True)]
     found += [
-        Mechanism(DIGEST_MD5, secret=True, server_first=True),
+        Mechanism(DIGEST_MD5, secret=True, server_first=True, strongest=128),
         Mechanism(EXTERNAL, certified=True),
         Mechanism(CRAM_MD5, secret=True, server_first=True),
         Mechanism("PLAIN", plaintext=True),

@@ -17,6 +17,7 @@ from libcyrus.config import Config
 from libcyrus.sasl import backends
 from libcyrus.sasl.auxprop import Properties
 from libcyrus.sasl.codes import SaslCode, SaslError
+from libcyrus.sasl.layer import Limits, SecurityLayer
 from libcyrus.sasl.mechanisms import (
     ANONYMOUS,
     DEFAULT_ITERATIONS,
@@ -61,18 +62,20 @@ class Challenge:
 class Success(Generic[T]):
     """``identity`` is what the policy made of the user.
 
-    ``data`` is the mechanism's last word, for protocols that send it with their reply of success.
+    ``data`` is the mechanism's last word, for protocols that send it with their reply of success. A
+    ``layer`` protects everything behind that reply.
     """
 
     authcid: str
     userid: str
     identity: T
     data: bytes | None = None
+    layer: SecurityLayer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SaslSettings:
-    """The ``sasl_*`` options of one service. ``minimum_layer`` is in bits (SSF).
+    """The ``sasl_*`` options of one service. ``minimum_layer`` and ``maximum_layer`` are in bits (SSF).
 
     ``service`` is the protocol's SASL name (imap, lmtp, pop, sieve), ``host`` the server's name.
     ``success_data`` says that the protocol's reply of success carries data (RFC 4422 section 4).
@@ -83,6 +86,7 @@ class SaslSettings:
     mechanisms: tuple[Mechanism, ...]
     allow_plaintext: bool
     minimum_layer: int
+    maximum_layer: int
     success_data: bool
     iterations: Mapping[str, int]
     passwords: PasswordCheck = field(repr=False)
@@ -119,6 +123,7 @@ class SaslSettings:
             mechanisms=tuple(mechanisms),
             allow_plaintext=config[opt.allowplaintext],
             minimum_layer=config[opt.sasl_minimum_layer],
+            maximum_layer=config[opt.sasl_maximum_layer],
             success_data=success_data,
             iterations={name: _iterations(config, name) for name in SCRAM_HASHES},
             passwords=backends.passwords(config, service),
@@ -130,9 +135,11 @@ class SaslSettings:
 
     def permits_plaintext(self, bits: int) -> bool:
         """Whether a clear password may cross a connection protected by ``bits`` from outside."""
-        if bits < self.minimum_layer:
-            return False
-        return self.allow_plaintext or bits > 1
+        return self.allow_plaintext or (bits > 1 and bits >= self.minimum_layer)
+
+    def limits(self, bits: int) -> Limits:
+        """Which layers a mechanism may offer on such a connection."""
+        return Limits.beside(bits, minimum=self.minimum_layer, maximum=self.maximum_layer)
 
 
 class SaslServer(Generic[T]):
@@ -141,7 +148,7 @@ class SaslServer(Generic[T]):
     ``external`` names the user whom the connection itself vouches for; where it is set, EXTERNAL is the
     only mechanism. ``certified`` is the name in the client's certificate, which EXTERNAL, if it is
     configured, takes for the user. ``binding`` gives the channel's data of a binding type, once there is
-    a channel.
+    a channel. ``strength`` is that of the security layer which the last success brought.
     """
 
     def __init__(self, settings: SaslSettings, policy: Policy[T]) -> None:
@@ -150,14 +157,15 @@ class SaslServer(Generic[T]):
         self._exchange: Exchange | None = None
         self._done: Success[T] | None = None
         self._succeeded = False
+        self.strength = 0
         self.bits = 0
         self.external: str | None = None
         self.certified: str | None = None
         self.binding: Callable[[str], bytes | None] | None = None
 
     def mechanisms(self) -> tuple[str, ...]:
-        """What may be announced now: nothing once somebody has authenticated."""
-        return () if self._succeeded else self._usable()
+        """What may be announced now: nothing once somebody has authenticated without a security layer."""
+        return () if self._succeeded and not self.strength else self._usable()
 
     def _usable(self) -> tuple[str, ...]:
         if self.external is not None:
@@ -168,6 +176,7 @@ class SaslServer(Generic[T]):
         """Be as before any exchange."""
         self._exchange = self._done = None
         self._succeeded = False
+        self.strength = 0
 
     def check_mechanism(self, mechanism: str) -> None:
         """Raise SaslError for one that may not be used now: NOMECH, TOOWEAK or ENCRYPT says why."""
@@ -201,6 +210,7 @@ class SaslServer(Generic[T]):
                 iterations=self._settings.iterations,
                 tokens=self._settings.tokens,
                 scopes=self._settings.scopes,
+                limits=self._settings.limits(self.bits),
             ),
         )
         if initial is None:
@@ -236,7 +246,7 @@ class SaslServer(Generic[T]):
         settings = self._settings
         if (mechanism.binding and self.binding is None) or (mechanism.certified and not self.certified):
             return SaslError(SaslCode.NOMECH, f"Couldn't find mech {mechanism.name}")
-        if self.bits < settings.minimum_layer:
+        if mechanism.strongest < settings.limits(self.bits).least:
             return SaslError(SaslCode.TOOWEAK, f"mech {mechanism.name} is too weak")
         if mechanism.plaintext and not settings.permits_plaintext(self.bits):
             return SaslError(SaslCode.ENCRYPT, "security flags do not match required")
@@ -257,6 +267,7 @@ class SaslServer(Generic[T]):
         self._exchange = None
         success = self._prove(claim)
         self._succeeded = True
+        self.strength = claim.layer.strength if claim.layer is not None else 0
         if claim.data is None or self._settings.success_data:
             return success
         self._done = success
@@ -269,7 +280,7 @@ class SaslServer(Generic[T]):
         if claim.verify is not None:
             claim.verify(authcid)
         userid = self._policy.canonify(wanted, authzid=True) if wanted else authcid
-        return Success(authcid, userid, self._authorize(authcid, userid), claim.data)
+        return Success(authcid, userid, self._authorize(authcid, userid), claim.data, claim.layer)
 
     def _authorize(self, authcid: str, userid: str) -> T:
         try:

@@ -62,6 +62,7 @@ class Credentials:
     ca_file: str | None = None
     ca_dir: str | None = None
     minimum: int = 0
+    maximum: int = 10000
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +142,14 @@ class Admin:
     def _authenticate(self, credentials: Credentials) -> None:
         from libcyrus.sasl.client import Login
 
-        tls = self._peer.tls
-        if credentials.minimum > (tls.bits if tls is not None else 0):
-            raise SaslError(SaslCode.TOOWEAK, "mechanism too weak for this user")
         login = Login(credentials.user, credentials.password(), credentials.authzid)
         with _guarded():
-            self._peer.authenticate(login, wanted=credentials.mechanism)
+            self._peer.authenticate(
+                login,
+                wanted=credentials.mechanism,
+                minimum=credentials.minimum,
+                maximum=credentials.maximum,
+            )
 
     def _login(self, credentials: Credentials) -> None:
         self.command("LOGIN", _string(credentials.user), _string(credentials.password()))

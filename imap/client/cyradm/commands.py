@@ -221,19 +221,18 @@ def _server(shell: Shell, said: Parsed) -> None:
 
 @_command(
     "authenticate",
-    "[-minssf N] [-mechanisms list] [-tlskey keyfile] [-notls] "
+    "[-minssf N] [-maxssf N] [-mechanisms list] [-tlskey keyfile] [-notls] "
     "[-cafile cacertfile] [-capath cacertdir] [user]",
     "authenticate to server",
     aliases="auth login",
     flags=("notls",),
-    valued=("mechanisms", "minssf", "tlskey", "cafile", "cadir", "capath"),
+    valued=("mechanisms", "minssf", "maxssf", "tlskey", "cafile", "cadir", "capath"),
     most=1,
 )
 def _authenticate(shell: Shell, said: Parsed) -> None:
     admin = _connected(shell, "authenticate")
     base = shell.credentials()
     values = said.values
-    minimum = values.get("minssf", "0")
     admin.authenticate(
         replace(
             base,
@@ -243,9 +242,14 @@ def _authenticate(shell: Shell, said: Parsed) -> None:
             tls=base.tls and "notls" not in said.flags,
             ca_file=values.get("cafile", base.ca_file),
             ca_dir=values.get("capath", values.get("cadir", base.ca_dir)),
-            minimum=int(minimum) if minimum.isdecimal() else 0,
+            minimum=_bits(values.get("minssf"), base.minimum),
+            maximum=_bits(values.get("maxssf"), base.maximum),
         )
     )
+
+
+def _bits(text: str | None, otherwise: int) -> int:
+    return int(text) if text is not None and text.isdecimal() else otherwise
 
 
 @_command("disconnect", "", "disconnect from current server", aliases="disc", most=0)

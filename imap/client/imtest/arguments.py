@@ -32,7 +32,10 @@ class Usage(Exception):
 
 @dataclass(slots=True)
 class Arguments:
-    """``tls_key`` is the file of -t, empty for no client certificate, None without -t."""
+    """``tls_key`` is the file of -t, empty for no client certificate, None without -t.
+
+    ``minimum`` and ``maximum`` are bits of protection.
+    """
 
     protocol: str
     host: str = ""
@@ -43,6 +46,7 @@ class Arguments:
     password: str | None = None
     realm: str | None = None
     minimum: int = 0
+    maximum: int = 128
     file: str | None = None
     attempts: int = 1
     wrapped: bool = False
@@ -97,7 +101,7 @@ def _take(found: Arguments, letter: str, value: str) -> None:
         case "k":
             found.minimum = number(value)
         case "l":
-            pass  # no mechanism here has a layer of its own, so every limit is kept
+            found.maximum = number(value)
         case "p":
             found.port = value
         case "u":

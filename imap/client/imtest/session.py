@@ -17,7 +17,7 @@ from libcyrus.backend.dialect import Refused
 from libcyrus.backend.peer import Peer
 from libcyrus.errors import ProtocolError
 from libcyrus.prot import ProtError, ProtStream, TlsError
-from libcyrus.sasl import SaslCode, SaslError
+from libcyrus.sasl import SaslError
 
 if TYPE_CHECKING:
     # OpenSSL takes longer to load than all else together
@@ -146,7 +146,12 @@ class Client:
             show(f"Authentication failed. {error.code.text}\n")
         else:
             show("Authenticated.\n")
-        show(f"Security strength factor: {bits}\n")
+        show(f"Security strength factor: {bits + peer.strength}\n")
+        if peer.strength:
+            if self._arguments.verbose:
+                show("Asking for capabilities again since they might have changed\n")
+            if peer.changed_mechanisms():
+                show("WARNING: possible MITM attack: list of available SASL mechanisms changed\n")
         return peer
 
     def _authenticate(self, peer: Peer, bits: int) -> None:
@@ -160,8 +165,6 @@ class Client:
         if tells and wanted is not None and not any(wanted in name for name in offered.mechanisms):
             what = f"AUTH={wanted}" if arguments.protocol == "imap" else f"SASL {wanted}"
             raise _NotOffered(f"Server did not advertise {what}")
-        if arguments.minimum > bits:
-            raise SaslError(SaslCode.NOMECH, "No worthy mechs found")
         from libcyrus.sasl.client import Login
 
         peer.authenticate(
@@ -173,7 +176,10 @@ class Client:
                 token=self._ask() if wanted in ("OAUTHBEARER", "XOAUTH2") else None,
             ),
             wanted=wanted,
+            minimum=arguments.minimum,
+            maximum=arguments.maximum,
             initial_response=arguments.initial_response,
+            trusting=True,
         )
 
     def _plain_login(self, peer: Peer, wanted: str | None, apop: bytes | None) -> bool:

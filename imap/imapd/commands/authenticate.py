@@ -6,12 +6,13 @@ import logging
 
 from imap.imapd.commands.login import enter, log_login
 from imap.imapd.parse import SP, ParseError, Parser, is_atom
-from imap.imapd.response import Bad, No, Outcome
+from imap.imapd.response import Bad, No, Ok, Outcome, Silent
 from imap.imapd.session import Session
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import SaslCancel, SaslProtocol
 from libcyrus.sasl import SaslError
+from libcyrus.sasl.layer import SecurityLayer
 from libcyrus.server.login import exchange, pause_after_failure
 
 log = logging.getLogger(__name__)
@@ -58,5 +59,19 @@ def run(session: Session, args: AuthenticateArgs) -> Outcome:
         pause_after_failure(session.process.config)
         return No(error.code.public_text)
     log_login(session, success.identity, args.mechanism, f"User logged in SESSIONID=<{session.session_id}>")
-    protection = "tls protection" if session.tls_active else "no protection"
-    return enter(session, success.identity, f"Success ({protection}) SESSIONID=<{session.session_id}>")
+    text = f"Success ({_protection(session, success.layer)}) SESSIONID=<{session.session_id}>"
+    if success.layer is None:
+        return enter(session, success.identity, text)
+    # what was told in the clear may have been changed on its way: under the layer the client asks anew
+    outcome = enter(session, success.identity, text, tells=False)
+    session.out.tagged(session.tag, outcome)
+    if isinstance(outcome, Ok):
+        session.stream.protect(success.layer)
+    return Silent()
+
+
+def _protection(session: Session, layer: SecurityLayer | None) -> str:
+    own = "" if layer is None else "integrity protection" if layer.strength == 1 else "privacy protection"
+    if session.tls_active:
+        return f"tls plus {own}" if own else "tls protection"
+    return own or "no protection"

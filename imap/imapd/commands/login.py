@@ -104,8 +104,11 @@ def log_login(session: Session, identity: Identity, how: str, text: str) -> None
     )
 
 
-def enter(session: Session, identity: Identity, text: str) -> Outcome:
-    """Make the session the user's, unless there are too many already, and word the success."""
+def enter(session: Session, identity: Identity, text: str, *, tells: bool = True) -> Outcome:
+    """Make the session the user's, unless there are too many already, and word the success.
+
+    With ``tells`` that holds the capabilities.
+    """
     process = session.process
     excess = limits.check(process.config, session.client_host, identity.userid)
     if excess is not None:
@@ -114,7 +117,7 @@ def enter(session: Session, identity: Identity, text: str) -> Outcome:
     session.auth = identity.authstate
     session.is_admin = identity.is_admin
     session.is_proxy_admin = identity.is_proxy_admin
-    reply = Ok(text, code=" ".join(["CAPABILITY", *capability.full(session)]))
+    reply = Ok(text, code=" ".join(["CAPABILITY", *capability.full(session)]) if tells else None)
     session.telemetry_fd = telemetry.open_log(process.config, identity.userid, session.session_id)
     if session.telemetry_fd is not None:
         session.stream.telemetry(session.telemetry_fd)

@@ -21,6 +21,7 @@ def run(session: Session, _args: None) -> Outcome:
     code = " ".join(["CAPABILITY", *capability.greeting(session)])
     session.out.tagged(session.tag, Ok(code=code))
     session.stream.stop_compressing()
+    session.stream.unprotect()
     if session.telemetry_fd is not None:
         session.stream.telemetry(None)
         os.close(session.telemetry_fd)

@@ -50,4 +50,8 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
     if session.app.metrics is not None:
         session.app.metrics.add("authenticate_total_result_yes")
     session.trust = Trust.LOGIN
-    return ("235 Authenticated!",)
+    if success.layer is None:
+        return ("235 Authenticated!",)
+    session.out.line("235 Authenticated!")
+    session.stream.protect(success.layer)
+    return ()
