@@ -11,6 +11,7 @@ import pytest
 
 from libcyrus.config import Config
 from libcyrus.errors import Fatal
+from libcyrus.server import metrics
 from libcyrus.server.metrics import Metrics
 
 SIZE = 512 + 452 * 16
@@ -59,3 +60,44 @@ def test_nothing_is_written_unless_it_is_switched_on(tmp_path: Path) -> None:
     for path in ("relative", "/"):
         with pytest.raises(Fatal):
             Metrics(config(tmp_path, prometheus_stats_dir=path), "imap")
+
+
+def test_the_numbers_of_living_and_ended_processes_are_added_up_by_service(tmp_path: Path) -> None:
+    for _ in range(2):
+        own = Metrics(config(tmp_path), "imap")
+        own.add("fetch_total", 2)
+        own.close(failed=False)
+    living = Metrics(config(tmp_path), "imap")
+    living.add("fetch_total")
+    place = living._places["imap_fetch_total"]
+    stats = tmp_path / "stats"
+    # not of this kind, or cut off where a process died
+    (stats / "master.txt").write_text("nothing")
+    (stats / "123").write_bytes(b"")
+    whole = b"lmtp".ljust(512 + 16 * 51, b"\0") + struct.pack("=dq", 7, 99)
+    (stats / "doneprocs.lmtp").write_bytes(whole + b"x")
+    found = metrics.collect(str(stats))
+    assert set(found) == {living._ident, "lmtp"}
+    assert found[living._ident][place][0] == 5.0
+    assert found["lmtp"] == {51: (7.0, 99)}
+    metrics.clean(str(stats))
+    assert [path.name for path in stats.iterdir()] == [".doneprocs.lock"]
+    metrics.clean(str(tmp_path / "absent"))
+
+
+def test_a_lock_file_that_the_original_removed_is_not_trusted(tmp_path: Path) -> None:
+    """It removes the file while others wait for it."""
+    held = os.open(tmp_path / ".doneprocs.lock", os.O_RDWR | os.O_CREAT, 0o644)
+    os.unlink(tmp_path / ".doneprocs.lock")
+    path = str(tmp_path / ".doneprocs.lock")
+    real = os.open
+
+    def opens_the_old_one(name: Any, *rest: Any) -> int:
+        monkeypatch.undo()
+        return os.dup(held) if name == path else real(name, *rest)
+
+    monkeypatch = pytest.MonkeyPatch()
+    monkeypatch.setattr(os, "open", opens_the_old_one)
+    assert metrics._take_lock(path) == -1
+    fd = metrics._take_lock(path)
+    assert fd >= 0 and os.path.sameopenfile(fd, os.open(path, os.O_RDONLY))

@@ -21,7 +21,7 @@ NOT_YET = frozenset(
     "cyr_virusscan dav_reconstruct "
     "fetchnews fud httpd httptest installsieve lmtpproxyd makedirs "
     "masssievec mknewsgroups mupdate nntpd pop3d "
-    "pop3proxyd promstatsd proxyd ptdump ptexpire ptloader restore "
+    "pop3proxyd proxyd ptdump ptexpire ptloader restore "
     "sievec sieved sieveshell smmapd squatter sync_client sync_reset sync_server "
     "timsieved translatesieve upgrade-db".split()
 )

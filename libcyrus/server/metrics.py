@@ -7,7 +7,8 @@ Each process keeps its numbers in a file named by its pid, in ``prometheus_stats
     0     ident     char[512]   the service, ended by NUL
     512   metrics   452 times   value: double; last change in milliseconds since 1970: int64
 
-The places of the metrics are the order of the original's definitions, one for each value of a label.
+``metric_table`` says what is in which place. The original removes the lock file while it holds the lock, so
+whoever got the lock must see whether it is still one that others will ask for.
 """
 
 from __future__ import annotations
@@ -15,50 +16,42 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from struct import Struct
 
 from libcyrus import options as opt
 from libcyrus.base import lock
 from libcyrus.config import Config
 from libcyrus.errors import Fatal
+from libcyrus.server import metric_table
 
 log = logging.getLogger(__name__)
 
+REPORT = "report.txt"
+"""What promstatsd makes of the files."""
+
 _IDENT_SIZE = 512
 _METRIC = Struct("=dq")
-_COUNT = 452
-"""Those of other daemons come behind ours."""
+_DONE = "doneprocs"
 
-_IMAP = (
-    "connections_total active_connections ready_listeners shutdown_total_status_ok"
-    " shutdown_total_status_error append_total authenticate_total_result_yes authenticate_total_result_no"
-    " capability_total compress_total check_total copy_total create_total close_total delete_total"
-    " deleteacl_total dump_total expunge_total examine_total fetch_total getacl_total getannotation_total"
-    " getmetadata_total getquota_total getquotaroot_total genurlauth_total id_total idle_total logout_total"
-    " list_total lsub_total listrights_total myrights_total mupdatepush_total starttls_total store_total"
-    " select_total search_total subscribe_total setacl_total setannotation_total setmetadata_total"
-    " setquota_total sort_total status_total scan_total thread_total unauthenticate_total unsubscribe_total"
-    " unselect_total xbackup_total"
-)
-_LMTP = (
-    "connections_total active_connections ready_listeners shutdown_total_status_ok"
-    " shutdown_total_status_error authenticate_total_result_yes authenticate_total_result_no"
-    " received_messages_total received_bytes_total received_recipients_total transmitted_messages_total"
-    " transmitted_bytes_total"
-)
-_NAMES = [f"imap_{name}" for name in _IMAP.split()] + [f"lmtp_{name}" for name in _LMTP.split()]
-_PLACES = {name: place for place, name in enumerate(_NAMES)}
+Numbers = dict[int, tuple[float, int]]
+"""By place: the value, and when it changed last, in milliseconds since 1970."""
 
 
 class Metrics:
-    """The numbers of this process; the file is made by the first one. ``protocol``: ``imap`` or ``lmtp``."""
+    """The numbers of this process; the file is made by the first one.
+
+    ``protocol``: ``imap``, ``lmtp`` or ``http``.
+    """
 
     def __init__(self, config: Config, protocol: str) -> None:
         """Raises Fatal (EX_CONFIG) for a ``prometheus_stats_dir`` that is relative or the root."""
-        self._directory = _directory(config)
+        self._directory = directory(config)
         self._ident = config.ident
         self._protocol = protocol
-        self._values: dict[int, tuple[float, int]] = {}
+        self._places = metric_table.places()
+        self._numbers: Numbers = {}
         self._fd = -1
 
     @classmethod
@@ -68,22 +61,22 @@ class Metrics:
 
     def add(self, name: str, number: float = 1) -> None:
         """Count; a gauge may also go down. What cannot be written is logged, and lost."""
-        place = _PLACES[f"{self._protocol}_{name}"]
-        value = self._values.get(place, (0.0, 0))[0] + number
-        self._values[place] = value, int(time.time() * 1000)
+        place = self._places[f"{self._protocol}_{name}"]
+        value = self._numbers.get(place, (0.0, 0))[0] + number
+        self._numbers[place] = value, int(time.time() * 1000)
         try:
             if self._fd < 0:
                 self._create()
             lock.exclusive(self._fd)
             try:
-                os.pwrite(self._fd, _METRIC.pack(*self._values[place]), _offset(place))
+                os.pwrite(self._fd, _METRIC.pack(*self._numbers[place]), _offset(place))
             finally:
                 lock.release(self._fd)
         except OSError as error:
             log.error("IOERROR: unable to write statistics: %s: %s", self._path(), error.strerror)
 
     def knows(self, name: str) -> bool:
-        return f"{self._protocol}_{name}" in _PLACES
+        return f"{self._protocol}_{name}" in self._places
 
     def connected(self) -> None:
         """A client has come."""
@@ -101,9 +94,11 @@ class Metrics:
         self.add("ready_listeners", -1)
         self.add("shutdown_total_status_error" if failed else "shutdown_total_status_ok")
         try:
-            with lock.exclusive_file(os.path.join(self._directory, ".doneprocs.lock")):
+            with _nobody_ends(self._directory):
                 self._accumulate()
-                os.unlink(self._path())
+                # promstatsd -c may have been there
+                with suppress(FileNotFoundError):
+                    os.unlink(self._path())
         except OSError as error:
             log.error("IOERROR: unable to keep statistics: %s: %s", self._path(), error.strerror)
         os.close(self._fd)
@@ -111,38 +106,36 @@ class Metrics:
 
     def _accumulate(self) -> None:
         # whoever reads or writes it holds the lock that we hold
-        path = os.path.join(self._directory, f"doneprocs.{self._ident}")
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        path = os.path.join(self._directory, f"{_DONE}.{self._ident}")
+        done: Numbers = {}
+        with suppress(FileNotFoundError):
+            done = _read(path)[1]
+        _add(done, self._numbers)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            data = bytearray(os.pread(fd, _offset(_COUNT), 0))
-            if len(data) < _offset(_COUNT):
-                data = self._empty()
-            for place, (value, changed) in self._values.items():
-                before, last = _METRIC.unpack_from(data, _offset(place))
-                _METRIC.pack_into(data, _offset(place), before + value, max(last, changed))
-            os.pwrite(fd, data, 0)
+            os.pwrite(fd, _pack(self._ident, done), 0)
         finally:
             os.close(fd)
 
     def _create(self) -> None:
+        """Make the file, which appears as a whole: the original's promstatsd takes an empty one amiss."""
         os.makedirs(self._directory, 0o755, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-        self._fd = os.open(self._path(), flags, 0o644)
-        os.pwrite(self._fd, self._empty(), 0)
-
-    def _empty(self) -> bytearray:
-        ident = os.fsencode(self._ident)[: _IDENT_SIZE - 1]
-        return bytearray(ident.ljust(_offset(_COUNT), b"\0"))
+        new = os.path.join(self._directory, f".{os.getpid()}.new")
+        fd = os.open(new, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        try:
+            os.pwrite(fd, _pack(self._ident, self._numbers), 0)
+            os.rename(new, self._path())
+        except OSError:
+            os.close(fd)
+            raise
+        self._fd = fd
 
     def _path(self) -> str:
         return os.path.join(self._directory, str(os.getpid()))
 
 
-def _offset(place: int) -> int:
-    return _IDENT_SIZE + place * _METRIC.size
-
-
-def _directory(config: Config) -> str:
+def directory(config: Config) -> str:
+    """Where the files are. Raises Fatal (EX_CONFIG) for a path that is relative or the root."""
     path = config[opt.prometheus_stats_dir]
     if path is None:
         return os.path.join(config.directory, "stats")
@@ -151,3 +144,90 @@ def _directory(config: Config) -> str:
     if len(path) < 2:
         raise Fatal("prometheus_stats_dir must not be '/'", os.EX_CONFIG)
     return path
+
+
+def collect(path: str) -> dict[str, Numbers]:
+    """The numbers of all processes that live or have ended, added up by service.
+
+    ``path`` is the directory. Numbers that nobody ever changed are not there. Raises OSError.
+    """
+    found: dict[str, Numbers] = {}
+    with _nobody_ends(path):
+        for name in os.listdir(path):
+            if not (name[:1].isdigit() or name.startswith("d")):
+                continue
+            with suppress(OSError):
+                ident, numbers = _read(os.path.join(path, name))
+                if ident:
+                    _add(found.setdefault(ident, {}), numbers)
+    return found
+
+
+def clean(path: str) -> None:
+    """Remove all files of the directory ``path``: nothing is counted any more. Raises OSError."""
+    with suppress(FileNotFoundError):
+        for name in os.listdir(path):
+            if not name.startswith("."):
+                with suppress(OSError):
+                    os.unlink(os.path.join(path, name))
+
+
+@contextmanager
+def _nobody_ends(path: str) -> Iterator[None]:
+    """Hold the lock without which no process moves its numbers to those of the ended ones."""
+    name = os.path.join(path, f".{_DONE}.lock")
+    fd = _take_lock(name)
+    while fd < 0:
+        fd = _take_lock(name)
+    try:
+        yield
+    finally:
+        lock.release_and_close(fd)
+
+
+def _take_lock(path: str) -> int:
+    """The descriptor of the file, made if need be and locked; -1 if it was removed in the meantime."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with suppress(FileNotFoundError):
+        lock.exclusive(fd)
+        if os.stat(path).st_ino == os.fstat(fd).st_ino:
+            return fd
+    lock.release_and_close(fd)
+    return -1
+
+
+def _read(path: str) -> tuple[str, Numbers]:
+    """One file. What was cut off counts as zero, as it does where files of other versions are longer."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        lock.shared(fd)
+        data = os.read(fd, _size())
+    finally:
+        lock.release_and_close(fd)
+    if len(data) < _IDENT_SIZE:
+        return "", {}
+    ident = os.fsdecode(data[:_IDENT_SIZE].partition(b"\0")[0])
+    whole = _IDENT_SIZE + (len(data) - _IDENT_SIZE) // _METRIC.size * _METRIC.size
+    numbers = enumerate(_METRIC.iter_unpack(data[_IDENT_SIZE:whole]))
+    return ident, {place: (value, changed) for place, (value, changed) in numbers if changed}
+
+
+def _add(numbers: Numbers, more: Numbers) -> None:
+    for place, (value, changed) in more.items():
+        before, last = numbers.get(place, (0.0, 0))
+        numbers[place] = before + value, max(last, changed)
+
+
+def _pack(ident: str, numbers: Numbers) -> bytearray:
+    data = bytearray(os.fsencode(ident)[: _IDENT_SIZE - 1].ljust(_size(), b"\0"))
+    for place, (value, changed) in numbers.items():
+        _METRIC.pack_into(data, _offset(place), value, changed)
+    return data
+
+
+def _size() -> int:
+    return _offset(len(metric_table.places()))
+
+
+def _offset(place: int) -> int:
+    return _IDENT_SIZE + place * _METRIC.size

@@ -26,15 +26,14 @@ import sys
 import syslog
 import time
 
-from libcyrus import options as opt
 from libcyrus.base import systemlog
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.getopt import getopt, number
 from libcyrus.base.master_protocol import LISTEN_FD, POOL_VARIABLE, STATUS_FD
 from libcyrus.base.signals import Signals
-from libcyrus.config import Config, startup
+from libcyrus.config import startup
 from libcyrus.errors import Fatal
-from libcyrus.server import pool, proc, stdio
+from libcyrus.server import debugger, pool, proc, stdio
 from libcyrus.server.connection import Connection
 from libcyrus.server.program import App, Service, ServiceProgram
 from libcyrus.server.worker import Limits, Worker
@@ -84,7 +83,7 @@ def _run(program: ServiceProgram[App]) -> int:
         time.sleep(15)
     config = startup.begin(command_line.config_file, name, need_partitions=program.need_partitions)
     if command_line.debugger:
-        _run_debugger(config, name)
+        debugger.run(config, name)
     log.debug("executed")
 
     options, arguments, _ = getopt(command_line.rest, program.options, program.name)
@@ -170,17 +169,3 @@ def _listener() -> socket.socket:
         raise Fatal(f"getsockopt: SOL_SOCKET: failed to get type: {error.strerror}", 1) from error
     listener.setblocking(False)
     return listener
-
-
-def _run_debugger(config: Config, name: str) -> None:
-    command = config[opt.debug_command]
-    if command is None:
-        return
-    text = command
-    for value in (sys.argv[0], os.getpid(), name):
-        place = min((at for at in (text.find("%s"), text.find("%d")) if at >= 0), default=-1)
-        if place < 0:
-            break
-        text = f"{text[:place]}{value}{text[place + 2 :]}"
-    log.debug("running external debugger: %s", text)
-    log.debug("debugger returned exit status: %d", os.system(text))

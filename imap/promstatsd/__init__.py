@@ -1,0 +1,1 @@
+"""promstatsd(8): collects the statistics of services for Prometheus."""
