@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from libcyrus.config import Config
-from libcyrus.sasl import SaslCode, SaslError, backends
+from libcyrus.sasl import SaslCode, SaslError
 from libcyrus.sasl.auxprop import Properties
+from libcyrus.sasl.backends import Backends
 
 SELECT = "SELECT %p FROM users WHERE name = '%u' AND realm = '%r'"
 
@@ -78,7 +79,7 @@ def properties(engine: str, **options: str) -> Properties:
         "sasl_sql_user": "cyrus",
         "sasl_sql_passwd": "s3cret",
     } | options
-    return backends.properties(Config.for_tests(extra=extra, servername="mail.example.org"))
+    return Backends(Config.for_tests(extra=extra, servername="mail.example.org"), "imap").properties
 
 
 def statement(user: str, realm: str = "mail.example.org", prop: str = "userPassword") -> str:
@@ -166,4 +167,4 @@ def test_an_engine_that_is_not_there_says_so(name: str, monkeypatch: pytest.Monk
         extra={"sasl_sql_engine": name, "sasl_sql_database": "x", "sasl_sql_select": "x"}
     )
     with pytest.raises(SaslError, match=name):
-        backends.passwords(config, "imap").verify("joe", "x")
+        Backends(config, "imap").passwords.verify("joe", "x")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from libcyrus.config import Config
 from libcyrus.sasl.auxprop import PASSWORD, STORED_KEYS, Auxprop, Properties
 from libcyrus.sasl.codes import SaslError
-from libcyrus.sasl.mechanisms import SCRAM_HASHES, selected
+from libcyrus.sasl.mechanisms import DEFAULT_ITERATIONS, MOST_ITERATIONS, SCRAM_HASHES, selected
 from libcyrus.sasl.pwcheck import (
     SASLAUTHD_PATH,
     AlwaysTrue,
@@ -98,10 +98,7 @@ class Backends:
 
 def iterations(config: Config, mechanism: str) -> int:
     """``sasl_scram_iteration_counter``, which a mechanism can have of its own."""
-    from libcyrus.sasl.mechanisms import DEFAULT_ITERATIONS, MOST_ITERATIONS
-
-    name = "scram_iteration_counter"
-    text = setting(config, name, mechanism) or ""
+    text = setting(config, "scram_iteration_counter", mechanism) or ""
     return min(max(int(text), 1), MOST_ITERATIONS) if text.isdecimal() else DEFAULT_ITERATIONS
 
 
@@ -192,15 +189,3 @@ def _sql(config: Config) -> Auxprop | Unusable:
         return make(server, statements)
     except ImportError as error:
         return Unusable(f"sasl_sql_engine {engine}: the Python package {error.name} is not installed")
-
-
-def properties(config: Config) -> Properties:
-    return Backends(config, "").properties
-
-
-def passwords(config: Config, service: str) -> PasswordCheck:
-    return Backends(config, service).passwords
-
-
-def tokens(config: Config) -> TokenChecker | None:
-    return _tokens(config)

@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
-from libcyrus.sasl import backends
 from libcyrus.sasl.auxprop import Properties
+from libcyrus.sasl.backends import Backends, iterations
 from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.layer import Limits, SecurityLayer
 from libcyrus.sasl.mechanisms import (
     ANONYMOUS,
-    DEFAULT_ITERATIONS,
     EXTERNAL,
     MECHANISMS,
-    MOST_ITERATIONS,
     SCRAM_HASHES,
     Mechanism,
     selected,
 )
 from libcyrus.sasl.pwcheck import PasswordCheck
+from libcyrus.sasl.settings import obey_log_level, setting
 
 if TYPE_CHECKING:
     from libcyrus.sasl.exchange import Claim, Exchange
@@ -108,14 +107,14 @@ class SaslSettings:
         """``load`` is called when a client begins an exchange: a service hands in :func:`load` made
         so that its other workers profit. ``anonymous``: whether ANONYMOUS may be used.
         """
-        properties = backends.properties(config)
-        tokens = backends.tokens(config)
+        obey_log_level(config)
+        made = Backends(config, service)
         mechanisms = [
             mechanism
-            for mechanism in selected(config.overflow("sasl_mech_list"))
+            for mechanism in selected(setting(config, "mech_list"))
             if (anonymous or mechanism.name != ANONYMOUS)
-            and (properties or not mechanism.secret)
-            and (tokens is not None or not mechanism.token)
+            and (made.properties or not mechanism.secret)
+            and (made.tokens is not None or not mechanism.token)
         ]
         return cls(
             service=service,
@@ -125,11 +124,11 @@ class SaslSettings:
             minimum_layer=config[opt.sasl_minimum_layer],
             maximum_layer=config[opt.sasl_maximum_layer],
             success_data=success_data,
-            iterations={name: _iterations(config, name) for name in SCRAM_HASHES},
-            passwords=backends.passwords(config, service),
-            properties=properties,
-            tokens=tokens,
-            scopes=config.overflow("sasl_oauth_scope") or "",
+            iterations={name: iterations(config, name) for name in SCRAM_HASHES},
+            passwords=made.passwords,
+            properties=made.properties,
+            tokens=made.tokens,
+            scopes=setting(config, "oauth_scope") or "",
             load=load,
         )
 
@@ -288,13 +287,3 @@ class SaslServer(Generic[T]):
         except SaslError as error:
             error.userid = userid
             raise
-
-
-def _iterations(config: Config, mechanism: str) -> int:
-    """``sasl_scram_iteration_counter``, which a mechanism can have of its own."""
-    text = config.overflow(f"sasl_{mechanism.lower()}_scram_iteration_counter") or config.overflow(
-        "sasl_scram_iteration_counter"
-    )
-    if text is None or not text.isdecimal():
-        return DEFAULT_ITERATIONS
-    return min(max(int(text), 1), MOST_ITERATIONS)
