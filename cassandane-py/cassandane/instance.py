@@ -79,6 +79,8 @@ class Instance:
         self.pidfile = directory / "master.pid"
         self.ports: dict[str, int] = {name: free_port() for name in services if name not in _UNIX_SOCKETS}
         self.lmtp_socket = directory / _UNIX_SOCKETS["lmtpunix"]
+        self.ours = TOP / "bin"
+        """The directory of our programs."""
         self._process: subprocess.Popen[bytes] | None = None
         for name in _DIRECTORIES:
             (directory / name).mkdir(parents=True, exist_ok=True)
@@ -134,8 +136,11 @@ class Instance:
     def _socket(self, name: str) -> str:
         return str(self.directory / _UNIX_SOCKETS[name])
 
+    def program(self, kind: str, name: str) -> str:
+        return program(kind, name) if kind == "reference" else str(self.ours / name)
+
     def command(self, kind: str, name: str, *arguments: str) -> str:
-        return " ".join([program(kind, name), "-C", str(self.config), *arguments])
+        return " ".join([self.program(kind, name), "-C", str(self.config), *arguments])
 
     def use(self, *, master: str, programs: str) -> None:
         """From the next start on, run ``master`` and all services of these kinds."""
@@ -148,7 +153,7 @@ class Instance:
     def start(self) -> Instance:
         """Start master in the foreground and wait until each service accepts."""
         arguments = [
-            *self.wrapper, program(self.master, "master"), "-D", "-C", str(self.config),
+            *self.wrapper, self.program(self.master, "master"), "-D", "-C", str(self.config),
             "-M", str(self.cyrus_conf), "-p", str(self.pidfile), "-l", "256",
         ]
         with open(self.directory / "master.out", "ab") as out:
@@ -244,7 +249,7 @@ class Instance:
         check: bool = True,
     ) -> subprocess.CompletedProcess[bytes]:
         """Run an administrator's program on this instance."""
-        command = [program(kind, name), "-C", str(self.config), *arguments]
+        command = [self.program(kind, name), "-C", str(self.config), *arguments]
         environment = reference.environment() if kind == "reference" else self.environment()
         done = subprocess.run(
             command, input=stdin, capture_output=True, env=environment, cwd=self.directory, timeout=120

@@ -58,6 +58,14 @@ PACKAGES = (
     "systemd",
     "libsystemd-shared",
     "mandoc",
+    "dpkg-dev",
+    "groff-base",
+    "python3-click",
+    "python3-daemon",
+    "python3-openssl",
+    "python3-psutil",
+    "python3-typing-extensions",
+    "zsh",
 )
 APART = ("exim4-daemon-light", "exim4-base", "exim4-config")
 """What the package client would not take together with the others: two mail transport agents."""
@@ -109,6 +117,12 @@ def environment() -> dict[str, str]:
         "PERL5LIB": _joined(perl, "PERL5LIB"),
         "SASL_PATH": str(triplet / "sasl2"),
     }
+
+
+def directory() -> Path:
+    """Where the packages are unpacked, as under the root of a file system."""
+    ensure()
+    return _ROOT
 
 
 def python_environment() -> dict[str, str]:
