@@ -1,0 +1,1 @@
+"""Running scripts: ``interpreter.run`` makes outcomes of a program, a message and a host."""

@@ -1,0 +1,97 @@
+"""``:matches``: ``*`` and ``?`` (RFC 5228 section 2.7.1), and what they stood for (RFC 5229 section 3.2).
+
+Each ``*`` takes as little as it can. That makes the first place where the text between two stars fits
+the right one, so that matching takes one pass and no search back.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+
+from libcyrus.base.dataclasses import dataclass
+
+MOST_VARIABLES = 9
+_STAR, _QUESTION, _BACKSLASH = b"*?\\"
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What stands between two stars: ``size`` bytes, one group for each ``?``."""
+
+    size: int
+    pattern: re.Pattern[bytes]
+
+
+def match(text: bytes, pattern: bytes, ignore_case: bool) -> list[bytes] | None:
+    """The match variables: the whole text, then what each wildcard took, at most nine. None: no match."""
+    compared = text.upper() if ignore_case else text
+    pieces = _pieces(pattern.upper() if ignore_case else pattern)
+    if pieces is None:
+        return None
+    places = _places(compared, pieces)
+    if places is None:
+        return None
+    values = [text]
+    end = 0
+    for number, (piece, found) in enumerate(zip(pieces, places, strict=True)):
+        if number:
+            values.append(text[end : found.start()])
+        values += [text[slice(*found.span(group))] for group in range(1, piece.pattern.groups + 1)]
+        end = found.end()
+        if len(values) > MOST_VARIABLES:
+            break
+    return values[: MOST_VARIABLES + 1]
+
+
+def _places(text: bytes, pieces: tuple[_Piece, ...]) -> list[re.Match[bytes]] | None:
+    """Where each piece lies."""
+    first, last = pieces[0], pieces[-1]
+    found = first.pattern.match(text)
+    if found is None:
+        return None
+    if len(pieces) == 1:
+        return [found] if found.end() == len(text) else None
+    places = [found]
+    end = len(text) - last.size
+    for piece in pieces[1:-1]:
+        found = piece.pattern.search(text, found.end(), max(end, 0))
+        if found is None:
+            return None
+        places.append(found)
+    if end < found.end():
+        return None
+    found = last.pattern.match(text, end)
+    return None if found is None else [*places, found]
+
+
+@functools.lru_cache(maxsize=256)
+def _pieces(pattern: bytes) -> tuple[_Piece, ...] | None:
+    """The pattern cut at its stars; None if it ends in a backslash that quotes nothing."""
+    pieces: list[_Piece] = []
+    expression = bytearray()
+    size = 0
+
+    def finish() -> None:
+        # one position, one way to match: no search back
+        pieces.append(_Piece(size, re.compile(bytes(expression), re.DOTALL)))
+
+    chars = iter(pattern)
+    for char in chars:
+        if char == _STAR:
+            finish()
+            expression.clear()
+            size = 0
+            continue
+        size += 1
+        if char == _QUESTION:
+            expression += b"(.)"
+            continue
+        if char == _BACKSLASH:
+            quoted = next(chars, None)
+            if quoted is None:
+                return None
+            char = quoted
+        expression += re.escape(bytes((char,)))
+    finish()
+    return tuple(pieces)
