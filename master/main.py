@@ -14,7 +14,7 @@ import sys
 import syslog
 
 from libcyrus import options as opt
-from libcyrus.base import privileges, systemlog
+from libcyrus.base import privileges, process_name, systemlog
 from libcyrus.base.getopt import getopt, number
 from libcyrus.base.master_protocol import LISTEN_FD, POOL_FD, STATUS_FD
 from libcyrus.config import Config
@@ -48,6 +48,7 @@ def main() -> int:
     """Run master; its exit code."""
     # an interrupt before the loop has its own handlers ends us as it ends any program
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    process_name.take()
     systemlog.open_log(_IDENT)
     waiting = [Starter()]
     try:

@@ -15,7 +15,7 @@ from contextlib import suppress
 from importlib import import_module
 
 from libcyrus import options as opt
-from libcyrus.base import privileges, systemlog
+from libcyrus.base import privileges, process_name, systemlog
 from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
 from libcyrus.errors import Fatal
@@ -71,6 +71,7 @@ def begin(
     EX_USAGE where root cannot become the Cyrus user.
     """
     _hold_standard_descriptors()
+    process_name.take()
     systemlog.open_log(ident)
     _attach()
     config = Config.load(path, ident, need_partitions=need_partitions)
