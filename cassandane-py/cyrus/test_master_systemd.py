@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 
 from cassandane import reference
 from cassandane.instance import TOP, Instance, give_away
-from master import systemd
+from master import conf, listen, systemd
 
 # binds the port and becomes the program behind it, with the socket as its first handed descriptor
 ACTIVATE = """\
@@ -166,23 +167,60 @@ def test_sockets_that_are_for_others(clean: pytest.MonkeyPatch, pid: str | None,
     assert "LISTEN_FDS" not in os.environ
 
 
-UNIT = TOP / "conf/systemd/cyrus-imapd.service"
+UNITS = sorted((TOP / "conf/systemd").glob("cyrus-imapd.*"))
 
 
 @pytest.mark.reference
-def test_the_unit_is_sound_and_exposes_little(tmp_path: Path) -> None:
+def test_units_are_sound_and_expose_little(tmp_path: Path) -> None:
     program = tmp_path / "master"
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("/usr/local/libexec/master", str(program)))
-    analyze = [reference.program("systemd-analyze")]
-    done = subprocess.run(
-        [*analyze, "--man=no", "verify", unit], capture_output=True, text=True, env=reference.environment()
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    done = subprocess.run(
-        [*analyze, "security", "--offline=yes", "--threshold=30", unit],
-        capture_output=True, text=True, env=reference.environment(),
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-200:]
+    for unit in UNITS:
+        text = unit.read_text().replace("/usr/local/libexec/master", str(program))
+        (tmp_path / unit.name).write_text(text)
+    units = [tmp_path / unit.name for unit in UNITS]
+    assert {unit.suffix for unit in units} == {".service", ".socket"}
+    analyze("--man=no", "verify", *units)
+    for unit in units:
+        if unit.suffix == ".service":
+            analyze("security", "--offline=yes", "--threshold=30", unit)
+    # and the judge can say no
+    exposed = tmp_path / "exposed.service"
+    exposed.write_text(f"[Service]\nExecStart={program}\n")
+    with pytest.raises(AssertionError):
+        analyze("security", "--offline=yes", "--threshold=30", exposed)
+
+
+def analyze(*words: str | Path) -> None:
+    command = [reference.program("systemd-analyze"), *words]
+    done = subprocess.run(command, capture_output=True, text=True, env=reference.environment())
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout[-200:] + done.stderr
+
+
+def test_the_socket_unit_has_the_addresses_of_the_example() -> None:
+    """Master takes a socket only for an address that cyrus.conf names, as it would open it itself."""
+    text = next(unit for unit in UNITS if unit.suffix == ".socket").read_text()
+    example = str(TOP / "conf/cyrus.conf")
+    services = [conf.service(entry) for entry in conf.section(conf.read(example), "SERVICES", example)]
+    ports = [{"imap": 143, "imaps": 993}.get(service.listen) for service in services]
+    wanted = [f"{host}:{port}" for port in ports if port for host in ("0.0.0.0", "[::]")]
+    assert re.findall(r"^ListenStream=(.*)$", text, re.M) == wanted != []
+    assert "\nBindIPv6Only=ipv6-only\n" in text
+
+
+def test_a_handed_socket_of_ipv6_is_taken_without_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
+    complaints: list[str] = []
+    monkeypatch.setattr(listen, "write", lambda _priority, text: complaints.append(text))
+    bound = socket.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        bound.bind(("::1", 0))
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    text = f'SERVICES {{\n imap cmd="imapd" listen="[::1]:{bound.getsockname()[1]}"\n}}\n'
+    (entry,) = conf.section(text.encode(), "SERVICES", "cyrus.conf")
+    opened = listen.open_all(conf.service(entry), listen.How(5, 0, errors_are_fatal=False, handed=(bound,)))
+    assert [(name, sock.getsockname()) for name, sock in opened] == [("ipv6", bound.getsockname())]
+    assert complaints == []
+    for sock in (bound, opened[0][1]):
+        sock.close()
