@@ -176,7 +176,9 @@ def _open(
 def _set_options(spec: ServiceSpec, how: How, opened: socket.socket) -> None:
     wanted = [("SO_REUSEADDR", socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)]
     if opened.family == socket.AF_INET6:
-        wanted.append(("IPV6_V6ONLY", socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1))
+        if not opened.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+            # a socket that is bound already would refuse it
+            wanted.append(("IPV6_V6ONLY", socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1))
         wanted.append(("IP_TOS", socket.IPPROTO_IPV6, socket.IPV6_TCLASS, how.tos))
     elif opened.family == socket.AF_INET:
         wanted.append(("IP_TOS", socket.IPPROTO_IP, socket.IP_TOS, how.tos))
