@@ -36,6 +36,35 @@ def test_parent_follows_a_child_that_needed_it() -> None:
     assert not demand.follow()
 
 
+def test_parent_renews_what_has_grown_old() -> None:
+    due: list[str] = []
+    demand = OnDemand(lambda: "first", renew=lambda _old: due.pop() if due else None)
+    assert demand() == "first"
+    assert not demand.follow()
+    due.append("second")
+    assert demand.follow()
+    assert demand() == "second"
+    assert not demand.follow()
+
+
+def test_a_child_that_made_its_own_of_what_is_shared_knows() -> None:
+    demand = OnDemand(lambda: 1, shared=True)
+    alone = OnDemand(lambda: 1)
+    child = os.fork()
+    if not child:
+        demand()
+        alone()
+        os._exit(demand.is_apart and not alone.is_apart)
+    assert os.waitpid(child, 0)[1] >> 8 == 1
+    demand()
+    assert not demand.is_apart
+    child = os.fork()
+    if not child:
+        demand()
+        os._exit(demand.is_apart)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_keeps_nothing_as_an_answer() -> None:
     made: list[int] = []
     demand = OnDemand(lambda: made.append(1))

@@ -106,6 +106,7 @@ def test_other_durations_are_refused(text: str) -> None:
         ("t1searchpartition-other", False),
         ("metadir-index-default", False),
         ("partitionx", False),
+        ("tls_server_cert_dir", True),
     ],
 )
 def test_which_made_up_names_are_known(name: str, known: bool) -> None:

@@ -347,8 +347,6 @@ def test_only_the_configured_versions_are_spoken(pair: Pair, certificate: dict[s
         {"certificates": ("/nonexistent",)},
         {"keys": ("/nonexistent",)},
         {"client_certs": "require"},
-        {"dhparam_file": "/nonexistent"},
-        {"crl_file": "/nonexistent"},
     ],
 )
 def test_bad_parameters_are_refused_when_the_context_is_built(

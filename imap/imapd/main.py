@@ -106,7 +106,7 @@ def serve(process: Process, connection: Connection) -> None:
 def _converse(session: Session, connection: Connection) -> None:
     if session.settings.switches.imaps:
         session.client_host = connection.client.host
-        negotiate(session)
+        negotiate(session, failed="imaps TLS negotiation failed", timeout=tls.IMPATIENCE)
         if session.closing:
             return
         loop.greet(session)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from imap.imapd.folders import Hidden, SpecialUses
@@ -53,9 +53,7 @@ class Process:
         self.settings = settings
         self.admins = config[opt.admins]
         self.tls_enabled = starttls.enabled(config)
-        self.tls = service.on_demand(
-            partial(starttls.build_context, config, "imap"), now=settings.switches.imaps
-        )
+        self.tls = starttls.on_demand(service, "imap", now=settings.switches.imaps)
         self.sasl = SaslSettings.from_config(
             config, "imap", anonymous=config[opt.allowanonymouslogin], load=service.on_demand(sasl.load)
         )

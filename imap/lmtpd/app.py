@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from functools import partial
 from typing import TYPE_CHECKING
 
 from imap.lmtpd.errors import Wording
@@ -13,7 +13,7 @@ from libcyrus.annotations import Definitions
 from libcyrus.auth import ANONYMOUS, new_state
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
-from libcyrus.errors import MailboxExists
+from libcyrus.errors import Fatal, MailboxExists
 from libcyrus.events.idle import ChangeTeller
 from libcyrus.events.notify import Notifier
 from libcyrus.mailbox.mailstore import MailStore
@@ -31,6 +31,8 @@ from libcyrus.version import VERSION
 
 if TYPE_CHECKING:
     from libcyrus.prot.tls import TlsContext
+
+log = logging.getLogger(__name__)
 
 TIMEOUT = 360.0
 X_SIEVE = "CMU Sieve 3.0"
@@ -117,6 +119,7 @@ class Lmtpd:
     sasl: SaslSettings
     tls: OnDemand[TlsContext | None]
     tls_enabled: bool
+    wrapped: bool
     preauthorized: bool
     shutdown: ShutdownWatch
     notifier: Notifier | None
@@ -196,8 +199,12 @@ class Lmtpd:
 
 
 def build(service: Service) -> Lmtpd:
-    """Read the options. ``-a`` trusts every client."""
+    """Read the options. ``-a`` trusts every client, ``-s`` begins with TLS."""
     config = service.config
+    wrapped = any(letter == "s" for letter, _ in service.options)
+    if wrapped and not starttls.enabled(config):
+        log.error("lmtps: required OpenSSL options not present")
+        raise Fatal("lmtps: required OpenSSL options not present", os.EX_CONFIG)
     limits.refuse_murder(config)
     return Lmtpd(
         service=service,
@@ -209,7 +216,8 @@ def build(service: Service) -> Lmtpd:
         ),
         namespace=Namespace.from_config(config),
         sasl=SaslSettings.from_config(config, "lmtp", load=service.on_demand(sasl.load)),
-        tls=service.on_demand(partial(starttls.build_context, config, "lmtp")),
+        tls=starttls.on_demand(service, "lmtp", now=wrapped),
+        wrapped=wrapped,
         tls_enabled=starttls.enabled(config),
         preauthorized=any(letter == "a" for letter, _ in service.options),
         shutdown=ShutdownWatch(config),

@@ -18,6 +18,8 @@ _SYNTAX_ERROR = ("500 5.5.2 Syntax error",)
 
 def run(session: Session) -> None:
     """Serve one client to its end. ShutdownRequested passes through."""
+    if session.over:
+        return
     session.out.line(f"220 {session.app.config.servername}{session.app.settings.banner} server ready")
     try:
         while not session.over:

@@ -8,6 +8,7 @@ import os
 
 from imap.lmtpd import loop
 from imap.lmtpd.app import TIMEOUT, Lmtpd, build
+from imap.lmtpd.commands.starttls import negotiate
 from imap.lmtpd.response import Response
 from imap.lmtpd.session import POSTMAN, Session, Trust
 from libcyrus.base.signals import ShutdownRequested
@@ -15,7 +16,7 @@ from libcyrus.config.session_id import SessionId
 from libcyrus.errors import CyrusError, Fatal
 from libcyrus.prot import ProtError, ProtStream
 from libcyrus.sasl import SaslServer
-from libcyrus.server import clienthost, service
+from libcyrus.server import clienthost, service, starttls
 from libcyrus.server.connection import Connection
 from libcyrus.server.login import LoginPolicy
 from libcyrus.server.program import ServiceProgram
@@ -44,6 +45,8 @@ def serve(app: Lmtpd, connection: Connection) -> None:
         stack.enter_context(io_logged(app.config, "LMTP"))
         session = _session(app, connection, stream, out, stack)
         try:
+            if app.wrapped:
+                negotiate(session, failed="lmtps TLS negotiation failed", timeout=starttls.IMPATIENCE)
             loop.run(session)
             app.failed = False
         except ShutdownRequested:
@@ -99,7 +102,7 @@ def _session(
 
 PROGRAM: ServiceProgram[Lmtpd] = ServiceProgram(
     name="lmtpd",
-    options="a",
+    options="as",
     init=build,
     serve=serve,
     started=Lmtpd.open,

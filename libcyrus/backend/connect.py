@@ -18,7 +18,7 @@ from libcyrus.backend.peer import Peer
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.config import Config
 from libcyrus.errors import BadParameters, ServerUnavailable
-from libcyrus.prot import ProtError, ProtStream
+from libcyrus.prot import ProtError, ProtStream, TlsError
 from libcyrus.sasl import SaslCode, SaslError
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ def connect(
         if config[opt.proxy_compress] and peer.capabilities.compress:
             with suppress(Refused):
                 peer.compress()
-    except (ProtError, Refused, SaslError) as error:
+    except (ProtError, Refused, SaslError, TlsError) as error:
         log.error("couldn't authenticate to backend server: %s: %s", server, error)
         peer.close()
         raise ServerUnavailable from error
@@ -162,7 +162,6 @@ def _context(config: Config, host: str) -> TlsContext:
             key=_of_host(config, host, "client_key") or config[opt.tls_client_key],
             ca_file=config[opt.tls_server_ca_file],
             ca_dir=config[opt.tls_server_ca_dir],
-            versions=config[opt.tls_versions] or "",
         )
     )
 

@@ -49,6 +49,12 @@ PATTERNS = (
     Pattern("HOST_client_cert", "The client certificate for one backend; tls_client_cert otherwise."),
     Pattern("HOST_client_key", "The key of HOST_client_cert; tls_client_key otherwise."),
     Pattern(
+        "tls_server_cert_dir",
+        "A directory of further certificates: each file NAME.pem holds one with its chain, and its key, "
+        "unless that is in NAME.key. A client that asks for a server by a name in one of them (SNI) gets "
+        "that one, any other tls_server_cert. A star stands for the first label of a name.",
+    ),
+    Pattern(
         "xlist-FLAG",
         "The folder that gets the special use FLAG when it is created automatically.",
     ),
@@ -65,7 +71,7 @@ def known(name: str, lookup: Callable[[str], str | None]) -> bool:
     Metadata, archive and search directories count only beside a partition of
     the same name, which ``lookup`` finds.
     """
-    if name.startswith(("partition-", "backuppartition-", "xlist-")):
+    if name == "tls_server_cert_dir" or name.startswith(("partition-", "backuppartition-", "xlist-")):
         return True
     if name.startswith("metapartition-"):
         return lookup(name.removeprefix("meta")) is not None

@@ -276,8 +276,9 @@ class ProtStream:
         """Throw away what the peer has sent so far, also what is still in the socket."""
         self._buffer, self._position = b"", 0
         with contextlib.suppress(BlockingIOError, OSError):
-            while self._tls is None and self._sock.recv(READ_SIZE):
-                pass
+            for _ in range(_MOST_UNREAD):
+                if self._tls is not None or not self._sock.recv(READ_SIZE):
+                    break
 
     def starttls(self, context: TlsContext, *, timeout: float = 360.0) -> TlsSession:
         """Become the server side of a TLS session; whatever came in the clear before is forgotten.
@@ -288,7 +289,7 @@ class ProtStream:
         self.flush()
         self._buffer, self._position = b"", 0
         deadline = time.monotonic() + timeout
-        self._tls = context.accept(self._sock, lambda write: self._wait(write, deadline))
+        self._tls = context.accept(self._sock, lambda write: self._wait_in_handshake(write, deadline))
         return self._tls
 
     def starttls_client(
@@ -303,7 +304,9 @@ class ProtStream:
         self.flush()
         self._buffer, self._position = b"", 0
         deadline = time.monotonic() + timeout
-        self._tls = context.connect(self._sock, lambda write: self._wait(write, deadline), host, resume)
+        self._tls = context.connect(
+            self._sock, lambda write: self._wait_in_handshake(write, deadline), host, resume
+        )
         return self._tls
 
     def protect(self, layer: Layer) -> None:
@@ -449,6 +452,11 @@ class ProtStream:
                 return
             deadline = None
             data = memoryview(data)[sent:]
+
+    def _wait_in_handshake(self, write: bool, deadline: float) -> None:
+        if self._before_wait is not None:
+            self._before_wait()
+        self._wait(write, deadline)
 
     def _wait(self, write: bool, deadline: float | None) -> None:
         """Until the socket is ready or a signal came, or the deadline is over (IdleTooLong)."""

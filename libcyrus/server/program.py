@@ -34,9 +34,16 @@ class Service:
     proc: ProcFile
     demands: list[OnDemand[Any]] = field(default_factory=list)
 
-    def on_demand(self, make: Callable[[], T], *, now: bool = False) -> OnDemand[T]:
+    def on_demand(
+        self,
+        make: Callable[[], T],
+        *,
+        now: bool = False,
+        renew: Callable[[T], T | None] | None = None,
+        shared: bool = False,
+    ) -> OnDemand[T]:
         """What ``make`` returns, made when a client first wants it or ``now``. For ``init`` only."""
-        demand = OnDemand(make, now=now)
+        demand = OnDemand(make, now=now, renew=renew, shared=shared)
         self.demands.append(demand)
         return demand
 

@@ -166,6 +166,8 @@ class Worker(Generic[App]):
             self._serve(client)
             if signals.poll() == signal.SIGHUP or uses >= self._limits.uses:
                 return
+            if any(demand.is_apart for demand in self.service.demands):
+                return
             signals.forget(signal.SIGALRM)
             if not self._notify(Message.AVAILABLE):
                 return

@@ -7,7 +7,7 @@ import logging
 from imap.imapd.response import Bad, No, Ok, Outcome, Silent
 from imap.imapd.session import Session
 from libcyrus.server import starttls
-from libcyrus.server.starttls import TlsFailed
+from libcyrus.server.starttls import TlsFailed, TlsUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -25,14 +25,19 @@ def run(session: Session, _args: None) -> Outcome:
         log.error("error initializing TLS")
         return No("Error initializing TLS")
     session.out.tagged(session.tag, Ok("Begin TLS negotiation now"))
-    negotiate(session)
+    negotiate(session, failed="STARTTLS negotiation failed", timeout=starttls.PATIENCE)
     return Silent()
 
 
-def negotiate(session: Session) -> None:
+def negotiate(session: Session, *, failed: str, timeout: float) -> None:
     """Shake hands; what follows a failed handshake cannot be read, so the session closes then."""
+    stream, host = session.stream, session.client_host
     try:
-        tls = starttls.start(session.stream, session.process.tls(), session.client_host)
+        tls = starttls.start(stream, session.process.tls(), host, failed=failed, timeout=timeout)
+    except TlsUnavailable:
+        log.error("error initializing TLS")
+        session.closing = True
+        return
     except TlsFailed:
         session.closing = True
         session.stream.discard_output()
