@@ -49,6 +49,7 @@ PACKAGES = (
     "mutt",
     "neomutt",
     "offlineimap3",
+    "openssl",
     "postfix",
     "python3-sievelib",
     "sasl2-bin",
