@@ -191,7 +191,7 @@ def test_verifiers_are_asked_in_order_until_one_agrees(tmp_path: Path, database:
     assert _code(lambda: both.verify("joe", "wrong")) is SaslCode.BADAUTH
     PasswordCheck([sql, AlwaysTrue()]).verify("joe", "wrong")
     assert _code(lambda: PasswordCheck([]).verify("joe", "x")) is SaslCode.NOMECH
-    assert _code(lambda: both.verify("joe", "x" * 1025)) is SaslCode.BUFOVER
+    assert _code(lambda: both.verify("joe", "x" * 1025)) is SaslCode.BADAUTH
 
 
 @pytest.mark.parametrize(
@@ -286,7 +286,11 @@ def test_login_takes_the_name_as_initial_response(server: SaslServer[Identity]) 
         ("PLAIN", b"", SaslCode.BADPROT),
         ("PLAIN", b"\0joe\0sec\0ret", SaslCode.BADPROT),
         ("PLAIN", b"\0\xff\0secret", SaslCode.BADAUTH),
-        ("PLAIN", b"\0joe\0" + b"x" * 5000, SaslCode.BADPROT),
+        ("PLAIN", b"\0joe\0" + b"x" * 5000, SaslCode.BADAUTH),
+        ("PLAIN", b"\0" + b"x" * 1024 + b"\0secret", SaslCode.BUFOVER),
+        ("PLAIN", b"\0 \0secret", SaslCode.FAIL),
+        ("PLAIN", b"x" * 16385, SaslCode.BADPROT),
+        ("LOGIN", b"x" * 1025, SaslCode.BADPROT),
         ("PLAIN", b"\0jo*e\0secret", SaslCode.BADAUTH),
         ("PLAIN", b"admin\0joe\0secret", SaslCode.BADAUTH),
         ("CRAM-MD5", b"", SaslCode.BADPROT),

@@ -32,8 +32,7 @@ from libcyrus.sasl.mechanisms import (
     CRAM_MD5,
     DIGEST_MD5,
     EXTERNAL,
-    MAX_RESPONSE,
-    MAX_TOKEN_RESPONSE,
+    MECHANISMS,
     OAUTH,
     SCRAM_HASHES,
 )
@@ -85,7 +84,7 @@ class Exchange:
         self._challenge = b""
 
     def take(self, response: bytes) -> None:
-        if len(response) > (MAX_TOKEN_RESPONSE if self._name in OAUTH else MAX_RESPONSE):
+        if len(response) > MECHANISMS[self._name].longest:
             raise SaslError(SaslCode.BADPROT, "response is too long")
         self._responses.append(ChallengeResponse(self._challenge, response))
 
@@ -111,7 +110,8 @@ class Exchange:
             return Claim(credentials.authcid, "", None)
         user = credentials.authcid
         if not user:
-            raise SaslError(SaslCode.FAIL, "no user is named")
+            code = SaslCode.BADPROT if self._name == CRAM_MD5 else SaslCode.FAIL
+            raise SaslError(code, "no user is named")
         wanted = "" if credentials.authzid == user else credentials.authzid
         layer: SecurityLayer | None = getattr(self._mechanism, "layer", None)
         return Claim(user, wanted, lambda canonical: self._check(credentials, canonical), data, layer)

@@ -20,10 +20,6 @@ CRAM_MD5 = "CRAM-MD5"
 DIGEST_MD5 = "DIGEST-MD5"
 OAUTH = ("OAUTHBEARER", "XOAUTH2")
 
-# RFC 4616 lets fields be 255 octets; libsasl2 takes passwords of up to 1024.
-MAX_RESPONSE = 4096
-MAX_TOKEN_RESPONSE = 16384
-
 DEFAULT_ITERATIONS = 4096
 MOST_ITERATIONS = 1_000_000
 """A stored secret that asks for more is not used: its owner's logins would stop the worker."""
@@ -36,7 +32,7 @@ SCRAM_HASHES = {f"SCRAM-SHA-{name}": f"sha{name}" for name in ("512", "384", "25
 class Mechanism:
     """``server_first`` ones take no initial response (RFC 4422 section 5).
 
-    ``strongest`` is what its security layers reach, in bits (SSF).
+    ``strongest`` is what its security layers reach, in bits (SSF). ``longest`` bounds a response, in bytes.
     """
 
     name: str
@@ -47,18 +43,22 @@ class Mechanism:
     certified: bool = False
     server_first: bool = False
     strongest: int = 0
+    longest: int = 16384
 
 
 def _all() -> dict[str, Mechanism]:
     found: list[Mechanism] = []
     for name in SCRAM_HASHES:
-        found += [Mechanism(f"{name}-PLUS", secret=True, binding=True), Mechanism(name, secret=True)]
+        found += [
+            Mechanism(f"{name}-PLUS", secret=True, binding=True, longest=2048),
+            Mechanism(name, secret=True, longest=2048),
+        ]
     found += [
-        Mechanism(DIGEST_MD5, secret=True, server_first=True, strongest=128),
+        Mechanism(DIGEST_MD5, secret=True, server_first=True, strongest=128, longest=4096),
         Mechanism(EXTERNAL, certified=True),
-        Mechanism(CRAM_MD5, secret=True, server_first=True),
+        Mechanism(CRAM_MD5, secret=True, server_first=True, longest=1024),
         Mechanism("PLAIN", plaintext=True),
-        Mechanism("LOGIN", plaintext=True),
+        Mechanism("LOGIN", plaintext=True, longest=1024),
         *(Mechanism(name, plaintext=True, token=True) for name in OAUTH),
         Mechanism(ANONYMOUS),
     ]
@@ -70,10 +70,12 @@ MECHANISMS = _all()
 
 
 def selected(mech_list: str | None) -> tuple[Mechanism, ...]:
-    """What option ``sasl_mech_list`` leaves: all when it is not set. A name stands for its -PLUS too."""
+    """The mechanisms of option ``sasl_mech_list`` in its order; all when it is not set.
+
+    A name stands for its -PLUS too.
+    """
     if mech_list is None:
         return tuple(MECHANISMS.values())
-    wanted = {name.upper() for name in mech_list.replace(",", " ").split()}
-    return tuple(
-        found for name, found in MECHANISMS.items() if name in wanted or name.removesuffix("-PLUS") in wanted
-    )
+    names = mech_list.upper().replace(",", " ").split()
+    wanted = dict.fromkeys(each for name in names for each in (f"{name}-PLUS", name))
+    return tuple(MECHANISMS[name] for name in wanted if name in MECHANISMS)

@@ -119,7 +119,7 @@ class PasswordCheck:
         """Return when one verifier is satisfied, else raise the last one's SaslError."""
         failure = SaslError(SaslCode.NOMECH, "no password verifier is configured")
         if "\0" in password or len(password) > 1024:
-            raise SaslError(SaslCode.BUFOVER, "password is too long or holds a NUL")
+            raise SaslError(SaslCode.BADAUTH, "password is too long or holds a NUL")
         for verifier in self._verifiers:
             try:
                 verifier.verify(user, password)

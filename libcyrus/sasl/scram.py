@@ -20,6 +20,7 @@ from pysasl.exception import InvalidResponse, UnexpectedChallenge
 from pysasl.mechanism import ChallengeResponse, ClientMechanism, ServerChallenge, ServerMechanism
 
 from libcyrus.base.dataclasses import dataclass
+from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.credentials import ProofCredentials
 from libcyrus.sasl.mechanisms import MOST_ITERATIONS
 
@@ -30,8 +31,8 @@ _SALT_BYTES = 16
 _SALT_KEY = os.urandom(32)
 
 _FIRST = re.compile(
-    rb"(?P<header>(?:p=(?P<binding>[A-Za-z0-9.-]+)|(?P<flag>[ny])),(?:a=(?P<authzid>[^,\0]+))?,)"
-    rb"n=(?P<user>[^,\0]+),r=(?P<nonce>[!-+\--~]+)(?:,[A-Za-z]=[^,\0]+)*"
+    rb"(?P<header>(?:p=(?P<binding>[A-Za-z0-9.-]+)|(?P<flag>[ny])),(?:a=(?P<authzid>[^,\0]*))?,)"
+    rb"n=(?P<user>[^,\0]*),r=(?P<nonce>[!-+\--~]+)(?:,[A-Za-z]=[^,\0]+)*"
 )
 _FINAL = re.compile(
     rb"(?P<bare>c=(?P<binding>[A-Za-z0-9+/=]+),r=(?P<nonce>[!-+\--~]+)(?:,[A-Za-z]=[^,\0]+)*?)"
@@ -126,6 +127,8 @@ class ScramMechanism(ServerMechanism):
         if first is None:
             raise InvalidResponse
         user = _saslname(first["user"])
+        if not user:
+            raise SaslError(SaslCode.FAIL, "no user is named")
         authzid = _saslname(first["authzid"] or b"")
         self._check_flag(first)
         if self._keys is None:

@@ -20,6 +20,7 @@ from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.layer import Limits, SecurityLayer
 from libcyrus.sasl.mechanisms import (
     ANONYMOUS,
+    CRAM_MD5,
     EXTERNAL,
     MECHANISMS,
     SCRAM_HASHES,
@@ -32,6 +33,12 @@ from libcyrus.sasl.settings import obey_log_level, setting
 if TYPE_CHECKING:
     from libcyrus.sasl.exchange import Claim, Exchange
     from libcyrus.sasl.tokens import TokenChecker
+
+_LONGEST_USER = 1023
+"""Bytes of a name."""
+
+_ASK_AGAIN = ("LOGIN", *SCRAM_HASHES)
+"""Those that take an empty initial response for none."""
 
 T_co = TypeVar("T_co", covariant=True)
 T = TypeVar("T")
@@ -83,6 +90,7 @@ class SaslSettings:
     service: str
     host: str
     mechanisms: tuple[Mechanism, ...]
+    anonymous: bool
     allow_plaintext: bool
     minimum_layer: int
     maximum_layer: int
@@ -112,14 +120,14 @@ class SaslSettings:
         mechanisms = [
             mechanism
             for mechanism in selected(setting(config, "mech_list"))
-            if (anonymous or mechanism.name != ANONYMOUS)
-            and (made.properties or not mechanism.secret)
+            if (made.properties or not mechanism.secret)
             and (made.tokens is not None or not mechanism.token)
         ]
         return cls(
             service=service,
             host=config.servername,
             mechanisms=tuple(mechanisms),
+            anonymous=anonymous,
             allow_plaintext=config[opt.allowplaintext],
             minimum_layer=config[opt.sasl_minimum_layer],
             maximum_layer=config[opt.sasl_maximum_layer],
@@ -212,11 +220,10 @@ class SaslServer(Generic[T]):
                 limits=self._settings.limits(self.bits),
             ),
         )
-        if initial is None:
-            return self._attempt(self._exchange)
-        if name in MECHANISMS and MECHANISMS[name].server_first:
+        if initial is not None and name == CRAM_MD5:
             raise SaslError(SaslCode.BADPROT, "Remote sent first but mech does not allow it.")
-        if initial == b"" and name == "LOGIN":
+        # DIGEST-MD5 was meant to take what an earlier exchange has left, which is not kept here
+        if initial is None or MECHANISMS[name].server_first or (initial == b"" and name in _ASK_AGAIN):
             return self._attempt(self._exchange)
         return self.step(initial)
 
@@ -231,9 +238,7 @@ class SaslServer(Generic[T]):
 
     def check_password(self, user: str, password: str) -> Success[T]:
         """The protocols' own login commands: ``user`` logs in as itself."""
-        userid = self._policy.canonify(user, authzid=True)
-        if not userid:
-            raise SaslError(SaslCode.FAIL, "no user is named")
+        userid = self._canonify(user, authzid=True)
         try:
             self._settings.passwords.verify(userid, password)
         except SaslError as error:
@@ -247,6 +252,8 @@ class SaslServer(Generic[T]):
             return SaslError(SaslCode.NOMECH, f"Couldn't find mech {mechanism.name}")
         if mechanism.strongest < settings.limits(self.bits).least:
             return SaslError(SaslCode.TOOWEAK, f"mech {mechanism.name} is too weak")
+        if mechanism.name == ANONYMOUS and not settings.anonymous:
+            return SaslError(SaslCode.NOMECH, "security flags do not match required")
         if mechanism.plaintext and not settings.permits_plaintext(self.bits):
             return SaslError(SaslCode.ENCRYPT, "security flags do not match required")
         return None
@@ -254,7 +261,7 @@ class SaslServer(Generic[T]):
     def _lookup(self, user: str, prop: str) -> bytes | None:
         """A property of a user by the name the client gave; None also for a name that cannot be."""
         try:
-            canonical = self._policy.canonify(user, authzid=False)
+            canonical = self._canonify(user, authzid=False)
         except SaslError:
             return None
         return self._settings.properties.lookup(canonical, prop)
@@ -275,11 +282,20 @@ class SaslServer(Generic[T]):
     def _prove(self, claim: Claim) -> Success[T]:
         wanted = claim.authzid
         claimed = claim.authcid or self.external or self.certified or ""
-        authcid = self._policy.canonify(claimed, authzid=not wanted)
+        authcid = self._canonify(claimed, authzid=not wanted)
         if claim.verify is not None:
             claim.verify(authcid)
-        userid = self._policy.canonify(wanted, authzid=True) if wanted else authcid
+        userid = self._canonify(wanted, authzid=True) if wanted else authcid
         return Success(authcid, userid, self._authorize(authcid, userid), claim.data, claim.layer)
+
+    def _canonify(self, user: str, *, authzid: bool) -> str:
+        """The policy's form of a name, bounded and without white space around it, as libsasl2 has it."""
+        if len(user.encode("utf-8", "surrogateescape")) > _LONGEST_USER:
+            raise SaslError(SaslCode.BUFOVER, "buffer overflow while canonicalizing")
+        canonical = self._policy.canonify(user, authzid=authzid).strip(" \t\n\v\f\r")
+        if not canonical:
+            raise SaslError(SaslCode.FAIL, "All-whitespace username.")
+        return canonical
 
     def _authorize(self, authcid: str, userid: str) -> T:
         try:
