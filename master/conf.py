@@ -21,10 +21,12 @@ with EX_CONFIG.
 from __future__ import annotations
 
 import os
+import syslog
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from libcyrus.base.getopt import number
+from libcyrus.base.systemlog import write
 from libcyrus.errors import Fatal
 
 DEFAULT_PATH = "/etc/cyrus.conf"
@@ -33,7 +35,9 @@ _LINE = 4095
 _MOST_ARGUMENTS = 64
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _SPACE = " \t\v\f\r\n"
+_SEPARATORS = str.maketrans("\t\r\n", "   ")
 _SAFE_FORKRATE = 10
+_TCP = ("tcp", "tcp4", "tcp6")
 
 
 class ConfError(Exception):
@@ -51,23 +55,32 @@ class Entry(NamedTuple):
         return next((value for name, value in self.arguments if name == key), default)
 
     def integer(self, key: str, default: int) -> int:
-        value = self.text(key, "")
+        value = next((value for name, value in self.arguments if name == key), None)
+        if value is None:
+            return default
         digit = value[1:2] if value.startswith("-") else value[:1]
-        return number(value) if digit and digit in "0123456789" else default
+        if digit and digit in "0123456789":
+            return number(value)
+        write(syslog.LOG_DEBUG, f"value '{value}' for '{key}' does not look like a number.")
+        return default
 
     def switch(self, key: str, default: bool) -> bool:
-        value = self.text(key, "")
+        value = next((value for name, value in self.arguments if name == key), None)
+        if value is None:
+            return default
         if value.startswith(("0", "n", "of", "f")):
             return False
         if value.startswith(("1", "y", "on", "t")):
             return True
+        write(syslog.LOG_DEBUG, f"cannot interpret value '{value}' for key '{key}'. use y/n.")
         return default
 
 
 class ServiceSpec(NamedTuple):
     """An entry of SERVICES, or of DAEMON (then ``listen`` is empty).
 
-    ``maxchild`` None is unlimited; ``maxfds`` and ``maxforkrate`` 0 are no limit.
+    ``maxchild`` None is unlimited; ``maxforkrate`` 0 is no limit, ``maxfds`` 0 the limit of master, and
+    a negative one as much as may be.
     """
 
     name: str
@@ -84,6 +97,10 @@ class ServiceSpec(NamedTuple):
     @property
     def is_daemon(self) -> bool:
         return not self.listen
+
+    @property
+    def is_tcp(self) -> bool:
+        return self.proto in _TCP
 
 
 class EventSpec(NamedTuple):
@@ -153,7 +170,7 @@ def service(entry: Entry) -> ServiceSpec:
     maxchild: int | None = number(entry.text("maxchild", "-1"))
     if maxchild is not None and maxchild < 0:
         maxchild = None
-    if proto not in ("tcp", "tcp4", "tcp6"):
+    if proto not in _TCP:
         # one process reads all the datagrams
         prefork, babysit, maxchild = min(prefork, 1), False, 1
     return ServiceSpec(
@@ -164,7 +181,7 @@ def service(entry: Entry) -> ServiceSpec:
         prefork,
         babysit,
         maxchild,
-        max(0, entry.integer("maxfds", 0)),
+        entry.integer("maxfds", 0),
         max(0, maxforkrate),
     )
 
@@ -180,8 +197,8 @@ def daemon(entry: Entry) -> ServiceSpec:
         prefork=1,
         babysit=True,
         maxchild=1,
-        maxfds=max(0, entry.integer("maxfds", 0)),
-        maxforkrate=max(0, entry.integer("maxforkrate", 0)) or _SAFE_FORKRATE,
+        maxfds=entry.integer("maxfds", 0),
+        maxforkrate=max(0, entry.integer("maxforkrate", 0) or _SAFE_FORKRATE),
         waits=entry.switch("wait", False),
     )
 
@@ -198,7 +215,8 @@ def event(entry: Entry) -> EventSpec:
 
 
 def _words(command: str) -> tuple[str, ...]:
-    words = tuple(command.split())
+    # str.split() would take more characters for space than the original does
+    words = tuple(word for word in command.translate(_SEPARATORS).split(" ") if word)
     if not words:
         raise ConfError("empty command")
     return words

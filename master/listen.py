@@ -127,7 +127,7 @@ def _addresses(spec: ServiceSpec) -> list[_Address]:
         ) from None
     try:
         # bytes, since text would go through a codec that lies in a directory we may have left behind
-        raw = os.fsencode(host) if host else None
+        raw = None if host is None else os.fsencode(host)
         found = socket.getaddrinfo(raw, port, family, kind, flags=socket.AI_PASSIVE)
     except OSError as error:
         raise ListenError(syslog.LOG_INFO, f"{error.strerror}, disabling {spec.name}") from error
@@ -162,7 +162,7 @@ def _open(
     try:
         _set_options(spec, how, opened)
         _bind(opened, address)
-        if spec.proto.startswith("tcp"):
+        if spec.is_tcp:
             try:
                 opened.listen(how.backlog)
             except OSError as error:

@@ -117,6 +117,8 @@ class Master:
     def _check(self, service: Service, now: float) -> None:
         """Enough workers? None left? Nothing left to do?"""
         workers = service.workers
+        if workers.ready < 0:
+            write(syslog.LOG_ERR, f"{service.label} has {workers.ready} workers?!?")
         if not service.enabled:
             if workers.active == 0 and service.pool is None:
                 services.remove(self._table, service)
@@ -132,13 +134,13 @@ class Master:
                 write(
                     syslog.LOG_DEBUG, f"service {service.label} needs {needed} more ready workers"
                 )
-            self._start(service, needed, now)
+            self._start(service, needed)
         elif policy.lost_all(workers):
             write(
                 syslog.LOG_ERR,
                 f"lost all children for service: {service.label}.  Applying babysitter.",
             )
-            self._start(service, 1, now)
+            self._start(service, 1)
 
     def _is_crowded(self, now: float) -> bool:
         """Whether as many programs are loading as there are processors: another would delay them all.
@@ -155,10 +157,10 @@ class Master:
         ]
         return len(loading) >= self._processors
 
-    def _start(self, service: Service, number: int, now: float) -> None:
+    def _start(self, service: Service, number: int) -> None:
         """Start up to ``number`` workers, as fast as the service may fork."""
         for _ in range(number):
-            if self._is_limited(service, now):
+            if self._is_limited(service, time.monotonic()):
                 return
             if service.pooling is Pooling.STARTING:
                 return  # who it is decides how the others are started
@@ -255,7 +257,7 @@ class Master:
         for fd, service in waiting.items():
             # what was read above may have brought a worker for it
             if fd in events and service.enabled and policy.wants_connection(service.workers):
-                self._start(service, 1, time.monotonic())
+                self._start(service, 1)
 
     def _take_messages(self, service: Service) -> None:
         for message, pid in status.read_messages(service):

@@ -144,7 +144,8 @@ def _reserve_descriptors() -> None:
         except OSError:
             pass
         try:
-            os.dup2(0, fd, inheritable=False)
+            # a DAEMON that is started again says there that it is ready, though nobody asked
+            os.dup2(0, fd, inheritable=fd != POOL_FD)
         except OSError as error:
             raise Fatal(f"couldn't dup fd 0: {error.strerror}", 2) from error
 

@@ -121,7 +121,10 @@ class Level(Enum):
 
 
 class Effect(NamedTuple):
-    """What a message does: the child's new state, changes of the service's counters, and a remark."""
+    """What a message does: the child's new state, changes of the service's counters, and a remark.
+
+    The remark follows directly on the name of the child.
+    """
 
     state: State
     ready: int = 0
@@ -131,32 +134,33 @@ class Effect(NamedTuple):
 
 
 _R, _B = State.READY, State.BUSY
+_INT = 0xFFFFFFFF
 
 # A worker that says something impossible is believed, and the counters follow it: to be short of
 # workers because of a muddled child would refuse service.
 _EFFECTS = {
     (_R, Message.AVAILABLE): Effect(
-        _R, 0, 0, Level.WARNING, "in READY state: sent available message but it is already ready"
+        _R, 0, 0, Level.WARNING, " in READY state: sent available message but it is already ready"
     ),
     (_B, Message.AVAILABLE): Effect(
-        _R, +1, 0, Level.TALK, "in BUSY state: now available and in READY state"
+        _R, +1, 0, Level.TALK, " in BUSY state: now available and in READY state"
     ),
     (_R, Message.UNAVAILABLE): Effect(
-        _B, -1, 0, Level.TALK, "in READY state: now unavailable and in BUSY state"
+        _B, -1, 0, Level.TALK, " in READY state: now unavailable and in BUSY state"
     ),
     (_B, Message.UNAVAILABLE): Effect(
-        _B, 0, 0, Level.WARNING, "in BUSY state: sent unavailable message but it is already busy"
+        _B, 0, 0, Level.WARNING, " in BUSY state: sent unavailable message but it is already busy"
     ),
     (_R, Message.CONNECTION): Effect(
-        _B, -1, 1, Level.ERROR, "in READY state: reported new connection, forced to BUSY state"
+        _B, -1, 1, Level.ERROR, " in READY state: reported new connection, forced to BUSY state"
     ),
-    (_B, Message.CONNECTION): Effect(_B, 0, 1, Level.TALK, "in BUSY state: now serving connection"),
+    (_B, Message.CONNECTION): Effect(_B, 0, 1, Level.TALK, " in BUSY state: now serving connection"),
     (_R, Message.CONNECTION_MULTI): Effect(
-        _R, 0, 1, Level.TALK, "in READY state: serving one more multi-threaded connection"
+        _R, 0, 1, Level.TALK, " in READY state: serving one more multi-threaded connection"
     ),
     (_B, Message.CONNECTION_MULTI): Effect(
         _R, +1, 1, Level.ERROR,
-        "in BUSY state: serving one more multi-threaded connection, forced to READY state",
+        " in BUSY state: serving one more multi-threaded connection, forced to READY state",
     ),
 }
 
@@ -171,7 +175,8 @@ def effect(state: State, message: int) -> Effect:
     try:
         known = Message(message)
     except ValueError:
-        return Effect(state, level=Level.CRITICAL, remark=f"Software bug: unrecognized message 0x{message:x}")
+        remark = f": Software bug: unrecognized message {message & _INT:#x}"
+        return Effect(state, level=Level.CRITICAL, remark=remark)
     if state is State.DEAD:
         return _FROM_THE_DEAD.get(known, Effect(State.DEAD))
     return _EFFECTS[state, known]

@@ -12,7 +12,7 @@ from libcyrus.base.systemlog import write
 from master.policy import State
 from master.table import Child, Service, Table
 
-_GRACE = 2.0
+GRACE = 2.0
 """Seconds a dead child is remembered, for messages that were under way."""
 
 _INFANCY = 0.5
@@ -82,7 +82,7 @@ def account(table: Table, pid: int, status: int, *, in_shutdown: bool, verbose: 
     elif child.service is not None and not in_shutdown and end.failed:
         given_up = _count_failure(child.service, f"service {child.service.label} pid {pid}")
     child.state = State.DEAD
-    child.forget_at = time.monotonic() + _GRACE
+    child.forget_at = time.monotonic() + GRACE
     if verbose and child.service is not None:
         kind = "waitdaemon" if child.service.spec.waits else "service"
         write(

@@ -29,8 +29,9 @@ class Schedule:
         ]
 
     def take_due(self, *, now: float, wall: float) -> list[EventSpec]:
-        """The events to run now; each is set for its next time, or dropped."""
+        """The events to run now, the last in the file first; each is set for its next time, or dropped."""
         due = [timer for timer in self._timers if timer.due <= (now if timer.spec.at is None else wall)]
+        due.reverse()
         for timer in due:
             if timer.spec.at is not None:
                 timer.due = next_daily(wall, *timer.spec.at)

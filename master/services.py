@@ -118,7 +118,7 @@ def _merge_one(table: Table, spec: ServiceSpec) -> None:
         word = "daemon" if spec.is_daemon and not spec.waits else kind
         raise ConfError(f"cannot find executable for {word} '{spec.name}'")
     pooling = Pooling.NEVER
-    if not spec.is_daemon and spec.proto.startswith("tcp") and spawn.may_pool(path):
+    if not spec.is_daemon and spec.is_tcp and spawn.may_pool(path):
         pooling = Pooling.UNKNOWN
     same = [service for service in own if _is_same(service.spec, spec)]
     if all(service.address for service in same):

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import socket
+import stat
 import sys
 import syslog
 import time
@@ -42,7 +43,12 @@ def executable(command: tuple[str, ...]) -> str:
 
 
 def is_runnable(path: str) -> bool:
-    return os.path.isfile(path) and os.access(path, os.X_OK)
+    """Whether its owner may run the file; if master may not, the log will say so."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & stat.S_IXUSR)
 
 
 def may_pool(path: str) -> bool:
@@ -154,10 +160,12 @@ def _execute(path: str, command: tuple[str, ...], more: Mapping[str, str]) -> No
 
 
 def _limit_descriptors(wanted: int) -> None:
+    """Set the soft limit; a negative one is taken for a very large number, -1 for as many as may be."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     soft = wanted
-    if hard != resource.RLIM_INFINITY and wanted > hard:
-        write(syslog.LOG_WARNING, f"limit_fds: requested {wanted}, but capped to {hard}")
+    if hard != resource.RLIM_INFINITY and not 0 <= wanted <= hard:
+        if wanted != resource.RLIM_INFINITY:
+            write(syslog.LOG_WARNING, f"limit_fds: requested {wanted % 2**64}, but capped to {hard}")
         soft = hard
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import syslog
+import time
 
 from libcyrus.base.master_protocol import NOTIFY
 from libcyrus.base.systemlog import write
 from master import policy
 from master.policy import Level, State
+from master.reap import GRACE
 from master.table import Child, Service, Table
 
 _PRIORITIES = {
@@ -49,6 +51,7 @@ def apply(table: Table, service: Service, message: int, pid: int, *, verbose: in
     if child is None:
         write(syslog.LOG_WARNING, f"{label}: receiving messages from long dead children")
         child = Child(pid, "ZOMBIE", service=service, state=State.DEAD)
+        child.forget_at = time.monotonic() + GRACE
         table.add(child)
     if child.service is not service:
         before = child.service.label if child.service is not None else "unknown/unknown"
@@ -61,6 +64,6 @@ def apply(table: Table, service: Service, message: int, pid: int, *, verbose: in
     service.workers.ready += effect.ready
     service.connections += effect.connections
     if effect.remark and (effect.level is not Level.TALK or verbose):
-        write(_PRIORITIES[effect.level], f"{label} {effect.remark}")
+        write(_PRIORITIES[effect.level], f"{label}{effect.remark}")
     if verbose:
         write(syslog.LOG_DEBUG, f"service {service.label} now has {service.workers.ready} ready workers")

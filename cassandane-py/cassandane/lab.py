@@ -14,6 +14,8 @@
     kill SIGNAL         raise a signal
     bug                 raise an exception
     fatal               raise Fatal
+    tell MESSAGE [PID]  send a message to master, in the name of PID
+    write HEX           write these bytes to master
     quit                end the conversation
 
 On a datagram socket it returns each datagram to its sender, after its pid.
@@ -28,6 +30,7 @@ import socket
 import sys
 from dataclasses import dataclass, field
 
+from libcyrus.base.master_protocol import NOTIFY, STATUS_FD
 from libcyrus.base.signals import ShutdownRequested
 from libcyrus.errors import Fatal
 from libcyrus.prot import ProtError, ProtStream
@@ -98,6 +101,12 @@ def answer(lab: Lab, connection: service.Connection, words: list[str]) -> str:
                 for name in (socket.TCP_KEEPCNT, socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)
             ]
             return " ".join(str(connection.sock.getsockopt(*option)) for option in asked)
+        case ["tell", message, *pid]:
+            os.write(STATUS_FD, NOTIFY.pack(int(message), int(pid[0]) if pid else os.getpid()))
+            return "done"
+        case ["write", data]:
+            os.write(STATUS_FD, bytes.fromhex(data))
+            return "done"
         case ["exit", code]:
             sys.exit(int(code))
         case ["kill", number]:

@@ -7,13 +7,14 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import psutil
 
-from cassandane import reference
+from cassandane import devlog, plain, reference
 from cassandane.instance import (
     DEADLINE,
     TOP,
@@ -83,7 +84,7 @@ class LabMaster:
     ) -> None:
         self.directory = make_directory()
         self.kind = master
-        self.ports = [free_port() for _ in range(3)]
+        self.ports = [free_port() for _ in range(4)]
         self.log = self.directory / "log"
         self.config = self.directory / "imapd.conf"
         self.cyrus_conf = self.directory / "cyrus.conf"
@@ -110,14 +111,19 @@ class LabMaster:
         self.launcher.chmod(0o755)
         self.write(conf)
         self._process: subprocess.Popen[bytes] | None = None
+        # the original logs where every program does
+        self._syslog = self.directory / "syslog"
+        self._receiver = devlog.Receiver(self._syslog, self.log) if master == "reference" else None
 
     def write(self, conf: str) -> None:
         """Write cyrus.conf anew."""
         names = {
             "{lab}": f"{self.launcher} -C {self.config}",
+            "{plain}": f"/usr/bin/env python3 -IS {plain.__file__}",
             "{port}": f"127.0.0.1:{self.ports[0]}",
             "{port2}": f"127.0.0.1:{self.ports[1]}",
             "{port3}": f"127.0.0.1:{self.ports[2]}",
+            "{port4}": f"127.0.0.1:{self.ports[3]}",
             "{unix}": self.unix,
             "{config}": str(self.config),
             "{directory}": str(self.directory),
@@ -154,9 +160,12 @@ class LabMaster:
         return self.popen(*more).wait(DEADLINE)
 
     def popen(self, *more: str) -> subprocess.Popen[bytes]:
+        arguments = self.arguments(*more)
+        if self._receiver is not None:
+            arguments = [sys.executable, devlog.__file__, str(self._syslog), *arguments]
         with open(self.directory / "out", "ab") as out:
             return subprocess.Popen(
-                self.arguments(*more), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                arguments, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
                 env=self.environment(), cwd=self.directory, start_new_session=True,
             )  # fmt: skip
 
@@ -164,7 +173,13 @@ class LabMaster:
         assert self._process is not None
         if self._process.poll() is not None:
             raise AssertionError(f"master ended\n{self.describe()}")
-        return self.has_logged("ready for work") if self.kind == "ours" else self.pidfile.exists()
+        return self.has_logged("ready for work")
+
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """Master, if it was started in the foreground."""
+        assert self._process is not None
+        return self._process
 
     @property
     def pid(self) -> int:
@@ -231,6 +246,8 @@ class LabMaster:
                 process.kill()
         if self._process is not None:
             self._process.wait(DEADLINE)
+        if self._receiver is not None:
+            self._receiver.close()
         subprocess.run(["rm", "-rf", str(self.directory)], check=False)
 
 

@@ -55,7 +55,7 @@ def test_events_run_at_once_then_by_period_or_never_again() -> None:
     once, often = EventSpec("once", ("a",)), EventSpec("often", ("b",), 60)
     schedule.replace([once, often], now=100.0, wall=0.0)
     assert schedule.delay(now=100.0, wall=0.0) == 0
-    assert schedule.take_due(now=100.0, wall=0.0) == [once, often]
+    assert schedule.take_due(now=100.0, wall=0.0) == [often, once]
     assert schedule.take_due(now=159.0, wall=0.0) == []
     assert schedule.delay(now=159.0, wall=0.0) == 1
     assert schedule.take_due(now=170.0, wall=0.0) == [often]
