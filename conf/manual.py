@@ -121,10 +121,17 @@ _BASH = """\
 
 _cyrus_py() {{
     local program=${{1##*/}} word=$2 before=$3 options= files= words=
+    COMPREPLY=()
+    if [[ $program == cyrus ]]; then
+        if ((COMP_CWORD == 1)); then
+            mapfile -t COMPREPLY < <(compgen -W {commands} -- "$word")
+            return
+        fi
+        program=${{COMP_WORDS[1]}}
+    fi
     case $program in
 {cases}
     esac
-    COMPREPLY=()
     if [[ " $files " == *" $before "* ]]; then
         compopt -o filenames
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -140,11 +147,14 @@ complete -o bashdefault -o default -F _cyrus_py {names}
 
 
 def bash(programs: Mapping[str, str]) -> str:
+    # cyrus(8) takes names without these; where that is another program's name it is that program
+    short = {name: name[4:] for name in programs if name[:4] in ("cyr_", "ctl_") and name[4:] not in programs}
     cases = []
     for page, names in _by_page(pages(programs)):
         flags = [(flag, option.argument) for option in page.options for flag in option.flags]
         options = " ".join(flag for flag, _ in flags)
         files = " ".join(flag for flag, argument in flags if argument in _FILES)
+        names += [short[name] for name in names if name in short]
         cases.append(f"    {' | '.join(names)})")
         cases += [
             f"        {variable}={_quoted(value)}"
@@ -152,7 +162,10 @@ def bash(programs: Mapping[str, str]) -> str:
             if value
         ]
         cases.append("        ;;")
-    return _BASH.format(cases="\n".join(cases), names=" ".join(programs))
+    commands = sorted([*programs.keys() - {"cyrus"}, *short.values()])
+    return _BASH.format(
+        cases="\n".join(cases), commands=_quoted(" ".join(commands)), names=" ".join(programs)
+    )
 
 
 def zsh(programs: Mapping[str, str]) -> str:

@@ -73,7 +73,7 @@ APART = ("exim4-daemon-light", "exim4-base", "exim4-config")
 
 _TOP = Path(__file__).resolve().parents[2] / ".reference"
 _ROOT = _TOP / ("root-" + hashlib.sha256(" ".join(PACKAGES + APART).encode()).hexdigest()[:12])
-_PROGRAM_DIRECTORIES = ("usr/lib/cyrus/bin", "usr/bin", "usr/sbin")
+_PROGRAM_DIRECTORIES = ("usr/lib/cyrus/bin", "usr/bin", "usr/sbin", "bin")
 _MACHINE_PYTHON = Path("/usr/lib/python3/dist-packages")
 
 

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from cassandane import reference
-
 TOP = Path(__file__).resolve().parents[2]
 
 NOT_YET = frozenset(
@@ -79,11 +77,3 @@ def test_shell_files_only_define_functions(name: str) -> None:
 @pytest.mark.parametrize("module", sorted(set(launchers().values())))
 def test_each_program_has_a_main(module: str) -> None:
     assert callable(import_module(module).main)
-
-
-@pytest.mark.reference
-def test_manual_pages_are_clean() -> None:
-    pages = [str(path) for path in sorted((TOP / "man").glob("*.[158]"))]
-    lint = [reference.program("mandoc"), "-T", "lint", "-W", "warning", *pages]
-    done = subprocess.run(lint, capture_output=True, text=True, env=reference.environment())
-    assert (done.returncode, done.stdout) == (0, "")
