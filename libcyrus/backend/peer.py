@@ -181,6 +181,7 @@ class Peer:
         limits = Limits.beside(bits, minimum=minimum, maximum=maximum)
         found = Channel(self.dialect.sasl_service, self.host, self.port, bits, limits=limits)
         if tls is not None:
+            found = replace(found, certificate=tls.channel_binding("tls-server-end-point"))
             for kind in _BINDINGS:
                 data = tls.channel_binding(kind)
                 if data:

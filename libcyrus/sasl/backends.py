@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from libcyrus.config import Config
 from libcyrus.sasl.auxprop import PASSWORD, STORED_KEYS, Auxprop, Properties
 from libcyrus.sasl.codes import SaslError
-from libcyrus.sasl.mechanisms import DEFAULT_ITERATIONS, MOST_ITERATIONS, SCRAM_HASHES, selected
+from libcyrus.sasl.mechanisms import DEFAULT_ITERATIONS, GSSAPI, MOST_ITERATIONS, SCRAM_HASHES, selected
 from libcyrus.sasl.pwcheck import (
     SASLAUTHD_PATH,
     AlwaysTrue,
@@ -21,11 +21,13 @@ from libcyrus.sasl.pwcheck import (
 from libcyrus.sasl.settings import number, setting, switch
 
 if TYPE_CHECKING:
+    from libcyrus.sasl.gss import ServiceKeys
     from libcyrus.sasl.sasldb import Sasldb
     from libcyrus.sasl.tokens import TokenChecker
 
 log = logging.getLogger(__name__)
 
+_SYSTEM_KEYTAB = "/etc/krb5.keytab"
 _MOST_LMDB_BYTES = 1 << 40
 _MOST_LMDB_READERS = 1 << 16
 
@@ -34,7 +36,8 @@ class Backends:
     """What the settings name, made once for a service.
 
     ``passwords`` checks plain passwords, ``properties`` are the plugins of ``sasl_auxprop_plugin`` that work
-    here, ``tokens`` checks bearer tokens and is None where the settings name nothing to do it with.
+    here. ``tokens`` checks bearer tokens, ``keys`` are the service's Kerberos keys; both are None where the
+    settings name nothing of the kind.
     """
 
     def __init__(self, config: Config, service: str) -> None:
@@ -46,6 +49,7 @@ class Backends:
         self.properties = Properties([plugin for plugin in plugins if isinstance(plugin, Auxprop)])
         self.passwords = self._password_check()
         self.tokens = _tokens(config)
+        self.keys = _keys(config, service)
 
     def _password_check(self) -> PasswordCheck:
         found: list[Verifier] = []
@@ -108,6 +112,32 @@ def _tokens(config: Config) -> TokenChecker | None:
     from libcyrus.sasl.tokens import checker
 
     return checker(config)
+
+
+def _keys(config: Config, service: str) -> ServiceKeys | None:
+    """The keys of GSSAPI, if it is wanted and there are any. Who did not ask for it is told quietly."""
+    listed = setting(config, "mech_list")
+    keytab = setting(config, "keytab", GSSAPI)
+    if not any(mechanism.ticket for mechanism in selected(listed)):
+        return None
+    asked = listed is not None or keytab is not None
+    if not asked and "KRB5_KTNAME" not in os.environ and not os.path.exists(_SYSTEM_KEYTAB):
+        return None
+    level = logging.ERROR if asked else logging.INFO
+    from libcyrus.sasl import gss
+
+    keys = gss.ServiceKeys(service, config.servername, keytab)
+    try:
+        if keytab is not None:
+            os.stat(keytab.removeprefix("FILE:"))
+        keys.acceptor((gss.KERBEROS,), None)
+    except OSError as error:
+        log.log(level, "Could not find keytab file: %s: %s", keytab, error.strerror)
+        return None
+    except gss.GssError as error:
+        log.log(level, "GSSAPI cannot be offered: %s", error)
+        return None
+    return keys
 
 
 def _plugins(config: Config) -> list[Auxprop | Unusable]:

@@ -26,6 +26,8 @@ from libcyrus.sasl.mechanisms import (
     CRAM_MD5,
     DIGEST_MD5,
     EXTERNAL,
+    GSS_SPNEGO,
+    GSSAPI,
     MECHANISMS,
     OAUTH,
     SCRAM_HASHES,
@@ -49,7 +51,8 @@ class Login:
 class Channel:
     """What the exchange runs over: ``bits`` of protection, and what there is to bind to.
 
-    ``limits`` says which security layers of the mechanism's own may come on top.
+    ``limits`` says which security layers of the mechanism's own may come on top, ``certificate`` is what
+    there is of the kind tls-server-end-point.
     """
 
     service: str
@@ -59,6 +62,7 @@ class Channel:
     binding_kind: str = ""
     binding: bytes | None = None
     limits: Limits = NO_LAYER
+    certificate: bytes | None = None
 
 
 def choose(
@@ -87,6 +91,8 @@ def choose(
         elif name in (ANONYMOUS, EXTERNAL) or mechanism.token != (login.token is not None):
             continue
         if mechanism.binding and channel.binding is None:
+            continue
+        if mechanism.ticket and asked is None and not _has_ticket():
             continue
         if mechanism.plaintext and not (plaintext or channel.bits > 1):
             continue
@@ -137,6 +143,12 @@ class SaslClient:
             raise SaslError(SaslCode.BADPROT, f"{self.name}: the server's challenge is wrong") from error
 
 
+def _has_ticket() -> bool:
+    from libcyrus.sasl import gss
+
+    return gss.has_ticket()
+
+
 def _build(name: str, login: Login, channel: Channel, offered: set[str]) -> ClientMechanism:
     scram_hash = SCRAM_HASHES.get(name.removesuffix("-PLUS"))
     if scram_hash is not None:
@@ -156,6 +168,13 @@ def _build(name: str, login: Login, channel: Channel, offered: set[str]) -> Clie
             return CramMD5Mechanism()
         case _ if name == DIGEST_MD5:
             return DigestMd5Client(channel.service, channel.host, login.realm, limits=channel.limits)
+        case _ if name in (GSSAPI, GSS_SPNEGO):
+            # only who uses it has to have the library
+            from libcyrus.sasl.gssapi import GssClient
+
+            return GssClient(
+                name, channel.service, channel.host, limits=channel.limits, binding=channel.certificate
+            )
         case _ if name in OAUTH:
             return OAuthClient(name, channel.host, channel.port)
         case _ if name == ANONYMOUS:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from pysasl.creds.external import ExternalCredentials
 from pysasl.creds.plain import PlainCredentials
@@ -32,6 +33,8 @@ from libcyrus.sasl.mechanisms import (
     CRAM_MD5,
     DIGEST_MD5,
     EXTERNAL,
+    GSS_SPNEGO,
+    GSSAPI,
     MECHANISMS,
     OAUTH,
     SCRAM_HASHES,
@@ -40,6 +43,8 @@ from libcyrus.sasl.oauth import OAuthMechanism
 from libcyrus.sasl.pwcheck import PasswordCheck
 from libcyrus.sasl.tokens import TokenChecker
 
+if TYPE_CHECKING:
+    from libcyrus.sasl.gss import ServiceKeys
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -55,6 +60,7 @@ class Surroundings:
     tokens: TokenChecker | None
     scopes: str
     limits: Limits
+    keys: ServiceKeys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,8 @@ def _build(name: str, surroundings: Surroundings) -> ServerMechanism:
                 lambda user: surroundings.lookup(user, PASSWORD),
                 surroundings.limits,
             )
+        case _ if name in (GSSAPI, GSS_SPNEGO) and surroundings.keys is not None:
+            return _gss_mechanism(name, surroundings.keys, surroundings)
         case _ if name in OAUTH and surroundings.tokens is not None:
             return OAuthMechanism(name, surroundings.tokens, surroundings.scopes)
         case _ if name == ANONYMOUS:
@@ -197,6 +205,14 @@ def _build(name: str, surroundings: Surroundings) -> ServerMechanism:
         case _ if name == EXTERNAL:
             return ExternalMechanism()
     raise SaslError(SaslCode.NOMECH, f"Couldn't find mech {name}")
+
+
+def _gss_mechanism(name: str, keys: ServiceKeys, surroundings: Surroundings) -> ServerMechanism:
+    # only who uses it has to have the library
+    from libcyrus.sasl.gssapi import BINDING_KIND, GssMechanism
+
+    binding = surroundings.binding(BINDING_KIND) if surroundings.binding is not None else None
+    return GssMechanism(name, keys, surroundings.limits, binding)
 
 
 def _scram_keys(mechanism: str, hash_name: str, user: str, surroundings: Surroundings) -> scram.Keys:

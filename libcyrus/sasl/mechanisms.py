@@ -18,6 +18,8 @@ EXTERNAL = "EXTERNAL"
 ANONYMOUS = "ANONYMOUS"
 CRAM_MD5 = "CRAM-MD5"
 DIGEST_MD5 = "DIGEST-MD5"
+GSSAPI = "GSSAPI"
+GSS_SPNEGO = "GSS-SPNEGO"
 OAUTH = ("OAUTHBEARER", "XOAUTH2")
 
 DEFAULT_ITERATIONS = 4096
@@ -41,6 +43,7 @@ class Mechanism:
     binding: bool = False
     token: bool = False
     certified: bool = False
+    ticket: bool = False
     server_first: bool = False
     strongest: int = 0
     longest: int = 16384
@@ -48,6 +51,8 @@ class Mechanism:
 
 def _all() -> dict[str, Mechanism]:
     found: list[Mechanism] = []
+    for name in (GSS_SPNEGO, GSSAPI):
+        found.append(Mechanism(name, ticket=True, strongest=256))
     for name in SCRAM_HASHES:
         found += [
             Mechanism(f"{name}-PLUS", secret=True, binding=True, longest=2048),

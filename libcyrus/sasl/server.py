@@ -32,6 +32,7 @@ from libcyrus.sasl.settings import obey_log_level, setting
 
 if TYPE_CHECKING:
     from libcyrus.sasl.exchange import Claim, Exchange
+    from libcyrus.sasl.gss import ServiceKeys
     from libcyrus.sasl.tokens import TokenChecker
 
 _LONGEST_USER = 1023
@@ -100,6 +101,7 @@ class SaslSettings:
     properties: Properties = field(repr=False)
     tokens: TokenChecker | None = field(repr=False)
     scopes: str
+    keys: ServiceKeys | None = field(repr=False)
     load: Callable[[], object]
 
     @classmethod
@@ -122,6 +124,7 @@ class SaslSettings:
             for mechanism in selected(setting(config, "mech_list"))
             if (made.properties or not mechanism.secret)
             and (made.tokens is not None or not mechanism.token)
+            and (made.keys is not None or not mechanism.ticket)
         ]
         return cls(
             service=service,
@@ -137,6 +140,7 @@ class SaslSettings:
             properties=made.properties,
             tokens=made.tokens,
             scopes=setting(config, "oauth_scope") or "",
+            keys=made.keys,
             load=load,
         )
 
@@ -218,6 +222,7 @@ class SaslServer(Generic[T]):
                 tokens=self._settings.tokens,
                 scopes=self._settings.scopes,
                 limits=self._settings.limits(self.bits),
+                keys=self._settings.keys,
             ),
         )
         if initial is not None and name == CRAM_MD5:
