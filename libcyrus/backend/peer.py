@@ -143,12 +143,13 @@ class Peer:
         # pysasl is loaded when it is needed
         from libcyrus.sasl.client import SaslClient, choose
 
+        login = self.dialect.begin_exchange(login)
         channel = self.channel(bits, minimum, maximum)
         offered = self.capabilities.mechanisms
         name = choose(offered, login, channel, wanted=wanted, plaintext=plaintext)
         client = SaslClient(name, login, channel, offered)
         initial = client.start()
-        if not self._fits(name, initial) or not initial_response:
+        if not (self._fits(name, initial) and (initial_response or self.dialect.client_first)):
             held, initial = initial, None
         else:
             held = None
@@ -174,14 +175,18 @@ class Peer:
     def channel(self, bits: int = 0, minimum: int = 0, maximum: int = 0) -> Channel:
         """What SASL runs over."""
         from libcyrus.sasl.client import Channel
-        from libcyrus.sasl.layer import Limits
+        from libcyrus.sasl.layer import NO_LAYER, Limits
 
         tls = self.tls
         bits = tls.bits if tls is not None else bits
         limits = Limits.beside(bits, minimum=minimum, maximum=maximum)
+        if not self.dialect.has_layers:
+            if not limits.allow(0):
+                raise SaslError(SaslCode.TOOWEAK, f"{self.dialect.name} has no security layers")
+            limits = NO_LAYER
         found = Channel(self.dialect.sasl_service, self.host, self.port, bits, limits=limits)
-        if tls is not None:
-            found = replace(found, certificate=tls.channel_binding("tls-server-end-point"))
+        if tls is not None and self.dialect.binds:
+            found = replace(found, unique=tls.channel_binding("tls-unique"))
             for kind in _BINDINGS:
                 data = tls.channel_binding(kind)
                 if data:

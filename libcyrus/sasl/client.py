@@ -20,6 +20,7 @@ from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.sasl.anonymous import AnonymousMechanism
 from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.digest_client import DigestMd5Client
+from libcyrus.sasl.digest_http import HttpDigestClient
 from libcyrus.sasl.layer import NO_LAYER, Limits, SecurityLayer
 from libcyrus.sasl.mechanisms import (
     ANONYMOUS,
@@ -51,8 +52,8 @@ class Login:
 class Channel:
     """What the exchange runs over: ``bits`` of protection, and what there is to bind to.
 
-    ``limits`` says which security layers of the mechanism's own may come on top, ``certificate`` is what
-    there is of the kind tls-server-end-point.
+    ``limits`` says which security layers of the mechanism's own may come on top, ``unique`` is what there
+    is of the kind tls-unique.
     """
 
     service: str
@@ -62,7 +63,7 @@ class Channel:
     binding_kind: str = ""
     binding: bytes | None = None
     limits: Limits = NO_LAYER
-    certificate: bytes | None = None
+    unique: bytes | None = None
 
 
 def choose(
@@ -100,6 +101,11 @@ def choose(
             continue
         return name
     raise SaslError(SaslCode.NOMECH, "No worthy mechs found")
+
+
+def is_secretive(name: str) -> bool:
+    """Whether a mechanism needs the password of a :class:`Login`, or its token."""
+    return name.upper() not in (ANONYMOUS, EXTERNAL, GSSAPI, GSS_SPNEGO)
 
 
 class SaslClient:
@@ -166,6 +172,8 @@ def _build(name: str, login: Login, channel: Channel, offered: set[str]) -> Clie
             return LoginMechanism()
         case _ if name == CRAM_MD5:
             return CramMD5Mechanism()
+        case _ if name == DIGEST_MD5 and channel.service == "HTTP":
+            return HttpDigestClient(login.realm)
         case _ if name == DIGEST_MD5:
             return DigestMd5Client(channel.service, channel.host, login.realm, limits=channel.limits)
         case _ if name in (GSSAPI, GSS_SPNEGO):
@@ -173,7 +181,7 @@ def _build(name: str, login: Login, channel: Channel, offered: set[str]) -> Clie
             from libcyrus.sasl.gssapi import GssClient
 
             return GssClient(
-                name, channel.service, channel.host, limits=channel.limits, binding=channel.certificate
+                name, channel.service, channel.host, limits=channel.limits, binding=channel.unique
             )
         case _ if name in OAUTH:
             return OAuthClient(name, channel.host, channel.port)

@@ -78,6 +78,7 @@ KERBEROS: Final = _oid(b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02")
 SPNEGO: Final = _oid(b"\x2b\x06\x01\x05\x05\x02")
 _HOST_SERVICE: Final = _oid(b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x04")
 _USER: Final = _oid(b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x01\x01")
+_NO_FLAGS: Final = _oid(b"\x2a\x85\x70\x2b\x0d\x1d")
 _STRENGTH: Final = _oid(b"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x05\x0f")
 
 
@@ -217,8 +218,10 @@ class Initiator(Context):
     def __init__(
         self, service: str, host: str, mechanism: _Oid, *, wanted: int, binding: bytes | None = None
     ) -> None:
-        """``wanted``: CONFIDENTIALITY, INTEGRITY, both or none."""
+        """``wanted``: CONFIDENTIALITY, INTEGRITY, both or none. SPNEGO knows only both and none."""
         super().__init__(binding)
+        # Kerberos sets these flags unasked, unless the credential says not to
+        self._credential = None if wanted else _plain_ticket()
         self._target = _Name(f"{service}@{host}", _HOST_SERVICE)
         self._mechanism = mechanism
         self._wanted = wanted | _MUTUAL | _SEQUENCE
@@ -229,7 +232,7 @@ class Initiator(Context):
         with _Taken() as said:
             status = _call(
                 "gss_init_sec_context",
-                None,
+                self._credential and self._credential.pointer,
                 byref(self._context.pointer),
                 self._target.pointer,
                 byref(self._mechanism),
@@ -261,12 +264,24 @@ class ServiceKeys:
 def has_ticket() -> bool:
     """Whether who runs this could be a client."""
     try:
-        found = _Handle("gss_release_cred")
-        pointer = byref(found.pointer)
-        _call("gss_acquire_cred_from", None, _INDEFINITE, None, _INITIATE, None, pointer, None, None)
+        _initiator_credential()
     except GssError:
         return False
     return True
+
+
+def _initiator_credential() -> _Handle:
+    found = _Handle("gss_release_cred")
+    pointer = byref(found.pointer)
+    _call("gss_acquire_cred_from", None, _INDEFINITE, None, _INITIATE, None, pointer, None, None)
+    return found
+
+
+def _plain_ticket() -> _Handle:
+    """The credential of a client that wants no layer."""
+    found = _initiator_credential()
+    _call("gss_set_cred_option", byref(found.pointer), byref(_NO_FLAGS), byref(_Buffer()))
+    return found
 
 
 def _acceptor_credential(
@@ -367,6 +382,7 @@ def library() -> ctypes.CDLL:
         "gss_acquire_cred_from": (
             c_void_p, c_uint32, oids, c_int, POINTER(_KeyValues), handle, c_void_p, number,
         ),
+        "gss_set_cred_option": (handle, oid, buffer),
         "gss_accept_sec_context": (
             handle, c_void_p, buffer, bindings, handle, c_void_p, buffer, number, number, handle,
         ),

@@ -5,8 +5,8 @@ each wrapped: a byte of flags, the largest buffer it takes in three bytes, and f
 authorization identity. GSS-SPNEGO has neither: the layer follows from what the context can do, and nobody
 acts for another. As both sides have to come to the same layer, limits can only refuse what is too weak.
 
-Where there is TLS, the context is bound to the server's certificate (``tls-server-end-point``, RFC 5929), as
-in Active Directory. Kerberos takes clients that bind to nothing, but none that bind to another channel.
+Where there is TLS, the context is bound to it as libsasl2 does, to the bare data of ``tls-unique``
+(RFC 5929). Kerberos takes clients that bind to nothing, but none that bind to another channel.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from libcyrus.sasl.mechanisms import GSSAPI
 
 log = logging.getLogger(__name__)
 
-BINDING_KIND = "tls-server-end-point"
+BINDING_KIND = "tls-unique"
 
 _NO_LAYER, _INTEGRITY, _CONFIDENTIALITY = 1, 2, 4
 _LONGEST_CHOICE = 4 + 1024
@@ -41,7 +41,7 @@ class GssMechanism(ServerMechanism):
         # Windows does without the negotiation that SPNEGO is, when it likes
         self._mechanisms = (gss.KERBEROS,) if name == GSSAPI else (gss.SPNEGO, gss.KERBEROS)
         self._limits = limits
-        self._binding = _channel_data(binding)
+        self._binding = binding
         self._context: gss.Acceptor | None = None
         self._seen = 0
         self._step: Callable[[bytes], tuple[ProofCredentials, bytes | None]] = self._negotiate
@@ -138,9 +138,8 @@ class GssClient(ClientMechanism):
         wanted = gss.INTEGRITY if limits.most >= 1 else 0
         wanted |= gss.CONFIDENTIALITY if limits.most > 1 else 0
         mechanism = gss.KERBEROS if name == GSSAPI else gss.SPNEGO
-        bound = _channel_data(binding)
         try:
-            self._context = gss.Initiator(service, host, mechanism, wanted=wanted, binding=bound)
+            self._context = gss.Initiator(service, host, mechanism, wanted=wanted, binding=binding)
         except gss.GssError as error:
             raise SaslError(SaslCode.FAIL, f"GSSAPI Error: {error}") from error
         self._step: Callable[[ClientCredentials, bytes], bytes] = self._negotiate
@@ -211,10 +210,6 @@ class _Sealer:
             return self._context.unwrap(sealed)
         except gss.GssError as error:
             raise broken(f"GSSAPI Error: {error}") from error
-
-
-def _channel_data(binding: bytes | None) -> bytes | None:
-    return None if binding is None else f"{BINDING_KIND}:".encode() + binding
 
 
 def _available(context: gss.Context) -> int:

@@ -15,6 +15,7 @@ from imap.client.imtest.arguments import Arguments, Failure
 from libcyrus.backend.connect import Address, open_socket
 from libcyrus.backend.dialect import Refused
 from libcyrus.backend.peer import Peer
+from libcyrus.base.dataclasses import replace
 from libcyrus.errors import ProtocolError
 from libcyrus.prot import ProtError, ProtStream, TlsError
 from libcyrus.sasl import SaslError
@@ -165,16 +166,19 @@ class Client:
         if tells and wanted is not None and not any(wanted in name for name in offered.mechanisms):
             what = f"AUTH={wanted}" if arguments.protocol == "imap" else f"SASL {wanted}"
             raise _NotOffered(f"Server did not advertise {what}")
-        from libcyrus.sasl.client import Login
+        from libcyrus.sasl.client import Login, choose, is_secretive
 
+        login = Login(
+            authcid=self._name(),
+            authzid=arguments.username or "",
+            realm=arguments.realm,
+            token=self._ask() if wanted in ("OAUTHBEARER", "XOAUTH2") else None,
+        )
+        channel = peer.channel(minimum=arguments.minimum, maximum=arguments.maximum)
+        if is_secretive(choose(offered.mechanisms, login, channel, wanted=wanted)):
+            login = replace(login, password=self._ask())
         peer.authenticate(
-            Login(
-                authcid=self._name(),
-                password=self._ask(),
-                authzid=arguments.username or "",
-                realm=arguments.realm,
-                token=self._ask() if wanted in ("OAUTHBEARER", "XOAUTH2") else None,
-            ),
+            login,
             wanted=wanted,
             minimum=arguments.minimum,
             maximum=arguments.maximum,

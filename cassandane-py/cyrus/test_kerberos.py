@@ -1,0 +1,102 @@
+"""Kerberos tickets: the original's client on our server, ours on the original's, both with their layers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from cassandane import reference
+from cassandane.instance import TOP, Instance
+from cassandane.kerberos import Realm
+
+pytestmark = pytest.mark.reference
+
+MECHANISMS = ["GSSAPI", "GSS-SPNEGO"]
+
+
+@pytest.fixture(scope="module")
+def realm() -> Iterator[Realm]:
+    with Realm() as made:
+        made.add_user("cassandane")
+        made.add_user("admin")
+        made.add_service("imap/localhost", made.directory / "keytab")
+        yield made
+
+
+@pytest.fixture(scope="module", params=["ours", "reference"])
+def server(request: pytest.FixtureRequest, realm: Realm) -> Iterator[Instance]:
+    kind = request.param
+    keytab = str(realm.directory / "keytab")
+    instance = Instance(
+        services=("imap",),
+        programs={"imap": kind},
+        master=kind,
+        tls=True,
+        imapd_conf={
+            "servername": "localhost",
+            "sasl_mech_list": "GSSAPI GSS-SPNEGO PLAIN",
+            "sasl_keytab": keytab,
+            "failedloginpause": "0",
+        },
+    )
+    # the original's plugin takes no notice of sasl_keytab
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**realm.environment, "KRB5_KTNAME": keytab}.items():
+            environment.setenv(name, value)
+        instance.start()
+        instance.create_user("cassandane")
+    yield instance
+    instance.stop()
+    instance.remove()
+
+
+def imtest(kind: str, server: Instance, environment: dict[str, str], *options: str) -> str:
+    program = reference.program("imtest") if kind == "reference" else str(TOP / "bin/imtest")
+    base = reference.environment() if kind == "reference" else dict(os.environ)
+    done = subprocess.run(
+        [program, "-p", str(server.ports["imap"]), *options, "localhost"],
+        input="a1 SELECT INBOX\r\na2 LOGOUT\r\n",
+        capture_output=True, text=True, timeout=60, env=base | environment,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", ["ours", "reference"])
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("most", [0, 1, 256])
+def test_a_ticket_opens_the_inbox(
+    server: Instance, realm: Realm, kind: str, mechanism: str, most: int
+) -> None:
+    said = imtest(kind, server, realm.ticket("cassandane"), "-m", mechanism, "-l", str(most))
+    # SPNEGO's context is all or nothing
+    strength = 256 if mechanism == "GSS-SPNEGO" and most else most
+    assert f"Authenticated.\nSecurity strength factor: {strength}\n" in said
+    assert "a1 OK" in said
+    assert "a2 OK" in said
+
+
+@pytest.mark.parametrize("kind", ["ours", "reference"])
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_under_tls(server: Instance, realm: Realm, kind: str, mechanism: str) -> None:
+    said = imtest(kind, server, realm.ticket("cassandane"), "-t", "", "-m", mechanism)
+    assert "Authenticated." in said
+    assert "a1 OK" in said
+
+
+@pytest.mark.parametrize("kind", ["ours", "reference"])
+@pytest.mark.parametrize(("user", "good"), [("cassandane", False), ("admin", True)])
+def test_only_an_administrator_acts_for_another(
+    server: Instance, realm: Realm, kind: str, user: str, good: bool
+) -> None:
+    said = imtest(kind, server, realm.ticket(user), "-m", "GSSAPI", "-u", "ann")
+    assert ("Authenticated." in said) is good
+    assert ("Authentication failed" in said) is not good
+
+
+@pytest.mark.parametrize("kind", ["ours", "reference"])
+def test_no_ticket_is_no_login(server: Instance, realm: Realm, kind: str) -> None:
+    said = imtest(kind, server, realm.environment, "-m", "GSSAPI")
+    assert "Authenticated." not in said
