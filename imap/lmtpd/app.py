@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from imap.lmtpd.errors import Wording
+from imap.lmtpd.sieve.scripts import Scripts
 from libcyrus import mboxops, sasl
 from libcyrus import options as opt
 from libcyrus.annotations import Definitions
@@ -17,7 +18,7 @@ from libcyrus.errors import Fatal, MailboxExists
 from libcyrus.events.idle import ChangeTeller
 from libcyrus.events.notify import Notifier
 from libcyrus.mailbox.mailstore import MailStore
-from libcyrus.mboxname import MboxName, Namespace, sieve_path
+from libcyrus.mboxname import Namespace
 from libcyrus.records.duplicate import DuplicateDb, DuplicateKey
 from libcyrus.records.userdeny import UserDeny
 from libcyrus.sasl import SaslSettings
@@ -27,7 +28,9 @@ from libcyrus.server.on_demand import OnDemand
 from libcyrus.server.program import Service
 from libcyrus.server.shutdown_file import ShutdownWatch
 from libcyrus.server.telemetry import Usage
+from libcyrus.smtp.srs import SenderRewriting
 from libcyrus.version import VERSION
+from sieve.extensions import Extension, offered
 
 if TYPE_CHECKING:
     from libcyrus.prot.tls import TlsContext
@@ -59,6 +62,17 @@ class Settings:
     chatty: bool
     auditlog: bool
     notifier: str | None
+    callout: bool
+    """Whether ``annotation_callout`` is asked about new messages."""
+    utf8_names: bool
+    """Whether scripts name mailboxes in UTF-8."""
+    lmtp_reject: bool
+    sieve_extensions: frozenset[Extension]
+    sieve_notifier: str | None
+    any_sieve_folder: bool
+    sieve_folders: frozenset[str]
+    """Folders below the INBOX that scripts may make, their parts separated by dots."""
+    longest_duplicate: int
     closed_folders: frozenset[str]
     """First parts of folder names that hold something else than mail."""
     banner: str
@@ -87,6 +101,16 @@ class Settings:
             chatty=config[opt.chatty],
             auditlog=config[opt.auditlog],
             notifier=config[opt.mailnotifier],
+            callout=bool(config[opt.annotation_callout]),
+            utf8_names=config[opt.sieve_utf8fileinto],
+            lmtp_reject=config[opt.sieve_use_lmtp_reject],
+            sieve_extensions=offered(config),
+            sieve_notifier=config[opt.sievenotifier],
+            any_sieve_folder=config[opt.anysievefolder],
+            sieve_folders=frozenset(
+                word.strip() for word in (config[opt.autocreate_sieve_folders] or "").split("|")
+            ),
+            longest_duplicate=config[opt.sieve_duplicate_max_expiration],
             closed_folders=frozenset(
                 name
                 for name in (
@@ -124,11 +148,12 @@ class Lmtpd:
     shutdown: ShutdownWatch
     notifier: Notifier | None
     metrics: Metrics | None
+    scripts: Scripts
+    srs: SenderRewriting | None
     usage: Usage = field(default_factory=Usage)
     failed: bool = False
     messages_without_id: int = 0
-    annotation_definitions: Definitions | None = None
-    """Set if new messages are annotated."""
+    _definitions: Definitions | None = None
     _store: MailStore | None = None
     _duplicates: DuplicateDb | None = None
     _userdeny: UserDeny | None = None
@@ -139,8 +164,8 @@ class Lmtpd:
         if self.config[opt.imapidlepoll] > 0:
             self._store.notifier = ChangeTeller(self.config).tell
         self._userdeny = UserDeny(self.config)
-        if self.config[opt.annotation_callout]:
-            self.annotation_definitions = Definitions.from_config(self.config)
+        if self.settings.callout:
+            _ = self.definitions
         # opened now, so that a configuration they cannot work with ends this worker before it has a client
         _ = self._store.mboxlist
         if self.settings.duplicates:
@@ -167,6 +192,13 @@ class Lmtpd:
         """deliver.db; None without ``duplicatesuppression``."""
         return self._duplicates
 
+    @property
+    def definitions(self) -> Definitions:
+        """Which annotations there are; read when they are needed."""
+        if self._definitions is None:
+            self._definitions = Definitions.from_config(self.config)
+        return self._definitions
+
     def denied(self, userid: str, service: str) -> str | None:
         """Why user_deny.db keeps a user from a service, None if it does not."""
         return self._userdeny.message(userid, service) if self._userdeny is not None else None
@@ -184,18 +216,6 @@ class Lmtpd:
             # somebody else was faster
             pass
         return True
-
-    def sieve_script(self, inbox: MboxName, uniqueid: str | None) -> str | None:
-        """The path of a user's active Sieve script, None if there is none."""
-        if self.config[opt.sieveusehomedir]:
-            if inbox.userid is None:
-                return None
-            home = os.path.expanduser(f"~{inbox.userid}")
-            path = os.path.join(home, ".sieve") if home.startswith("/") else None
-        else:
-            folder = sieve_path(self.config[opt.sievedir] or "", inbox, uniqueid)
-            path = os.path.join(folder, "defaultbc")
-        return path if path is not None and os.path.lexists(path) else None
 
 
 def build(service: Service) -> Lmtpd:
@@ -221,6 +241,8 @@ def build(service: Service) -> Lmtpd:
         tls_enabled=starttls.enabled(config),
         preauthorized=any(letter == "a" for letter, _ in service.options),
         shutdown=ShutdownWatch(config),
-        notifier=Notifier(config) if config[opt.mailnotifier] else None,
+        notifier=Notifier(config) if config[opt.mailnotifier] or config[opt.sievenotifier] else None,
+        scripts=Scripts(config),
+        srs=SenderRewriting.from_config(config),
         metrics=Metrics.from_config(config, "lmtp"),
     )

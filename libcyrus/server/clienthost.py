@@ -20,6 +20,11 @@ class Client:
     remote: str | None = None
 
     @property
+    def name_and_address(self) -> tuple[str, str]:
+        """The name before its address, empty if there is none, and the address alone."""
+        return self.host.partition(" [")[0].partition("[")[0], (self.remote or "").partition(";")[0]
+
+    @property
     def is_local(self) -> bool:
         """Whether the peer came through a UNIX socket (or is no socket at all)."""
         return self.host == UNIX_SOCKET

@@ -21,6 +21,8 @@ _TO_END = 5.0
 class ProgramPipe:
     """``timeout`` is the longest silence in seconds. Raises OSError if the program cannot be started."""
 
+    host = "localhost"
+
     def __init__(self, arguments: list[str], program: str, *, timeout: float) -> None:
         self._process = subprocess.Popen(
             arguments, executable=program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
@@ -67,6 +69,13 @@ class ProgramPipe:
 
     def receive_literal(self, size: int) -> bytes:
         raise ConnectionClosed("this protocol has no literals")
+
+    def arrives(self, seconds: float) -> bool:
+        if self._buffer:
+            return True
+        poll = select.poll()
+        poll.register(self._in, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
 
     def close(self) -> None:
         """Close both ends; a program that does not end then is killed."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from libcyrus.text.mimeheader import parse_mimeheader
 from sieve.bytecode import conditions as tests
 from sieve.bytecode.opcodes import Tag
+from sieve.extensions import BASE_NAMES, find
 from sieve.run import addresses, dates
 from sieve.run.context import Context
 from sieve.run.matching import Matcher
@@ -210,7 +211,9 @@ def _duplicate(context: Context, test: tests.Duplicate) -> bool:
 
 
 def _ihave(context: Context, test: tests.Ihave) -> bool:
-    return all(name.decode("utf-8", "replace").lower() in context.host.extensions for name in test.names)
+    return all(
+        name in BASE_NAMES or find(name) in context.host.extensions for name in context.texts(test.names)
+    )
 
 
 _TESTS: dict[type, Callable[[Context, Any], bool]] = {

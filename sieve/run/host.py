@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from sieve.bytecode.program import Program
+from sieve.extensions import Extension
 from sieve.run.outcomes import Target
 
 
@@ -42,8 +43,7 @@ class Host(Protocol):
 
     now: int
     """The moment at which the script began."""
-    redirect_limit: int
-    extensions: frozenset[str]
+    extensions: frozenset[Extension]
     """The extensions that scripts may use here."""
     notify_methods: Sequence[bytes]
     """URI schemes with their colon."""

@@ -105,8 +105,8 @@ class _Interpreter:
             number += 1
             match instruction:
                 case code.If(test, otherwise):
-                    # what follows is the jump to the other branch
-                    number = number + 1 if holds(self.context, test) else otherwise
+                    if not holds(self.context, test):
+                        number = otherwise
                 case code.Jump(target):
                     number = target
                 case code.Return():
@@ -191,7 +191,7 @@ class _Interpreter:
             context.header_if_edited(),
             cancels_keep=not action.copy,
         )
-        context.outcomes.redirect(outcome, context.host.redirect_limit)
+        context.outcomes.redirect(outcome)
         self._implicit_keep = self._implicit_keep and action.copy
 
     def _deliver_by(self, action: code.Redirect) -> str | None:

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from libcyrus.base.dataclasses import dataclass
 from sieve.run.errors import RunError
 
+MOST_REDIRECTS = 100
+
 Edited = bytes | None
 """The header section of a message that the script has edited, None if it is as it came."""
 
@@ -160,10 +162,9 @@ class Outcomes:
         self._list = [other for other in self._list if not isinstance(other, Snooze)]
         self._list.append(action)
 
-    def redirect(self, action: Redirect, limit: int) -> None:
-        """At most ``limit`` of them."""
+    def redirect(self, action: Redirect) -> None:
         self._check("Redirect can not be used with Reject")
-        if sum(isinstance(other, Redirect) for other in self._list) >= limit:
+        if sum(isinstance(other, Redirect) for other in self._list) >= MOST_REDIRECTS:
             raise RunError("too many redirects")
         self._list.append(action)
 

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 
-from imap.lmtpd import deliver, received
+from imap.lmtpd import deliver, placing, received
 from imap.lmtpd.app import X_SIEVE, Lmtpd
 from imap.lmtpd.session import Session, Transaction, Trust
 from libcyrus.append import Stage
@@ -76,14 +76,18 @@ def _answer(
     if failure is not None:
         return app.wording.refusal(failure, sid) * count
     delivery = deliver.Delivery(
-        stage=stage,
-        message_id=message.message_id,
-        date=message.date,
+        placing.Message(
+            stage=stage,
+            message_id=message.message_id,
+            date=message.date,
+            internaldate=deliver.internaldate(stage, now),
+            session_id=sid,
+            summary=_summary(message.header) if app.notifier is not None else "",
+        ),
+        sender=transaction.return_path,
         authuser=transaction.authuser,
         authstate=transaction.authstate,
-        session_id=sid,
-        internaldate=deliver.internaldate(stage, now),
-        summary=_summary(message.header) if app.notifier is not None else "",
+        remote=session.client.name_and_address,
     )
     app.store.session_id = sid
     if app.metrics is not None:
@@ -94,7 +98,12 @@ def _answer(
     delivered = 0
     for outcome in deliver.deliver(app, delivery, transaction.recipients):
         delivered += outcome is None
-        lines += app.wording.accepted(sid) if outcome is None else app.wording.refusal(outcome, sid)
+        if outcome is None:
+            lines += app.wording.accepted(sid)
+        elif isinstance(outcome, deliver.Refused):
+            lines += outcome.lines
+        else:
+            lines += app.wording.refusal(outcome, sid)
     if app.metrics is not None:
         app.metrics.add("transmitted_messages_total")
         app.metrics.add("transmitted_bytes_total", delivered * message.size)
