@@ -40,9 +40,13 @@ _SERVICES = {
     "sieve": ("timsieved",),
     "csync": ("sync_server",),
     "mupdate": ("mupdate", "-m"),
+    "http": ("httpd",),
+    "https": ("httpd", "-s"),
     "notify": ("notifyd",),
 }
 _UNIX_SOCKETS = {"lmtpunix": "conf/socket/lmtp", "notify": "conf/socket/notify"}
+_SILENT = ("imaps", "http", "https")
+"""Services that wait for the client to speak first."""
 _DIRECTORIES = ("conf", "conf/socket", "conf/db", "conf/log", "conf/msg", "conf/proc", "spool", "tmp")
 _BAD_LOG_LINE = re.compile(r"IOERROR|DBERROR|Traceback|Fatal|lock order violated|\]: <[012]> ")
 
@@ -86,7 +90,7 @@ class Instance:
             (directory / name).mkdir(parents=True, exist_ok=True)
             give_away(directory / name)
         self.settings = self._default_settings()
-        if tls or "imaps" in services:
+        if tls or {"imaps", "https"} & set(services):
             self.settings |= make_certificate(directory)
             give_away(directory / "key.pem")
         self.settings |= dict(imapd_conf or {})
@@ -169,7 +173,7 @@ class Instance:
             raise AssertionError(f"master ended early\n{self.describe()}")
         if not self.pidfile.exists():
             return False
-        return all(_accepts(port, greets=name != "imaps") for name, port in self.ports.items())
+        return all(_accepts(port, greets=name not in _SILENT) for name, port in self.ports.items())
 
     def stop(self, *, check: bool = True) -> None:
         """SIGTERM to master; nothing may survive, and the log must be clean."""

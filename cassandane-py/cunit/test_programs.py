@@ -17,7 +17,7 @@ NOT_YET = frozenset(
     "backupd calalarmd ctl_backups "
     "ctl_zoneinfo cyr_backup "
     "cyr_virusscan dav_reconstruct "
-    "fetchnews fud httpd httptest installsieve lmtpproxyd makedirs "
+    "fetchnews fud httpd installsieve lmtpproxyd makedirs "
     "masssievec mknewsgroups mupdate nntpd pop3d "
     "pop3proxyd proxyd ptdump ptexpire ptloader restore "
     "sievec sieved sieveshell smmapd squatter sync_client sync_reset sync_server "

@@ -17,12 +17,13 @@ from libcyrus.config import Config
 from libcyrus.errors import BadParameters, ServerUnavailable
 from libcyrus.prot import ProtStream
 from libcyrus.prot.tls import ClientParameters, TlsContext, TlsError, client_context
+from libcyrus.sasl import SaslError
 from libcyrus.sasl.client import Login
 
 # what the instance calls the service, by the protocol's name
 SERVICES = {
     "imap": "imap", "pop3": "pop3", "nntp": "nntp", "lmtp": "lmtpauth", "sieve": "sieve", "csync": "csync",
-    "mupdate": "mupdate",
+    "mupdate": "mupdate", "http": "http",
 }  # fmt: skip
 USER = Login("cassandane", "secret")
 ADMIN = Login("admin", "secret")
@@ -50,6 +51,10 @@ def users(instance: Instance) -> dict[str, str]:
 
 def running(instance: Instance) -> Iterator[Instance]:
     mechanisms = instance.settings.pop("sasl_mech_list")
+    # httpd tells of its TLS to proxies in a Murder only
+    instance.settings |= {
+        "httpmodules": "webdav", "http_mupdate_server": "localhost", "http_proxyservers": "admin",
+    }  # fmt: skip
     instance.settings |= users(instance) | {
         "sasl_mech_list": mechanisms + " SCRAM-SHA-256 DIGEST-MD5 CRAM-MD5"
     }
@@ -110,7 +115,20 @@ MECHANISMS = [None, "PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "SCRAM-SHA-256"]
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 @pytest.mark.parametrize("protocol", SERVICES)
 def test_the_originals_daemons(original: Instance, protocol: str, mechanism: str | None) -> None:
+    if protocol == "http" and mechanism in ("LOGIN", "CRAM-MD5"):
+        with closing(dial(original, protocol)) as peer, pytest.raises(SaslError):
+            peer.authenticate(USER, wanted=mechanism)
+        return
     go_through(original, protocol, mechanism, None)
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("mechanism", ["PLAIN", "DIGEST-MD5", "SCRAM-SHA-256"])
+def test_whom_one_acts_for_is_said_in_a_header(original: Instance, mechanism: str) -> None:
+    with closing(dial(original, "http")) as peer:
+        peer.authenticate(Login("admin", "secret", authzid="cassandane"), wanted=mechanism)
+    with closing(dial(original, "http")) as peer, pytest.raises(Refused):
+        peer.authenticate(Login("cassandane", "secret", authzid="admin"), wanted=mechanism)
 
 
 @pytest.mark.reference

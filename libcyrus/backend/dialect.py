@@ -1,6 +1,6 @@
 """What a dialect is, and what several of them need.
 
-A dialect keeps nothing: what it learns it returns. Lines are without their line ends.
+A dialect keeps nothing (but see ``http``): what it learns it returns. Lines are without their line ends.
 """
 
 from __future__ import annotations
@@ -10,17 +10,22 @@ import binascii
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from libcyrus.sasl.client import Login
 
 MOST_LINES = 1000
 """More lines than any capability answer has."""
 
 
 class Lines(Protocol):
-    """A conversation in lines: what a dialect needs of a connection."""
+    """A conversation in lines: what a dialect needs of a connection. ``host`` is whom we talk to."""
+
+    host: str
 
     def send(self, *lines: bytes) -> None:
         """Write lines and flush."""
@@ -84,6 +89,16 @@ class Dialect(ABC):
     """Bytes of a command line that may carry an initial response."""
     tells_after_tls: ClassVar[bool] = False
     """Whether the server lists its capabilities by itself after STARTTLS."""
+    has_layers: ClassVar[bool] = True
+    """Whether a mechanism's security layer can protect the connection."""
+    binds: ClassVar[bool] = True
+    """Whether mechanisms can be bound to TLS.
+
+    Who could and finds that the server does not offer it tells the server so, and one that only has no name
+    for it in its protocol would refuse then.
+    """
+    client_first: ClassVar[bool] = False
+    """Whether the command of a mechanism without its initial response would make no sense."""
 
     @abstractmethod
     def greet(self, peer: Lines) -> Capabilities | None:
@@ -99,6 +114,10 @@ class Dialect(ABC):
     @abstractmethod
     def starttls(self, peer: Lines) -> None:
         """Ask for TLS and read the go-ahead."""
+
+    def begin_exchange(self, login: Login) -> Login:
+        """What the mechanism is to know of it, since the protocol may tell some of it by itself."""
+        return login
 
     @abstractmethod
     def begin_auth(self, peer: Lines, mechanism: str, initial: bytes | None) -> None: ...

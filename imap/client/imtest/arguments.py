@@ -1,4 +1,4 @@
-"""The command lines of imtest, pop3test, nntptest, lmtptest, smtptest, sivtest, mupdatetest and synctest."""
+"""The command lines of imtest(1) and its kin."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ PROTOCOLS = {
     "sivtest": "sieve",
     "mupdatetest": "mupdate",
     "synctest": "csync",
+    "httptest": "http",
 }
 _LETTERS = "P:qscizvk:l:p:u:a:m:f:r:t:n:I:x:X:w:o:?h"
 
@@ -34,13 +35,14 @@ class Usage(Exception):
 class Arguments:
     """``tls_key`` is the file of -t, empty for no client certificate, None without -t.
 
-    ``minimum`` and ``maximum`` are bits of protection.
+    ``minimum`` and ``maximum`` are bits of protection, ``mechanisms`` the only ones that may be used.
     """
 
     protocol: str
     host: str = ""
     port: str | None = None
     mechanism: str | None = None
+    mechanisms: tuple[str, ...] | None = None
     authname: str | None = None
     username: str | None = None
     password: str | None = None
@@ -133,7 +135,10 @@ def _take(found: Arguments, letter: str, value: str) -> None:
                 raise Failure("cannot specify both -X and -x")
             found.socket, found.detach = value, letter == "X"
         case "o":
-            raise Failure(f"no mechanism here has the option {value.partition('=')[0]}")
+            option, _, chosen = value.partition("=")
+            if option != "client_mech_list":
+                raise Failure(f"no mechanism here has the option {option}")
+            found.mechanisms = tuple(chosen.upper().split())
 
 
 def usage(program: str, protocol: str) -> str:
@@ -142,6 +147,7 @@ def usage(program: str, protocol: str) -> str:
         "imap": '("login" for IMAP LOGIN)',
         "pop3": '("user" for USER/PASS, "apop" for APOP)',
         "nntp": '("user" for AUTHINFO USER/PASS)',
+        "http": '("basic", "digest", "negotiate", "bearer")',
     }
     wrapped = DIALECTS[protocol].wrapped_name
     lines = [

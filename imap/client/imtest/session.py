@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from imap.client.imtest import logins
 from imap.client.imtest.arguments import Arguments, Failure
 from libcyrus.backend.connect import Address, open_socket
-from libcyrus.backend.dialect import Refused
+from libcyrus.backend.dialect import Dialect, Refused
+from libcyrus.backend.http import Http
 from libcyrus.backend.peer import Peer
+from libcyrus.backend.xmtp import Lmtp, Smtp
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import ProtocolError
 from libcyrus.prot import ProtError, ProtStream, TlsError
@@ -26,6 +28,13 @@ if TYPE_CHECKING:
 
 _TIMESTAMP = re.compile(rb"<[^<>]+>")
 
+
+HTTP_SCHEMES = {
+    "BASIC": "PLAIN",
+    "DIGEST": "DIGEST-MD5",
+    "NEGOTIATE": "GSS-SPNEGO",
+    "BEARER": "OAUTHBEARER",
+}
 
 # the words of OpenSSL for what is commonly wrong with a certificate
 _FAULTS = {
@@ -96,9 +105,7 @@ class Client:
 
     def _dial(self) -> Peer:
         arguments = self._arguments
-        kind = arguments.dialect
-        client_name = f"{arguments.protocol}test"
-        dialect = kind(client_name) if arguments.protocol in ("lmtp", "smtp") else kind()  # type: ignore[call-arg]
+        dialect = _dialect(arguments)
         host = arguments.host or "localhost"
         address = (
             Address("localhost", path=host)
@@ -159,6 +166,10 @@ class Client:
         arguments = self._arguments
         offered = peer.capabilities
         wanted = arguments.mechanism and arguments.mechanism.upper()
+        if arguments.protocol == "http" and wanted is not None:
+            wanted = HTTP_SCHEMES.get(wanted, wanted)
+            if wanted not in offered.mechanisms:
+                raise _NotOffered(f"Server did not advertise HTTP {_scheme(wanted)}")
         apop = _timestamp(peer) if arguments.protocol == "pop3" else None
         if self._plain_login(peer, wanted, apop):
             return
@@ -166,6 +177,8 @@ class Client:
         if tells and wanted is not None and not any(wanted in name for name in offered.mechanisms):
             what = f"AUTH={wanted}" if arguments.protocol == "imap" else f"SASL {wanted}"
             raise _NotOffered(f"Server did not advertise {what}")
+        if arguments.mechanisms is not None:
+            wanted = " ".join(name for name in arguments.mechanisms if wanted in (None, name)) or "NONE"
         from libcyrus.sasl.client import Login, choose, is_secretive
 
         login = Login(
@@ -226,6 +239,22 @@ class _NotOffered(Exception):
 
 def _doubt(fault: int) -> None:
     show(f"verify error:num={fault}:{_FAULTS.get(fault, 'certificate verify failed')}\n")
+
+
+def _dialect(arguments: Arguments) -> Dialect:
+    client_name = f"{arguments.protocol}test"
+    match arguments.protocol:
+        case "http":
+            return Http(client_name, proxy=False)
+        case "lmtp":
+            return Lmtp(client_name)
+        case "smtp":
+            return Smtp(client_name)
+    return arguments.dialect()
+
+
+def _scheme(mechanism: str) -> str:
+    return "Basic" if mechanism == "PLAIN" else mechanism
 
 
 def _timestamp(peer: Peer) -> bytes | None:
