@@ -1,7 +1,7 @@
 """cyrus.conf: what master starts, listens on, runs by the clock and looks after.
 
-Four sections, START, SERVICES, EVENTS and DAEMON, in any order and as often as
-one likes::
+Four sections, START, SERVICES, EVENTS and DAEMON, in any order. Of several with
+one name only the first is read::
 
     SERVICES {
         # name  argument="value" ...
@@ -134,8 +134,7 @@ def read(path: str) -> bytes:
 
 
 def section(content: bytes, name: str, path: str) -> list[Entry]:
-    """The entries of every section called ``name``; ``path`` is for messages only."""
-    entries: list[Entry] = []
+    """The entries of the first section called ``name``; ``path`` is for messages only."""
     level = 0
     lines = _lines(content)
     for _, text in lines:
@@ -143,11 +142,10 @@ def section(content: bytes, name: str, path: str) -> list[Entry]:
         if level == 0 and _opens(text, name):
             level += _depth(text[len(name) :])
             if level == 1:
-                entries += _entries(lines, path)
-                level = 0
+                return list(_entries(lines, path))
             continue
         level += _depth(text)
-    return entries
+    return []
 
 
 def start(entry: Entry) -> StartSpec:

@@ -205,8 +205,6 @@ def _bind(opened: socket.socket, address: object) -> None:
     try:
         with binding():
             opened.bind(address)  # type: ignore[arg-type]
-        if isinstance(address, str):
-            os.chmod(address, 0o777)
     except OSError as error:
         raise _Failure("bind to", error) from error
     finally:

@@ -7,6 +7,7 @@ import select
 import signal
 import syslog
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 from libcyrus.base.systemlog import write
@@ -59,13 +60,17 @@ class Master:
         self._insist_at = 0.0
         self._processors = os.cpu_count() or 1
 
-    def boot(self, wanted: Wanted) -> None:
-        """From START commands to open sockets and waited-for daemons. Raises Fatal."""
+    def boot(self, wanted: Wanted, drop_privileges: Callable[[], None]) -> None:
+        """From START commands and open sockets, with the privileges that we have, to waited-for daemons.
+
+        Raises Fatal.
+        """
         startup.run_start(wanted.start)
         services.merge(self._table, wanted, strict=True)
         self._schedule.replace(wanted.events, now=time.monotonic(), wall=time.time())
         self._signals.install()
         self._open_sockets(self._settings.how)
+        drop_privileges()
         startup.start_waitdaemons(self._table)
 
     def run(self) -> None:
@@ -178,7 +183,7 @@ class Master:
         """Start one by exec; whether to stop here, because it failed or may turn out to be a pool parent."""
         if service.spec.waits:
             try:
-                child = spawn.start_waitdaemon(service, self._table.waitdaemon_group, None)
+                child = spawn.start_waitdaemon(self._table, service)
             except OSError as error:
                 write(
                     syslog.LOG_ERR,
@@ -186,7 +191,6 @@ class Master:
                 )
                 service.suspended_until = time.monotonic() + 1
                 return True
-            self._table.waitdaemon_group = self._table.waitdaemon_group or child.pid
             self._table.add(child)
             return False
         started = spawn.start_worker(service)

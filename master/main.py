@@ -1,8 +1,8 @@
 """master(8): starts the services of cyrus.conf and looks after them.
 
 The order of things at start: command line, imapd.conf, standard descriptors,
-background and pidfile, the Cyrus user, cyrus.conf, START commands, sockets,
-daemons that are waited for. Then the process that waits with ``-d`` is told
+background and pidfile, cyrus.conf, START commands, sockets; then, for all that
+follows, the Cyrus user; daemons that are waited for. Then the process that waits with ``-d`` is told
 that all is well, and the loop begins.
 """
 
@@ -87,7 +87,6 @@ def _run(line: _CommandLine, waiting: list[Starter]) -> int:
         systemlog.open_log(_IDENT, prefix=config[opt.syslog_prefix])
     lock = pidfile.take(line.pidfile)
     systemlog.write(syslog.LOG_DEBUG, "process started")
-    _become_cyrus(config)
     how = How(
         line.backlog,
         type_of_service(config[opt.qosmarking]),
@@ -96,7 +95,7 @@ def _run(line: _CommandLine, waiting: list[Starter]) -> int:
     )
     settings = Settings(config, line.conf_path, how, line.verbose, line.janitor_frequency, notifier)
     master = Master(settings)
-    master.boot(services.read(line.conf_path, strict=True))
+    master.boot(services.read(line.conf_path, strict=True), lambda: _become_cyrus(config))
     waiting[-1].report(os.EX_OK)
     master.run()
     os.close(lock)

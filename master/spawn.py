@@ -22,12 +22,14 @@ from contextlib import contextmanager
 from libcyrus.base.master_protocol import LISTEN_FD, POOL_FD, POOL_VARIABLE, STATUS_FD
 from libcyrus.base.signals import fork, unblock
 from libcyrus.base.systemlog import write
-from master.table import Child, Pooling, PoolParent, Service
+from master.table import Child, Pooling, PoolParent, Service, Table
 
 POOL_PATIENCE = 5.0
 """Seconds a script has to announce itself as pool parent before it is taken for an ordinary program."""
 
 _RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP)
+
+_OCCASIONS = {"START": "for startup", "EVENT": "on schedule"}
 
 _PLACES = ("/usr/lib/cyrus/bin", "/usr/sbin")
 
@@ -65,7 +67,7 @@ def start_command(kind: str, name: str, command: tuple[str, ...]) -> Child:
     path = executable(command)
     pid = fork()
     if not pid:
-        with _child(path):
+        with _child(f"can't exec {path} {_OCCASIONS[kind]}"):
             _execute(path, command, {})
     return Child(pid, kind, name, path)
 
@@ -87,7 +89,7 @@ def start_worker(service: Service) -> Child | None:
         service.suspended_until = time.monotonic() + 1
         return None
     if not pid:
-        with _child(service.path):
+        with _child(f"couldn't exec {service.path}"):
             _become(service, theirs)
     service.count_forks(1)
     child = Child(
@@ -101,14 +103,18 @@ def start_worker(service: Service) -> Child | None:
     return child
 
 
-def start_waitdaemon(service: Service, group: int, ready_fd: int | None) -> Child:
-    """Start a daemon that others wait for, in process group ``group`` (0: one of its own).
+def start_waitdaemon(table: Table, service: Service, ready_fd: int | None = None) -> Child:
+    """Start a daemon that others wait for, in the process group of those of its kind.
 
     With ``ready_fd`` it has that descriptor as its 3, to say ``ok`` there. Raises OSError.
     """
+    group = table.waitdaemon_group
+    if group and not _is_group(group):
+        group = 0  # all have died, and nobody can join a group without members
     pid = fork()
+    table.waitdaemon_group = group or pid
     if not pid:
-        with _child(service.path):
+        with _child(f"couldn't exec {service.path}"):
             os.setpgid(0, group)
             if ready_fd is not None:
                 os.dup2(ready_fd, STATUS_FD)
@@ -119,6 +125,14 @@ def start_waitdaemon(service: Service, group: int, ready_fd: int | None) -> Chil
         pass  # it did so itself, and runs already
     service.count_forks(1)
     return Child(pid, "DAEMON", service.spec.name, service.path, service)
+
+
+def _is_group(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _become(service: Service, channel: socket.socket | None) -> None:
@@ -137,7 +151,7 @@ def _become(service: Service, channel: socket.socket | None) -> None:
 
 
 @contextmanager
-def _child(path: str) -> Iterator[None]:
+def _child(complaint: str) -> Iterator[None]:
     """The life of a new process until ``exec``: it leaves by that, or by exit, whatever happens."""
     try:
         signal.set_wakeup_fd(-1)
@@ -147,9 +161,9 @@ def _child(path: str) -> Iterator[None]:
         unblock()
         yield
     except OSError as error:
-        write(syslog.LOG_ERR, f"couldn't exec {path}: {error.strerror}")
+        write(syslog.LOG_ERR, f"{complaint}: {error.strerror}")
     except Exception as error:
-        write(syslog.LOG_ERR, f"couldn't exec {path}: {error!r}")
+        write(syslog.LOG_ERR, f"{complaint}: {error!r}")
     finally:
         os._exit(os.EX_OSERR)
 

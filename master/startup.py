@@ -39,14 +39,13 @@ def start_waitdaemons(table: Table) -> None:
     for service in table.waitdaemons:
         read_fd, write_fd = os.pipe2(os.O_CLOEXEC)
         try:
-            child = spawn.start_waitdaemon(service, table.waitdaemon_group, write_fd)
+            child = spawn.start_waitdaemon(table, service, write_fd)
         except OSError as error:
             write(
                 syslog.LOG_ERR,
                 f"ERROR: unable to spawn waitdaemon {service.label}: fork failed: {error.strerror}",
             )
             raise _failed(table, service.label, os.EX_OSERR) from error
-        table.waitdaemon_group = table.waitdaemon_group or child.pid
         os.close(write_fd)
         said = _read_all(read_fd, len(_READY))
         os.close(read_fd)

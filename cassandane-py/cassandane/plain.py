@@ -50,8 +50,7 @@ told = False
 def surroundings() -> dict[str, object]:
     with open("/proc/self/status") as file:
         status = dict(line.rstrip("\n").split(":", 1) for line in file)
-    master = int(os.environ.get("MASTER_PID", os.getppid()))
-    names = {"": "other", str(os.getpid()): "own", str(master): "master's"}
+    names = {os.getpid(): "own", os.getppid(): "master's"}
     limits = {
         name: resource.getrlimit(getattr(resource, name))
         for name in ("RLIMIT_NOFILE", "RLIMIT_CORE", "RLIMIT_NPROC", "RLIMIT_AS")
@@ -61,15 +60,14 @@ def surroundings() -> dict[str, object]:
         "descriptors": {fd: _kind(int(fd)) for fd in sorted(os.listdir("/proc/self/fd")) if _kind(int(fd))},
         "environment": {
             name: value for name, value in sorted(os.environ.items())
-            if name.startswith("CYRUS") and name not in ("CYRUS_TEST_LOG", "CYRUS_POOL_FD")
+            if name in ("CYRUS_SERVICE", "CYRUS_ID", "CYRUS_ISDAEMON", "CYRUS_VERBOSE")
         },
         "arguments": sys.argv[1:],
         "directory": os.getcwd(),
         "limits": limits,
-        "group": names.get(str(os.getpgrp()), "other"),
-        "session": names.get(str(os.getsid(0)), "other"),
+        "group": names.get(os.getpgrp(), "other"),
+        "session": names.get(os.getsid(0), "other"),
         "nice": os.nice(0),
-        "parent": names.get(str(os.getppid()), "other"),
     }  # fmt: skip
 
 

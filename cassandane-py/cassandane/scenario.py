@@ -14,10 +14,12 @@ master had to do because of something earlier is done then.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
 import signal
+import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -67,6 +69,24 @@ class Stage:
     def waiting(self, number: int, port: int = 0) -> list[Guest]:
         """Several who are connected, and perhaps served later."""
         return [Guest(self.lab.client(port)) for _ in range(number)]
+
+    def guest_at(self, path: str) -> Guest:
+        """Who is being served on a UNIX socket."""
+        guest = Guest(LabClient(path))
+        guest.pid = guest.line.greeting()
+        return guest
+
+    def fill(self, path: str) -> int:
+        """Connect to a UNIX socket until its queue is full; how many could."""
+        with contextlib.ExitStack() as stack:
+            for number in itertools.count():
+                sock = stack.enter_context(socket.socket(socket.AF_UNIX))
+                sock.setblocking(False)
+                try:
+                    sock.connect(path)
+                except BlockingIOError:
+                    return number
+        raise AssertionError
 
     # processes
 
@@ -129,7 +149,7 @@ class Stage:
         """Lines of master's log, without what is another in each run."""
         lines = []
         for line in self._log().splitlines():
-            found = re.match(r"\w+ +\d+ [\d:]+ (?:\w+/)?master\[\d+\]: <(\d)> (.*)", line)
+            found = re.match(r"\w+ +\d+ [\d:]+ (?:\w+/)?master(?:\[\d+\])?: <(\d)> (.*)", line)
             if not found or int(found[1]) > level or "probe/" in line or _OWN_MESSAGE in line:
                 continue
             if re.search(pattern, found[2]):
@@ -174,6 +194,7 @@ class Stage:
     def end(self, number: int = signal.SIGTERM) -> Seen:
         """End master; its exit code, its last word, and the command lines of who is left."""
         process = self.lab.process
+        complaints = self.complaints()
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
         code = process.wait(DEADLINE)
@@ -181,7 +202,12 @@ class Stage:
             wait_for(lambda: not self.lab.processes(), "", deadline=2)
         left = [" ".join(one.cmdline()[3:]) for one in self.lab.processes()]
         last = (self.said(level=_NOTICE) or [""])[-1]
-        return {"exit code": code, "last word": last, "left behind": sorted(map(self.masked, left))}
+        return {
+            "log": complaints,
+            "exit code": code,
+            "last word": last,
+            "left behind": sorted(map(self.masked, left)),
+        }
 
     def _descendants(self) -> list[psutil.Process]:
         try:
@@ -232,7 +258,7 @@ def play(
             stage = Stage(lab)
             seen = scenario(stage)
             seen.setdefault("log", stage.complaints())
-            return seen if "exit code" in seen else seen | stage.end()
+            return seen if "exit code" in seen else {**stage.end(), **seen}
         except AssertionError as error:
             raise AssertionError(f"under {kind}: {error}") from error
         finally:

@@ -29,7 +29,7 @@ def entries(text: str, section: str = "SERVICES") -> list[tuple[str, dict[str, s
         ('SERVICES {\n a k=""\n}', [("a", {"k": ""})]),
         ('SERVICES {\n a k=v"w\n}', [("a", {"k": 'v"w'})]),
         ("SERVICES {\n# a k=v\n  b k=v # c\n\n}", [("b", {"k": "v"})]),
-        ("SERVICES {\n a k=1\n}\nSERVICES {\n b k=2\n}\n", [("a", {"k": "1"}), ("b", {"k": "2"})]),
+        ("SERVICES {\n a k=1\n}\nSERVICES {\n b k=2\n}\n", [("a", {"k": "1"})]),
         ("START {\n a k=1\n}\nSERVICES {\n b k=2\n}\n", [("b", {"k": "2"})]),
         ("OTHER {\nSERVICES {\n a k=1\n}\n}\n", []),
         ("services {\n a k=1\n}\n", []),

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from cassandane.instance import DEADLINE, service_user, wait_for
+from cassandane.instance import DEADLINE, give_away, service_user, wait_for
 from cassandane.labmaster import (
     LAB,
     Make,
@@ -41,6 +41,8 @@ def test_start_runs_in_order_before_anything_else(make: Make) -> None:
         'EVENTS {\n now cmd="{directory}/note event" period=60\n}\n' + LAB
     )
     notes = master.directory / "conf/notes"
+    notes.touch()
+    give_away(notes)  # START commands have still the rights of who started master
     master.script("note", f"#!/bin/sh\necho $1 $LAB_VARIABLE >> {notes}\n")
     master.start()
     client, _ = greeted(master)
