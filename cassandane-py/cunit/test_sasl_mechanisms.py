@@ -131,8 +131,9 @@ def test_scram_examples_of_the_rfcs(
 ) -> None:
     salt = base64.b64decode(challenge.split(b",s=")[1].split(b",")[0])
     keys = scram.keys_from_password(SCRAM_HASHES[name], b"pencil", salt, 4096)
+    secret = scram.secret_from_keys(SCRAM_HASHES[name], keys, 4096)
     mechanism = scram.ScramMechanism(
-        name, SCRAM_HASHES[name], lambda user: keys, binding=lambda kind: None, plus_offered=False
+        name, SCRAM_HASHES[name], lambda user: secret, binding=lambda kind: None, plus_offered=False
     )
     said = [ChallengeResponse(b"", b"n,," + bare), ChallengeResponse(challenge, final)]
     credentials, data = mechanism.server_attempt(said)
@@ -380,7 +381,7 @@ def test_anonymous_is_nobody(server: SaslServer[Identity]) -> None:
     done = server.step(b"sirhc@example.net")
     assert isinstance(done, Success)
     assert done.userid == "anonymous"
-    assert refusal(lambda: server.start("ANONYMOUS", b"x" * 256)) is SaslCode.BADPROT
+    assert isinstance(server.start("ANONYMOUS", b"\xff" * 300), Success)
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ def _build(name: str, surroundings: Surroundings) -> ServerMechanism:
         return scram.ScramMechanism(
             name,
             scram_hash,
-            lambda user: _scram_keys(name.removesuffix("-PLUS"), scram_hash, user, surroundings),
+            lambda user: _scram_secret(name.removesuffix("-PLUS"), scram_hash, user, surroundings),
             binding=surroundings.binding or (lambda _kind: None),
             plus_offered=surroundings.plus_offered,
         )
@@ -215,14 +215,16 @@ def _gss_mechanism(name: str, keys: ServiceKeys, surroundings: Surroundings) -> 
     return GssMechanism(name, keys, surroundings.limits, binding)
 
 
-def _scram_keys(mechanism: str, hash_name: str, user: str, surroundings: Surroundings) -> scram.Keys:
+def _scram_secret(
+    mechanism: str, hash_name: str, user: str, surroundings: Surroundings
+) -> scram.Secret:
     iterations = surroundings.iterations[mechanism]
     password = surroundings.lookup(user, PASSWORD)
     if password:
-        return scram.keys_from_password(hash_name, password, scram.salt_of(user), iterations)
+        return scram.secret_from_password(hash_name, password, user, iterations)
     stored = surroundings.lookup(user, STORED_KEYS)
     if stored is not None:
         keys = scram.keys_from_stored(mechanism, hash_name, [stored])
         if keys is not None:
-            return keys
+            return scram.secret_from_keys(hash_name, keys, iterations)
     return scram.nobody(hash_name, user, iterations)

@@ -19,7 +19,7 @@ from pysasl.creds.client import ClientCredentials
 from pysasl.exception import InvalidResponse, UnexpectedChallenge
 from pysasl.mechanism import ChallengeResponse, ClientMechanism, ServerChallenge, ServerMechanism
 
-from libcyrus.base.dataclasses import dataclass
+from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.credentials import ProofCredentials
 from libcyrus.sasl.mechanisms import MOST_ITERATIONS
@@ -59,6 +59,35 @@ class Keys:
     known: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What the challenge tells of a user, and the keys, which are made when a proof is there to be judged.
+
+    ``penalty`` is called before a wrong proof is refused, where the keys took no time: a guess has to cost
+    the same for everybody, and for who does not exist.
+    """
+
+    salt: bytes
+    iterations: int
+    keys: Callable[[], Keys]
+    penalty: Callable[[], object] | None = None
+
+
+def secret_from_password(hash_name: str, password: bytes, user: str, iterations: int) -> Secret:
+    salt = salt_of(user)
+    return Secret(salt, iterations, lambda: keys_from_password(hash_name, password, salt, iterations))
+
+
+def secret_from_keys(hash_name: str, keys: Keys, iterations: int) -> Secret:
+    """``iterations`` is what others' passwords cost."""
+    return Secret(
+        keys.salt,
+        keys.iterations,
+        lambda: keys,
+        lambda: keys_from_password(hash_name, b"", keys.salt, iterations),
+    )
+
+
 def keys_from_password(hash_name: str, password: bytes, salt: bytes, iterations: int) -> Keys:
     """Derive keys. The password is used as it is stored, as libsasl2 does, without SASLprep."""
     salted = hashlib.pbkdf2_hmac(hash_name, password, salt, iterations)
@@ -96,7 +125,7 @@ def salt_of(user: str) -> bytes:
 
 
 class ScramMechanism(ServerMechanism):
-    """One exchange. ``keys(user)`` never fails for want of a user (see :func:`nobody`).
+    """One exchange. ``secret(user)`` never fails for want of a user (see :func:`nobody`).
 
     ``binding(type)`` gives the channel's data of a binding type (RFC 5929, RFC 9266), None where there
     is none. ``plus_offered`` tells whether the client could have chosen the -PLUS name.
@@ -106,18 +135,18 @@ class ScramMechanism(ServerMechanism):
         self,
         name: str,
         hash_name: str,
-        keys: Callable[[str], Keys],
+        secret: Callable[[str], Secret],
         *,
         binding: Callable[[str], bytes | None],
         plus_offered: bool,
     ) -> None:
         super().__init__(name)
         self._hash = hash_name
-        self._find_keys = keys
+        self._find_secret = secret
         self._binding = binding
         self._plus = name.endswith("-PLUS")
         self._plus_offered = plus_offered
-        self._keys: Keys | None = None
+        self._secret: Secret | None = None
 
     def server_attempt(self, responses: Sequence[ChallengeResponse]) -> tuple[ProofCredentials, bytes]:
         """See pysasl. Raises InvalidResponse for what RFC 5802 does not allow."""
@@ -131,14 +160,14 @@ class ScramMechanism(ServerMechanism):
             raise SaslError(SaslCode.FAIL, "no user is named")
         authzid = _saslname(first["authzid"] or b"")
         self._check_flag(first)
-        if self._keys is None:
-            self._keys = self._find_keys(user)
-        keys = self._keys
+        if self._secret is None:
+            self._secret = self._find_secret(user)
+        secret = self._secret
         if len(responses) == 1:
             nonce = first["nonce"] + base64.b64encode(os.urandom(_NONCE_BYTES))
-            salt = base64.b64encode(keys.salt)
-            raise ServerChallenge(b"r=%s,s=%s,i=%d" % (nonce, salt, keys.iterations))
-        proven, signature = self._check_final(first, keys, responses[1])
+            salt = base64.b64encode(secret.salt)
+            raise ServerChallenge(b"r=%s,s=%s,i=%d" % (nonce, salt, secret.iterations))
+        proven, signature = self._check_final(first, secret, responses[1])
         return ProofCredentials(user, authzid, proven=proven), b"v=" + base64.b64encode(signature)
 
     def _check_flag(self, first: re.Match[bytes]) -> None:
@@ -151,7 +180,7 @@ class ScramMechanism(ServerMechanism):
             raise InvalidResponse
 
     def _check_final(
-        self, first: re.Match[bytes], keys: Keys, answer: ChallengeResponse
+        self, first: re.Match[bytes], secret: Secret, answer: ChallengeResponse
     ) -> tuple[bool, bytes]:
         final = _FINAL.fullmatch(answer.response)
         if final is None:
@@ -161,13 +190,16 @@ class ScramMechanism(ServerMechanism):
             raise InvalidResponse
         nonce = answer.challenge.partition(b",")[0].removeprefix(b"r=")
         proof = _unbase64(final["proof"])
-        if final["nonce"] != nonce or proof is None or len(proof) != len(keys.stored):
+        if final["nonce"] != nonce or proof is None or len(proof) != hashlib.new(self._hash).digest_size:
             raise InvalidResponse
+        keys = secret.keys()
         bare = first.string[first.end("header") :]
         message = b",".join((bare, answer.challenge, final["bare"]))
         signature = hmac.digest(keys.stored, message, self._hash)
         client = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
         matches = hmac.compare_digest(hashlib.new(self._hash, client).digest(), keys.stored)
+        if not matches and secret.penalty is not None:
+            secret.penalty()
         return matches and keys.known, hmac.digest(keys.server, message, self._hash)
 
     def _expected_binding(self, first: re.Match[bytes]) -> bytes:
@@ -244,10 +276,15 @@ class ScramClient(ClientMechanism):
         return without + b",p=" + base64.b64encode(proof)
 
 
-def nobody(hash_name: str, user: str, iterations: int) -> Keys:
-    """Keys of a user who does not exist; as slow to make as real ones."""
-    made = keys_from_password(hash_name, os.urandom(16), salt_of(user), iterations)
-    return Keys(made.salt, made.iterations, made.stored, made.server, known=False)
+def nobody(hash_name: str, user: str, iterations: int) -> Secret:
+    """The secret of a user who does not exist; as slow to judge a proof by as a real one."""
+    salt = salt_of(user)
+
+    def keys() -> Keys:
+        made = keys_from_password(hash_name, os.urandom(16), salt, iterations)
+        return replace(made, known=False)
+
+    return Secret(salt, iterations, keys)
 
 
 def _saslname(written: bytes) -> str:

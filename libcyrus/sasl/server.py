@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
-from libcyrus.sasl.auxprop import Properties
+from libcyrus.sasl.auxprop import PASSWORD, Properties
 from libcyrus.sasl.backends import Backends, iterations
 from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.layer import Limits, SecurityLayer
@@ -93,6 +93,7 @@ class SaslSettings:
     mechanisms: tuple[Mechanism, ...]
     anonymous: bool
     allow_plaintext: bool
+    allow_apop: bool
     minimum_layer: int
     maximum_layer: int
     success_data: bool
@@ -132,6 +133,7 @@ class SaslSettings:
             mechanisms=tuple(mechanisms),
             anonymous=anonymous,
             allow_plaintext=config[opt.allowplaintext],
+            allow_apop=config[opt.allowapop],
             minimum_layer=config[opt.sasl_minimum_layer],
             maximum_layer=config[opt.sasl_maximum_layer],
             success_data=success_data,
@@ -248,6 +250,27 @@ class SaslServer(Generic[T]):
             self._settings.passwords.verify(userid, password)
         except SaslError as error:
             raise SaslError(error.code, "checkpass failed", userid=userid) from error
+        return Success(userid, userid, self._authorize(userid, userid))
+
+    def new_apop_challenge(self) -> bytes | None:
+        """The timestamp of a POP3 greeting, None where APOP is not allowed or nobody's secret is kept."""
+        if not (self._settings.allow_apop and self._settings.properties):
+            return None
+        from libcyrus.sasl import apop
+
+        return apop.new_challenge(self._settings.host)
+
+    def check_apop(self, challenge: bytes, response: bytes) -> Success[T]:
+        """APOP: ``response`` is the command's argument. Raises SaslError."""
+        from libcyrus.sasl import apop
+
+        user, digest = apop.parse(response)
+        userid = self._canonify(user, authzid=True)
+        try:
+            apop.check(challenge, self._settings.properties.lookup(userid, PASSWORD), digest)
+        except SaslError as error:
+            error.userid = userid
+            raise
         return Success(userid, userid, self._authorize(userid, userid))
 
     def _refusal(self, mechanism: Mechanism) -> SaslError | None:

@@ -183,7 +183,6 @@ def exchange(
     ``continuation`` precedes each challenge (``+ `` or ``334 ``). Raises SaslError when it failed,
     SaslCancel when the client sent ``*``, SaslProtocol when it could not be read.
     """
-    sasl.check_mechanism(mechanism)
     outcome = sasl.start(mechanism, _initial(initial))
     while isinstance(outcome, Challenge):
         stream.write(continuation + base64.b64encode(outcome.data) + b"\r\n")
