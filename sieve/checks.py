@@ -40,6 +40,16 @@ _SYSTEM_FLAGS = frozenset({b"\\seen", b"\\answered", b"\\flagged", b"\\draft", b
 _NO_FLAG_ATOM = re.compile(rb'[\0-\x1e\x7f-\xff {()"%*\\]')
 _LONGEST_FLAG = 1023
 
+_REGEX_WORDS = (
+    ("missing )", "unbalanced ()"),
+    ("unbalanced parenthesis", "unbalanced ()"),
+    ("unterminated character set", "unbalanced []"),
+    ("nothing to repeat", "? * + invalid"),
+    ("multiple repeat", "? * + invalid"),
+    ("bad character range", "bad range inside []"),
+    ("bad escape", "bad escape sequence"),
+    ("\\ at end", "bad escape sequence"),
+)
 _ADDRESS_TOKEN = re.compile(
     rb'(?P<quoted>"(?P<text>(?:[^\n\r"\\]|\\.)*)"[\n\r]*)|(?P<literal>\[(?:[^\[\]\n\r\\]|\\.)+\])'
     rb'|(?P<atom>[^()<>@,;:\\".\[\] \n\r]+)|(?P<space>[\t \n\r]+)|(?P<char>.)'
@@ -228,8 +238,15 @@ def regexes(parser: Parser, patterns: list[bytes], collation: int) -> None:
         try:
             compile_pattern(pattern, collation == Tag.ASCIICASEMAP)
         except BadPattern as error:
-            parser.report(str(error))
+            parser.report(_regex_message(str(error)))
             return
+
+
+def _regex_message(text: str) -> str:
+    """What is wrong with a pattern, in the words of the library that the original uses."""
+    reason, _, position = text.partition(" at position ")
+    known = next((words for start, words in _REGEX_WORDS if reason.startswith(start)), "pattern error")
+    return f"{known} at offset {position.partition(' ')[0] or '0':<6}"
 
 
 def date_part(parser: Parser, part: bytes) -> int:

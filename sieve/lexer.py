@@ -16,11 +16,11 @@ from collections.abc import Callable
 from libcyrus.base.dataclasses import dataclass
 from sieve.bytecode.opcodes import Tag
 
-NUMBER = "number"
-STRING = "string"
-CHOICE = "choice"
+NUMBER = "<number>"
+STRING = "<string>"
+CHOICE = "<choice>"
 """A quoted word of a fixed list; the value is its Tag."""
-END = "end"
+END = "<end>"
 
 _KEYWORDS = """
     if elsif else require stop

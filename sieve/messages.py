@@ -10,6 +10,5 @@ MULTIPLE_TAGS = "multiple {} tags"
 CONFLICTING_TAGS = "tag {} MUST NOT be used with tag {}"
 DUPLICATE_ARGUMENT = "duplicate {} argument"
 INVALID_VALUE = "invalid {} value"
-UNSUPPORTED_EXTENSION = "unsupported extension"
 NOT_IN_IHAVE = '"{}" extension MUST NOT be used in "ihave" test'
 MATCH_CONFLICT = '"{}" match-type MUST NOT be used with "{}" comparator'

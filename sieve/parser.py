@@ -5,7 +5,9 @@ After a fault in a command reading goes on behind the next ";", after one in a t
 parser does it, so that both complain of the same lines. Checks run as soon as their command or argument is
 complete, often before the next token is read; an error is told with the line reached by then.
 
-An ``ihave`` test for unknown extensions makes errors in its "if" pass unseen (RFC 5463 section 4).
+An ``ihave`` test for unknown extensions makes errors in its "if" pass unseen (RFC 5463 section 4). Here we
+are stricter than the original: in "anyof" all tests must fail for that, and a script of which the rest cannot
+be read is not taken for an empty one.
 """
 
 from __future__ import annotations
@@ -51,9 +53,13 @@ def parse(text: bytes, rules: Rules) -> Script:
     parser = Parser(text, rules)
     try:
         script = parser.script()
-    except _Abandoned:
-        script = None
-    if parser.errors or script is None:
+    except _Abandoned as error:
+        if not parser.errors:
+            # a failed "ihave" hides errors, but not that the rest of the script is lost
+            parser.ignoring = 0
+            parser.report("syntax error")
+        raise ScriptErrors(parser.errors) from error
+    if parser.errors:
         raise ScriptErrors(parser.errors)
     return script
 

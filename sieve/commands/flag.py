@@ -27,9 +27,9 @@ def build(parser: Parser, keyword: str) -> Action:
     parser.need(Extension.IMAP4FLAGS)
     variable = None
     while parser.peek() != "[":
-        # a string is the variable if another argument follows, else the only flag
+        # a string is the only flag if nothing follows, else the variable
         text = parser.string()
-        if not parser.at_strings():
+        if parser.peek() == ";":
             return _action(parser, keyword, variable, [text])
         if variable is not None:
             parser.report(DUPLICATE_ARGUMENT.format("variablename"))

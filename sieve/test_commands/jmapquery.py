@@ -1,4 +1,4 @@
-"""jmapquery: an email filter of JMAP (vnd.cyrus.jmapquery). Refused: this server has no JMAP."""
+"""jmapquery: an email filter of JMAP (vnd.cyrus.jmapquery). No script can require it until there is JMAP."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from sieve.bytecode.opcodes import TestOp
 from sieve.extensions import Extension
-from sieve.messages import UNSUPPORTED_EXTENSION
 from sieve.tree import Test
 
 if TYPE_CHECKING:
@@ -16,5 +15,4 @@ if TYPE_CHECKING:
 def build(parser: Parser, keyword: str) -> Test:
     parser.string()
     parser.need(Extension.JMAPQUERY)
-    parser.report(UNSUPPORTED_EXTENSION)
     return Test(TestOp.FALSE)
