@@ -51,6 +51,7 @@ PACKAGES = (
     "offlineimap3",
     "openssl",
     "postfix",
+    "python3-ldap",
     "python3-sievelib",
     "sasl2-bin",
     "sieve-connect",

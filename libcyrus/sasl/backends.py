@@ -22,6 +22,7 @@ from libcyrus.sasl.settings import number, setting, switch
 
 if TYPE_CHECKING:
     from libcyrus.sasl.gss import ServiceKeys
+    from libcyrus.sasl.ldapdb import Ldapdb
     from libcyrus.sasl.sasldb import Sasldb
     from libcyrus.sasl.tokens import TokenChecker
 
@@ -162,6 +163,8 @@ def _plugin(config: Config, name: str) -> Auxprop | Unusable:
             return _sql(config)
         case "sasldb":
             return _usable_sasldb(config)
+        case "ldapdb":
+            return _ldapdb(config)
     return Unusable(f"sasl_auxprop_plugin {name}: not supported")
 
 
@@ -186,6 +189,29 @@ def _sasldb(config: Config) -> Sasldb:
         map_size=number(config, "sasldb_mapsize", sasldb.DEFAULT_MAP_SIZE, most=_MOST_LMDB_BYTES),
         readers=number(config, "sasldb_maxreaders", sasldb.DEFAULT_READERS, most=_MOST_LMDB_READERS),
     )
+
+
+def _ldapdb(config: Config) -> Ldapdb | Unusable:
+    from libcyrus.sasl import ldapdb
+
+    def asked(name: str) -> str:
+        return setting(config, f"ldapdb_{name}", "ldapdb") or ""
+
+    if not asked("uri"):
+        return Unusable("sasl_auxprop_plugin ldapdb: ldapdb_uri option missing")
+    directory = ldapdb.Directory(
+        uris=asked("uri"),
+        id=asked("id"),
+        password=asked("pw"),
+        mechanism=asked("mech"),
+        rc=asked("rc"),
+        starttls=asked("starttls").lower(),
+        canon_attr=asked("canon_attr"),
+    )
+    try:
+        return ldapdb.Ldapdb(directory)
+    except ImportError as error:
+        return Unusable(f"sasl_auxprop_plugin ldapdb: the Python package {error.name} is not installed")
 
 
 def _sql_select(config: Config) -> str:

@@ -1,0 +1,121 @@
+"""Secrets and canonical names out of an LDAP directory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from cassandane import directory as directories
+from cassandane import reference
+from cassandane.directory import PROXY, PROXY_PASSWORD, Directory
+from libcyrus.config import Config
+from libcyrus.sasl import SaslCode, SaslError
+from libcyrus.sasl.backends import Backends
+from libcyrus.sasl.ldapdb import Directory as Settings
+from libcyrus.sasl.ldapdb import Ldapdb
+
+pytestmark = pytest.mark.reference
+
+
+@pytest.fixture(scope="module")
+def directory() -> Iterator[Directory]:
+    directories.make_importable()
+    made = Directory()
+    made.add("joe", "secret", "employeeNumber: j42\n")
+    made.add("ann", "blue")
+    made.add("nopassword", "")
+    with made, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SASL_PATH", reference.environment()["SASL_PATH"])
+        yield made
+
+
+def place(directory: Directory, **settings: str) -> Ldapdb:
+    wanted = {"uris": directory.uri, "id": PROXY, "password": PROXY_PASSWORD, "mechanism": "DIGEST-MD5"}
+    return Ldapdb(Settings(**(wanted | settings)))
+
+
+def code(action: Callable[[], object]) -> SaslCode | None:
+    try:
+        action()
+    except SaslError as error:
+        return error.code
+    return None
+
+
+@pytest.mark.parametrize("mechanism", ["DIGEST-MD5", "SCRAM-SHA-256", ""])
+def test_a_password_is_read_for_its_owner(directory: Directory, mechanism: str) -> None:
+    found = place(directory, mechanism=mechanism)
+    assert found.lookup("joe") == b"secret"
+    assert found.lookup("ann", "userpassword") == b"blue"
+    assert found.lookup("ann", "authPassword") is None
+    for nobody in ("eve", "joe,ou=people", "*", "joé", ""):
+        assert found.lookup(nobody) is None
+
+
+def test_over_the_local_socket_without_a_password(directory: Directory) -> None:
+    found = place(directory, uris=directory.socket, id="", password="", mechanism="EXTERNAL")
+    assert found.lookup("joe") == b"secret"
+
+
+def test_the_next_server_is_asked(directory: Directory) -> None:
+    assert place(directory, uris=f"ldap://127.0.0.1:1 {directory.uri}").lookup("joe") == b"secret"
+
+
+def test_a_canonical_name_is_an_attribute(directory: Directory) -> None:
+    assert place(directory, canon_attr="employeenumber").canonical("joe") == "j42"
+    # of the entry's own name it is read without asking for the entry
+    assert place(directory, canon_attr="UID").canonical("joe") == "joe"
+    for user, attribute in (("ann", "employeeNumber"), ("eve", "mail"), ("joe", "")):
+        assert code(lambda: place(directory, canon_attr=attribute).canonical(user)) is SaslCode.FAIL  # noqa: B023
+
+
+def test_a_password_is_stored_by_its_owner(directory: Directory) -> None:
+    found = place(directory)
+    found.store("ann", "userPassword", b"green")
+    assert found.lookup("ann") == b"green"
+    found.store("ann", "userPassword", b"blue")
+    assert code(lambda: found.store("eve", "userPassword", b"x")) is SaslCode.NOUSER
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"password": "wrong"}, SaslCode.BADAUTH),
+        ({"mechanism": "CRAM-SHA-0"}, SaslCode.FAIL),
+        ({"uris": "ldap://127.0.0.1:1"}, SaslCode.UNAVAIL),
+        ({"starttls": "demand"}, SaslCode.FAIL),
+        ({"starttls": "try"}, None),
+    ],
+)
+def test_why_there_is_no_answer(
+    directory: Directory, settings: dict[str, str], expected: SaslCode | None
+) -> None:
+    assert code(lambda: place(directory, **settings).lookup("joe")) is expected
+
+
+def test_who_may_not_ask_for_others_learns_nothing(directory: Directory) -> None:
+    assert place(directory, id="ann", password="blue").lookup("joe") is None
+
+
+def test_from_the_options(directory: Directory) -> None:
+    options = {
+        "sasl_auxprop_plugin": "ldapdb",
+        "sasl_ldapdb_ldapdb_uri": directory.uri,
+        "sasl_ldapdb_uri": "ldap://127.0.0.1:1",
+        "sasl_ldapdb_id": PROXY,
+        "sasl_ldapdb_pw": PROXY_PASSWORD,
+        "sasl_ldapdb_mech": "DIGEST-MD5",
+    }
+    made = Backends(Config.for_tests(extra=options), "imap")
+    made.passwords.verify("joe", "secret")
+    assert code(lambda: made.passwords.verify("joe", "wrong")) is SaslCode.BADAUTH
+    assert code(lambda: made.passwords.verify("eve", "x")) is SaslCode.NOUSER
+
+
+def test_without_the_package(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setitem(sys.modules, "ldap", None)
+    options = {"sasl_auxprop_plugin": "ldapdb", "sasl_ldapdb_uri": "ldap://127.0.0.1:1"}
+    assert not Backends(Config.for_tests(extra=options), "imap").properties
+    assert "sasl_auxprop_plugin ldapdb: the Python package ldap is not installed" in caplog.text
