@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from libcyrus.base import times
-from libcyrus.text.mimeheader import encode_mimeheader, parse_mimeheader
+from libcyrus.text.headerencoding import encode_header
+from libcyrus.text.mimeheader import parse_mimeheader
 from sieve.bytecode import actions as code
 from sieve.bytecode.opcodes import Tag
 from sieve.bytecode.program import Program
@@ -325,7 +326,7 @@ class _Interpreter:
         name = context.text(action.name)
         if not _FIELD_NAME.fullmatch(name):
             raise RunError("Invalid header field name in Addheader")
-        value = encode_mimeheader(context.text(action.value))
+        value = encode_header(context.text(action.value))
         context.message.add_header(name, value, last=action.index < 0)
         context.edited = True
 

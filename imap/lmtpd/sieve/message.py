@@ -84,7 +84,7 @@ class ScriptMessage:
         return [self._text(part) for part in _matching(self._root, types)]
 
     def fill_in(self, template: bytes) -> bytes:
-        """The text of a notification; ``$from$``, ``$env-from$``, ``$subject$``, ``$text[n]$`` are filled in."""
+        """A notification with ``$from$``, ``$env-from$``, ``$subject$`` and ``$text[n]$`` filled in."""
 
         def value(found: re.Match[bytes]) -> bytes:
             name = (found[1] or b"text").lower()

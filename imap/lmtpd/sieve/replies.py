@@ -12,7 +12,7 @@ from itertools import count
 from libcyrus import options as opt
 from libcyrus.base import times
 from libcyrus.config import Config
-from libcyrus.text.mimeheader import encode_mimeheader
+from libcyrus.text.headerencoding import encode_body, encode_header
 from libcyrus.version import VERSION
 from sieve.run.outcomes import Vacation
 
@@ -30,7 +30,7 @@ def new_id(config: Config, now: int) -> bytes:
 
 def vacation(answer: Vacation, original_id: bytes, message_id: bytes, now: int) -> bytes:
     """The answer to a message (RFC 5230 section 5)."""
-    subject = encode_mimeheader(_CONTROL.split(answer.subject, maxsplit=1)[0])
+    subject = encode_header(_CONTROL.split(answer.subject, maxsplit=1)[0])
     fold = b"\r\n" if len(subject) > _LONGEST_SUBJECT else b""
     sender = _one_line(answer.sender)
     lines = [
@@ -123,7 +123,7 @@ def forward(header: bytes, body: bytes) -> bytes:
 
 def lmtp_refusal(reason: bytes) -> tuple[str, ...]:
     """The lines of a refusal by reply code (RFC 5429 section 2.1)."""
-    lines = [line for line in re.split(rb"[\r\n]+", reason) if line] or [b""]
+    lines = [line for line in re.split(rb"[\r\n]+", encode_body(reason)) if line] or [b""]
     shown = [line.decode("ascii", "replace") for line in lines]
     return (*(f"550-5.7.1 {line}" for line in shown[:-1]), f"550 5.7.1 {shown[-1]}")
 
