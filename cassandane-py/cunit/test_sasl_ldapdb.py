@@ -11,10 +11,11 @@ from cassandane import directory as directories
 from cassandane import reference
 from cassandane.directory import PROXY, PROXY_PASSWORD, Directory
 from libcyrus.config import Config
-from libcyrus.sasl import SaslCode, SaslError
+from libcyrus.sasl import SaslCode, SaslError, SaslServer, SaslSettings
 from libcyrus.sasl.backends import Backends
 from libcyrus.sasl.ldapdb import Directory as Settings
 from libcyrus.sasl.ldapdb import Ldapdb
+from libcyrus.server.login import LoginPolicy
 
 pytestmark = pytest.mark.reference
 
@@ -112,6 +113,28 @@ def test_from_the_options(directory: Directory) -> None:
     made.passwords.verify("joe", "secret")
     assert code(lambda: made.passwords.verify("joe", "wrong")) is SaslCode.BADAUTH
     assert code(lambda: made.passwords.verify("eve", "x")) is SaslCode.NOUSER
+
+
+def test_users_are_called_by_their_canonical_names(directory: Directory) -> None:
+    options = {
+        "sasl_canon_user_plugin": "ldapdb",
+        "sasl_pwcheck_method": "alwaystrue",
+        "sasl_ldapdb_uri": directory.uri,
+        "sasl_ldapdb_id": PROXY,
+        "sasl_ldapdb_pw": PROXY_PASSWORD,
+        "sasl_ldapdb_mech": "DIGEST-MD5",
+        "sasl_ldapdb_canon_attr": "employeeNumber",
+    }
+
+    def userid(user: str, **more: str) -> str:
+        config = Config.for_tests(extra=options | more)
+        server = SaslServer(SaslSettings.from_config(config, "imap"), LoginPolicy(config))
+        return server.check_password(user, "any").userid
+
+    assert userid("Joe") == "j42"
+    assert code(lambda: userid("ann")) is SaslCode.FAIL
+    assert userid("ann", sasl_canon_user_plugin="INTERNAL") == "ann"
+    assert code(lambda: userid("ann", sasl_canon_user_plugin="other")) is SaslCode.NOMECH
 
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

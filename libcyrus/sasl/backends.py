@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from libcyrus.config import Config
 from libcyrus.sasl.auxprop import PASSWORD, STORED_KEYS, Auxprop, Properties
-from libcyrus.sasl.codes import SaslError
+from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.mechanisms import DEFAULT_ITERATIONS, GSSAPI, MOST_ITERATIONS, SCRAM_HASHES, selected
 from libcyrus.sasl.pwcheck import (
     SASLAUTHD_PATH,
@@ -38,7 +39,7 @@ class Backends:
 
     ``passwords`` checks plain passwords, ``properties`` are the plugins of ``sasl_auxprop_plugin`` that work
     here. ``tokens`` checks bearer tokens, ``keys`` are the service's Kerberos keys; both are None where the
-    settings name nothing of the kind.
+    settings name nothing of the kind. ``canonical`` is what ``sasl_canon_user_plugin`` makes of a name.
     """
 
     def __init__(self, config: Config, service: str) -> None:
@@ -51,6 +52,7 @@ class Backends:
         self.passwords = self._password_check()
         self.tokens = _tokens(config)
         self.keys = _keys(config, service)
+        self.canonical = _canonical(config)
 
     def _password_check(self) -> PasswordCheck:
         found: list[Verifier] = []
@@ -105,6 +107,24 @@ def iterations(config: Config, mechanism: str) -> int:
     """``sasl_scram_iteration_counter``, which a mechanism can have of its own."""
     text = setting(config, "scram_iteration_counter", mechanism) or ""
     return min(max(int(text), 1), MOST_ITERATIONS) if text.isdecimal() else DEFAULT_ITERATIONS
+
+
+def _canonical(config: Config) -> Callable[[str], str]:
+    """Raises SaslError, for every name where the plugin cannot work."""
+    name = setting(config, "canon_user_plugin") or "INTERNAL"
+    if name.upper() == "INTERNAL":
+        return str
+    if name.lower() == "ldapdb":
+        place = _ldapdb(config)
+        if not isinstance(place, Unusable):
+            return place.canonical
+    else:
+        log.error("desired canon_user plugin %s not found", name)
+
+    def refuse(user: str) -> str:
+        raise SaslError(SaslCode.NOMECH, f"desired canon_user plugin {name} not found", userid=user)
+
+    return refuse
 
 
 def _tokens(config: Config) -> TokenChecker | None:

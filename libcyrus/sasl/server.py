@@ -103,6 +103,7 @@ class SaslSettings:
     tokens: TokenChecker | None = field(repr=False)
     scopes: str
     keys: ServiceKeys | None = field(repr=False)
+    canonical: Callable[[str], str] = field(repr=False)
     load: Callable[[], object]
 
     @classmethod
@@ -143,6 +144,7 @@ class SaslSettings:
             tokens=made.tokens,
             scopes=setting(config, "oauth_scope") or "",
             keys=made.keys,
+            canonical=made.canonical,
             load=load,
         )
 
@@ -323,7 +325,7 @@ class SaslServer(Generic[T]):
         canonical = self._policy.canonify(user, authzid=authzid).strip(" \t\n\v\f\r")
         if not canonical:
             raise SaslError(SaslCode.FAIL, "All-whitespace username.")
-        return canonical
+        return self._settings.canonical(canonical)
 
     def _authorize(self, authcid: str, userid: str) -> T:
         try:
