@@ -9,12 +9,16 @@ ANONYMOUS_USER = "anonymous"
 
 
 class ProofCredentials(ServerCredentials):
-    """Of a mechanism that has compared a proof with the user's secret itself."""
+    """Of a mechanism that has compared a proof with the user's secret itself.
 
-    def __init__(self, authcid: str, authzid: str, *, proven: bool) -> None:
+    ``known`` is False for who has no secret here: the log may tell, the client may not.
+    """
+
+    def __init__(self, authcid: str, authzid: str, *, proven: bool, known: bool = True) -> None:
         self._authcid = authcid
         self._authzid = authzid
         self._proven = proven
+        self.known = known
 
     @property
     def authcid(self) -> str:

@@ -96,7 +96,7 @@ class DigestMd5Mechanism(ServerMechanism):
                 self.layer = self._agreed(session, said)
                 last_word = b"rspauth=" + response(session, said, b"")
                 return ProofCredentials(user, authzid, proven=True), last_word
-        return ProofCredentials(user, authzid, proven=False), None
+        return ProofCredentials(user, authzid, proven=False, known=bool(password)), None
 
     def _challenge(self) -> bytes:
         qops = []

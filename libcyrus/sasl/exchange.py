@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 from pysasl.creds.external import ExternalCredentials
 from pysasl.creds.plain import PlainCredentials
 from pysasl.creds.server import ServerCredentials
-from pysasl.exception import AuthenticationError, MechanismUnusable
+from pysasl.exception import AuthenticationError
 from pysasl.identity import Identity
 from pysasl.mechanism import ChallengeResponse, ServerChallenge, ServerMechanism
-from pysasl.mechanism.crammd5 import CramMD5Mechanism
 from pysasl.mechanism.external import ExternalMechanism
 from pysasl.mechanism.login import LoginMechanism
 from pysasl.mechanism.plain import PlainMechanism
@@ -25,7 +24,8 @@ from libcyrus.sasl import scram
 from libcyrus.sasl.anonymous import AnonymousMechanism
 from libcyrus.sasl.auxprop import PASSWORD, STORED_KEYS
 from libcyrus.sasl.codes import SaslCode, SaslError
-from libcyrus.sasl.credentials import AnonymousCredentials
+from libcyrus.sasl.cram_md5 import CramMd5Mechanism
+from libcyrus.sasl.credentials import AnonymousCredentials, ProofCredentials
 from libcyrus.sasl.digest_md5 import DigestMd5Mechanism
 from libcyrus.sasl.layer import Limits, SecurityLayer
 from libcyrus.sasl.mechanisms import (
@@ -140,11 +140,11 @@ class Exchange:
         detail = "Password verification failed" if plain else "incorrect digest response"
         try:
             proven = credentials.verify(_Holder(canonical, credentials.authcid, self._surroundings))
-        except MechanismUnusable as error:
-            raise SaslError(SaslCode.NOUSER, "no secret in database", userid=canonical) from error
         except SaslError as error:
             raise SaslError(error.code, detail, userid=canonical) from error
         if not proven:
+            if isinstance(credentials, ProofCredentials) and not credentials.known:
+                raise SaslError(SaslCode.NOUSER, "no secret in database", userid=canonical)
             raise SaslError(SaslCode.BADAUTH, detail, userid=canonical)
 
 
@@ -168,8 +168,8 @@ class _Holder(Identity):
         return True
 
     def get_clear_secret(self) -> str | None:
-        password = self._surroundings.lookup(self._written, PASSWORD)
-        return password.decode("utf-8") if password else None
+        # our own mechanisms look secrets up themselves
+        return None
 
 
 def _build(name: str, surroundings: Surroundings) -> ServerMechanism:
@@ -188,7 +188,7 @@ def _build(name: str, surroundings: Surroundings) -> ServerMechanism:
         case "LOGIN":
             return LoginMechanism()
         case _ if name == CRAM_MD5:
-            return CramMD5Mechanism()
+            return CramMd5Mechanism(surroundings.host, lambda user: surroundings.lookup(user, PASSWORD))
         case _ if name == DIGEST_MD5:
             return DigestMd5Mechanism(
                 surroundings.service,

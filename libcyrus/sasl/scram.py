@@ -167,8 +167,9 @@ class ScramMechanism(ServerMechanism):
             nonce = first["nonce"] + base64.b64encode(os.urandom(_NONCE_BYTES))
             salt = base64.b64encode(secret.salt)
             raise ServerChallenge(b"r=%s,s=%s,i=%d" % (nonce, salt, secret.iterations))
-        proven, signature = self._check_final(first, secret, responses[1])
-        return ProofCredentials(user, authzid, proven=proven), b"v=" + base64.b64encode(signature)
+        proven, known, signature = self._check_final(first, secret, responses[1])
+        credentials = ProofCredentials(user, authzid, proven=proven, known=known)
+        return credentials, b"v=" + base64.b64encode(signature)
 
     def _check_flag(self, first: re.Match[bytes]) -> None:
         """libsasl2's clients bind to the channel under the plain name too, which does no harm."""
@@ -181,7 +182,7 @@ class ScramMechanism(ServerMechanism):
 
     def _check_final(
         self, first: re.Match[bytes], secret: Secret, answer: ChallengeResponse
-    ) -> tuple[bool, bytes]:
+    ) -> tuple[bool, bool, bytes]:
         final = _FINAL.fullmatch(answer.response)
         if final is None:
             raise InvalidResponse
@@ -200,7 +201,7 @@ class ScramMechanism(ServerMechanism):
         matches = hmac.compare_digest(hashlib.new(self._hash, client).digest(), keys.stored)
         if not matches and secret.penalty is not None:
             secret.penalty()
-        return matches and keys.known, hmac.digest(keys.server, message, self._hash)
+        return matches and keys.known, keys.known, hmac.digest(keys.server, message, self._hash)
 
     def _expected_binding(self, first: re.Match[bytes]) -> bytes:
         header: bytes = first["header"]
