@@ -18,8 +18,11 @@ from libcyrus.prot.errors import TlsError
 
 _LARGEST = 16 * 1024 * 1024
 _CRL = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
-_DH = b"-----BEGIN DH PARAMETERS-----"
+_DH = b"DH PARAMETERS-----"
 _ENCRYPTED = (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED")
+
+# the second is for a key of another kind
+_MISMATCHES = ("key values mismatch", "no certificate assigned", "key type mismatch")
 
 Warn = Callable[[str], None]
 
@@ -51,7 +54,10 @@ def load_pair(context: SSL.Context, certificate: str, key: str, names: tuple[str
         context.use_privatekey_file(key)
         context.check_privatekey()
     except (SSL.Error, TlsError) as error:
-        raise TlsError(f"{what}: {reason(error)}") from error
+        text = f"{what}: {reason(error)}"
+        if reason(error) in _MISMATCHES:
+            text = f"{names[1]}: private key '{key}' does not match the certificate '{certificate}'"
+        raise TlsError(text) from error
 
 
 def _warn_of_dates(pem: bytes, what: str, warn: Warn) -> None:
