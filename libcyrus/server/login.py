@@ -183,9 +183,9 @@ def exchange(
     ``continuation`` precedes each challenge (``+ `` or ``334 ``). Raises SaslError when it failed,
     SaslCancel when the client sent ``*``, SaslProtocol when it could not be read.
     """
-    outcome = sasl.start(mechanism, _initial(initial))
-    while isinstance(outcome, Challenge):
-        stream.write(continuation + base64.b64encode(outcome.data) + b"\r\n")
+
+    def ask(challenge: bytes) -> bytes:
+        stream.write(continuation + challenge + b"\r\n")
         try:
             line = stream.readline(LONGEST_RESPONSE)
         except ProtError as error:
@@ -193,7 +193,21 @@ def exchange(
         line = line.rstrip(b"\r\n")
         if line.startswith(b"*"):
             raise SaslCancel
-        outcome = sasl.step(_decode(line))
+        return line
+
+    return converse(sasl, mechanism, initial, ask)
+
+
+def converse(
+    sasl: SaslServer[Identity], mechanism: str, initial: bytes | None, ask: Callable[[bytes], bytes]
+) -> Success[Identity]:
+    """Run a SASL exchange; ``ask`` sends a challenge and brings the response, both in base64.
+
+    Raises SaslError when it failed, and what ``ask`` raises.
+    """
+    outcome = sasl.start(mechanism, _initial(initial))
+    while isinstance(outcome, Challenge):
+        outcome = sasl.step(_decode(ask(base64.b64encode(outcome.data))))
     return outcome
 
 
