@@ -6,7 +6,8 @@ import os
 import socket
 import stat
 import syslog
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from libcyrus.base.privileges import binding
@@ -195,17 +196,43 @@ def _set_options(spec: ServiceSpec, how: How, opened: socket.socket) -> None:
 
 def _bind(opened: socket.socket, address: object) -> None:
     """Bind; what is at the path of a UNIX socket is removed first, and everybody may connect to it."""
-    if isinstance(address, str):
+    if not isinstance(address, str):
         try:
-            if not stat.S_ISDIR(os.lstat(address).st_mode):
-                os.unlink(address)
-        except OSError:
-            pass  # then bind says what is wrong
+            with binding():
+                opened.bind(address)  # type: ignore[arg-type]
+        except OSError as error:
+            raise _Failure("bind to", error) from error
+        return
     mask = os.umask(0)
     try:
-        with binding():
-            opened.bind(address)  # type: ignore[arg-type]
+        with _as_owner(os.path.dirname(address)):
+            with suppress(OSError):  # then bind says what is wrong
+                if not stat.S_ISDIR(os.lstat(address).st_mode):
+                    os.unlink(address)
+            opened.bind(address)
+            os.chmod(address, 0o777)
     except OSError as error:
         raise _Failure("bind to", error) from error
     finally:
         os.umask(mask)
+
+
+@contextmanager
+def _as_owner(directory: str) -> Iterator[None]:
+    """Let root act as whoever owns the directory.
+
+    Without all its capabilities root may not write there, and with them it must not be led astray by links
+    that the owner planted.
+    """
+    owner = os.stat(directory)
+    if os.geteuid() or not owner.st_uid:
+        yield
+        return
+    group = os.getegid()
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)

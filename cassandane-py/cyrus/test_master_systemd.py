@@ -17,6 +17,8 @@ from cassandane import reference
 from cassandane.instance import TOP, Instance, give_away
 from master import conf, listen, systemd
 
+UNITS = sorted((TOP / "conf/systemd").glob("cyrus-imapd.*"))
+
 # binds the port and becomes the program behind it, with the socket as its first handed descriptor
 ACTIVATE = """\
 import os, socket, sys
@@ -125,6 +127,30 @@ def test_no_memory_is_writable_and_executable() -> None:
     instance.remove()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has capabilities to lose")
+def test_root_needs_no_more_than_the_unit_gives_it(tmp_path: Path) -> None:
+    """Directories of the Cyrus user are closed to a root without CAP_DAC_OVERRIDE."""
+    unit = next(unit for unit in UNITS if unit.suffix == ".service").read_text()
+    (line,) = re.findall(r"^CapabilityBoundingSet=(.*)$", unit, re.M)
+    capabilities = line.lower().replace("cap_", "").split()
+    instance = Instance(services=("imap", "lmtpunix"))
+    instance.pidfile = tmp_path / "master.pid"
+    instance.log.chmod(0o666)
+    os.chmod(instance.lmtp_socket.parent, 0o750)
+    instance.settings["lmtpsocket"] = str(instance.lmtp_socket)
+    instance.write_configuration()
+    instance.wrapper = ("setpriv", "--bounding-set", ",+".join(["-all", *capabilities]))
+    for _ in range(2):  # the second time a socket is in the way
+        instance.start()
+        try:
+            done = instance.run("deliver", "nobody-of-this-name", stdin=b"Subject: x\n\n", check=False)
+            assert done.returncode == os.EX_NOUSER
+            assert instance.lmtp_socket.stat().st_uid == instance.lmtp_socket.parent.stat().st_uid != 0
+        finally:
+            instance.stop()
+    instance.remove()
+
+
 def _a_child(pid: int) -> int:
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(children[0])
@@ -165,9 +191,6 @@ def test_sockets_that_are_for_others(clean: pytest.MonkeyPatch, pid: str | None,
     clean.setenv("LISTEN_FDS", number)
     assert systemd.take_sockets() == []
     assert "LISTEN_FDS" not in os.environ
-
-
-UNITS = sorted((TOP / "conf/systemd").glob("cyrus-imapd.*"))
 
 
 @pytest.mark.reference
