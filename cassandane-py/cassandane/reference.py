@@ -66,6 +66,7 @@ PACKAGES = (
     "python3-daemon",
     "python3-openssl",
     "python3-psutil",
+    "python3-regex",
     "python3-typing-extensions",
     "zsh",
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import re
 import shutil
@@ -194,3 +195,14 @@ def test_the_package_is_what_dpkg_expects(packages: Path, unpacked: Path) -> Non
 
 def dpkg_deb(*words: str | Path) -> str:
     return subprocess.run(["dpkg-deb", *words], capture_output=True, text=True, check=True).stdout
+
+
+def test_the_package_depends_on_what_the_programs_need() -> None:
+    settings = configparser.ConfigParser()
+    settings.read(TOP / "setup.cfg")
+    needed = {re.split("[><=]", line)[0].lower() for line in settings["options"]["install_requires"].split()}
+    named = {"pyopenssl": "openssl", "python-daemon": "daemon"}
+    control = (TOP / "conf/debian/control").read_text()
+    packages = {found.removeprefix("python3-") for found in re.findall(r"python3-[\w-]+", control)}
+    assert {named.get(name, name) for name in needed - {"pysasl"}} <= packages
+    assert "pysasl" in (TOP / "conf/deb").read_text()
