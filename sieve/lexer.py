@@ -99,6 +99,7 @@ class Lexer:
         self._data = data
         self._report = report
         self._position = 0
+        self._line_start = 0
         self._choices: _Choices | None = None
         # behind it no comment ends, and nothing must look for that again at every "/*"
         self._last_comment = data.rfind(b"*/")
@@ -113,14 +114,17 @@ class Lexer:
                 return token
 
     def _advance(self, end: int) -> None:
-        self.line += self._data.count(b"\n", self._position, end)
+        lines = self._data.count(b"\n", self._position, end)
+        if lines:
+            self.line += lines
+            self._line_start = self._data.rindex(b"\n", self._position, end) + 1
         self._position = end
 
     def _skip(self, pattern: re.Pattern[bytes]) -> None:
         space = pattern.match(self._data, self._position)
         assert space is not None
         self._advance(space.end())
-        self.column = self._position - self._data.rfind(b"\n", 0, self._position)
+        self.column = self._position - self._line_start + 1
 
     def _choice(self) -> Token | None:
         assert self._choices is not None
@@ -221,6 +225,6 @@ def _decoded(found: re.Match[bytes]) -> bytes:
 
 
 def _character(code: int) -> bytes:
-    if 0xD800 <= code < 0xE000:
+    if 0xD800 <= code < 0xE000 or code > 0x10FFFF:
         raise ValueError
     return chr(code).encode()

@@ -273,6 +273,8 @@ class Parser:
         for test, _ in arms:
             if test.unknown:
                 self.ignoring -= 1
+                # an error that nobody was told of hides none behind it
+                self._quiet = 0
         return If(tuple(arms), tuple(otherwise))
 
     def _else(self, arms: list[tuple[Test, tuple[Command, ...]]]) -> list[Command]:

@@ -197,7 +197,8 @@ class _Writer:
                 return self._body(a)
             case TestOp.DATE | TestOp.DATE_ORIG:
                 # the first field is the default, and cannot be told from an index of 1
-                words = self.words(b"date", Extension.DATE).index(a["index"] if a["index"] != 1 else 0)
+                index = a["index"] if a["index"] != 1 else 0
+                words = self.words(b"date", Extension.DATE).index(index, Extension.INDEX)
                 return _date(words, a, a["header"])
             case TestOp.CURRENTDATE | TestOp.CURRENTDATE_ORIG:
                 return _date(self.words(b"currentdate", Extension.DATE), a, None)

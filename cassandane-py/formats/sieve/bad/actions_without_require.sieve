@@ -1,0 +1,1 @@
+set "a" "b"; vacation "x"; setflag "x"; addheader "a" "b"; deleteheader "received"; reject "x"; ereject "x"; notify "x"; notify; denotify; include "x"; return; error "x"; log "x"; snooze "12:00:00"; processimip;

@@ -1,0 +1,1 @@
+redirect "foo"; redirect "a@b, c@d"; redirect "a b@c"; redirect "<a@b>"; redirect "\"x y\"@z"; redirect "a@b (comment)"; redirect "a@b)"; redirect ""; redirect "x <a@b"; redirect "a@[1.2"; redirect "a.b.c@d.e.f"; redirect "a..b@c"; redirect "@b"; redirect "\"x\" <y@z>"; redirect "a,b@c";

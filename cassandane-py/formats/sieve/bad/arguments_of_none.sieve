@@ -1,0 +1,1 @@
+keep "x"; discard "y"; stop "z"; keep :flags; keep :copy;

@@ -1,0 +1,1 @@
+if header :is :contains "a" "b" {} if header :comparator "i;octet" :comparator "i;foo" "a" "b" {}

@@ -1,0 +1,1 @@
+require ["date","index"]; if date :zone "a" :originalzone "x" "foo" "y" {} if date :last "x" "year" "z" {} if date :index 1 :index 2 "x" "year" "z" {} if header :last :last "x" "y" {} if header :index 0 "x" "y" {} if header :index 1 :last :last "a" "b" {} if header "a b" "c" {}

@@ -1,0 +1,1 @@
+require ["duplicate"]; if duplicate :header "a" :uniqueid "b" {} if duplicate :header "a b" {} if duplicate :last :last :seconds 1 :seconds 2 :handle "a" :handle "b" {} keep;

@@ -1,0 +1,1 @@
+require ["editheader"]; addheader :last :last "a" "b"; addheader "a b" "c"; deleteheader :last "x"; deleteheader "Received"; deleteheader "AUTO-SUBMITTED"; deleteheader :regex "x" "y";

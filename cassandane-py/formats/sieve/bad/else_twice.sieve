@@ -1,0 +1,1 @@
+if true {} else {} else {} keep; elsif true {} keep; keep; keep; elsif

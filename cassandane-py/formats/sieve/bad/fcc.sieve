@@ -1,0 +1,1 @@
+require ["fcc","vacation"]; vacation :create :fcc "x" "y"; vacation :flags "x" "y"; vacation :specialuse "x" :mailboxid "y" "z";

@@ -1,0 +1,1 @@
+require "fileinto"; fileinto :flags "x" :create :specialuse "a" :mailboxid "b" "x"; fileinto :mailboxid "a" :specialuse "b" "x"; fileinto "\ff";

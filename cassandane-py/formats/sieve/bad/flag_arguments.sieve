@@ -1,0 +1,1 @@
+require "imap4flags"; setflag "a" "b" "c"; setflag "a-" "b"; setflag; addflag ["a","b"] "c"; mark "x"; hasflag "x"; if hasflag "a" "b" {}

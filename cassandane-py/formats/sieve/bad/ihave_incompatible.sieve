@@ -1,0 +1,1 @@
+require ["ihave","encoded-character"]; if ihave "variables" {} if ihave "encoded-character" {}

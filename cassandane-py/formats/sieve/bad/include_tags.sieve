@@ -1,0 +1,1 @@
+require "include"; include :personal :global "x"; include "a/b"; include :once :once "x"; include; return "x"; return

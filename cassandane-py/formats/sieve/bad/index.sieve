@@ -1,0 +1,1 @@
+if header :index 1 :last "a" "b" {} if header :last "a" "b" {} keep;

@@ -1,0 +1,1 @@
+if not {} if anyof () {} if anyof(true,) {} if allof true {} if anyof(true true) {keep;} else keep; stop;

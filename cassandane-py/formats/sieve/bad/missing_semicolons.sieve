@@ -1,0 +1,2 @@
+if true keep;
+keep; keep; keep; foo "x"; if true { keep }

@@ -1,0 +1,1 @@
+require ["enotify","notify"]; notify :id "x" "mailto:x"; notify :method "y" "z"; notify :from "a"; notify :fcc "x" :create; notify :importance "4" "x"; notify :importance "1" :low "x"; notify :low :high; denotify :low :high; denotify :is; notify :flags "x" "mailto:";

@@ -1,0 +1,1 @@
+require ["comparator-i;ascii-numeric","relational"]; if header :comparator "i;ascii-numeric" :contains "a" "b" {keep;} if header :count "gt" "a" "1" {} if header :count "foo" "a" "1" {} if header :value "gt" :count "ge" "a" "b" {}

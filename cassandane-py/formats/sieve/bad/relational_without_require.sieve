@@ -1,0 +1,1 @@
+if header :count "gt" "a" "1" {} if header :value "xx" "a" "b" {} keep;

@@ -1,0 +1,1 @@
+require "variables"; set "1a" "b"; set :lower :upper "a" "b"; set "a-b" "c"; set "x" "${10} ${99999999999999999999999}"; set :lower :lower "c" "d";set :length :length "c" "d"; set :encodeurl :quoteregex "c" "d";

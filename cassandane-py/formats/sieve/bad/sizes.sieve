@@ -1,0 +1,1 @@
+if size :over 10X {} if size 10 {} if size :over :under 1 {} if size :over 99999999999999999999999 {} keep;

@@ -1,0 +1,1 @@
+require ["vnd.cyrus.snooze"]; snooze "25:00:00"; snooze :weekdays "7" "12:00"; snooze :addflags "a" "12:00:00"; snooze :weekdays ["0"] :weekdays "1" "01:01:01"; snooze; snooze :mailbox "a" :mailbox "b" "10:00:00"; snooze "x" "y";

@@ -1,0 +1,1 @@
+if address "x-foo" "a" {} if envelope "foo" "b" {} if address "a b" "c" {}

@@ -1,0 +1,1 @@
+require ["encoded-character"]; keep; redirect "a${unicode:d800}@b";

@@ -1,0 +1,2 @@
+fileinto "unterminated
+keep;

@@ -1,0 +1,2 @@
+reject text:
+abc

@@ -1,0 +1,1 @@
+keep; foo; header; keep; if true {

@@ -1,0 +1,1 @@
+require ["fileinto", "nope", "spamtest"]; fileinto :copy :copy "x";

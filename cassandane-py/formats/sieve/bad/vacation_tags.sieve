@@ -1,0 +1,1 @@
+require "vacation"; vacation :days 1 :days 2 "x"; vacation :seconds 3 "x"; vacation :seconds 3 :days 2 "x"; vacation :create "x"; vacation :fcc "a" "x"; vacation :from "foo" "x"; vacation :addresses ["a@b","foo","bar"] "x"; vacation :subject "a" :subject "b" :mime :mime :handle "x" :handle "y" "z";

@@ -1,0 +1,1 @@
+require ["date","relational","index"]; if date "Date" "year" "2020" {} if date :zone "+0100" :value "ge" :index 2 :last "received" "iso8601" "x" {} if date :originalzone "date" "weekday" ["0","6"] {} if currentdate "hour" "1" {} if currentdate :zone "-0330" :value "lt" "date" "x" {}

@@ -1,0 +1,1 @@
+require ["enotify"]; notify "mailto:a@b"; notify :from "x@y" :importance "1" :options "o" :message "m" "mailto:q"; if valid_notify_method ["mailto:","x"] {} if notify_method_capability "mailto:" "online" "yes" {} if notify_method_capability :contains "mailto:" "online" ["yes"] {}

@@ -1,0 +1,1 @@
+require ["environment","relational","duplicate"]; if environment "host" "x" {} if environment :contains "domain" ["y"] {} if duplicate {} if duplicate :handle "h" :uniqueid "${x}" :seconds 10 :last {} if duplicate :header "X-Id" {}

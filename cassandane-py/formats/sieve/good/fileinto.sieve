@@ -1,0 +1,1 @@
+require ["fileinto","imap4flags","copy","mailbox","special-use","mailboxid"]; fileinto "a"; fileinto :copy :flags ["\\Seen","foo bar", "\\bogus", "Foo"] :create "INBOX.x"; fileinto :specialuse "\\Junk" "b"; fileinto :mailboxid "abc" "c"; keep :flags "x"; keep; discard; fileinto :flags "\\Bogus" "q";

@@ -1,0 +1,1 @@
+require ["imap4flags","variables","relational","comparator-i;ascii-numeric"]; setflag "v" "\\Seen"; addflag "v" ["a","b"]; if hasflag "v" ["a"] {} if hasflag :count "gt" :comparator "i;ascii-numeric" ["v","w"] "1" {}

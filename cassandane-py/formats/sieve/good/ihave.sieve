@@ -1,0 +1,1 @@
+require ["ihave"]; if ihave ["fileinto","nope"] { frobnicate "x"; } else { keep; } error "oops";

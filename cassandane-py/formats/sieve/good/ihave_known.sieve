@@ -1,0 +1,1 @@
+require ["ihave"]; if ihave "fileinto" { fileinto "x"; vacation "y"; }

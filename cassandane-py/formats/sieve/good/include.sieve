@@ -1,0 +1,1 @@
+require ["include"]; include "a"; include :global :once :optional "b"; include :personal "c"; return;

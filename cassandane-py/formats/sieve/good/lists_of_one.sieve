@@ -1,0 +1,1 @@
+if anyof(true) {} if allof(not anyof(false)) {keep;}

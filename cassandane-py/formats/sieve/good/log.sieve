@@ -1,0 +1,1 @@
+require "vnd.cyrus.log"; log "hello";

@@ -1,0 +1,1 @@
+if allof(true,false,not anyof(true, exists ["a","b"])) {} else {}

@@ -1,0 +1,1 @@
+require ["copy","redirect-dsn","redirect-deliverby"]; redirect "a@b.c"; redirect :copy "Foo Bar <x@y>"; redirect :bytimerelative 10 :bymode "notify" :bytrace :notify "SUCCESS,delay" :ret "FULL" "a@b"; redirect :bytimeabsolute "2020-01-02T03:04:05Z" :bymode "RETURN" "a@[1.2.3.4]";

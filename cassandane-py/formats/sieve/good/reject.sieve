@@ -1,0 +1,5 @@
+require ["reject","ereject"]; if true {reject text:
+hello
+..dot
+.
+;} else {ereject "x";}

@@ -1,0 +1,1 @@
+require ["vnd.cyrus.snooze","imap4flags","mailbox","special-use","mailboxid"]; snooze "12:00:00"; snooze :mailbox "x" :create :addflags ["a"] :removeflags "\\Flagged" :weekdays ["1","5","1"] :tzid "Europe/Berlin" ["23:59:59","00:00:00","12:00:00","12:00:00"]; snooze :specialuse "\\Snoozed" "1:2:3"; snooze :mailboxid "f" :weekdays "0" "08:00:00";

@@ -1,0 +1,1 @@
+require ["vacation-seconds","fcc","mailbox","imap4flags","special-use"]; vacation :seconds 0 "x"; vacation :seconds 1000000000 "x"; vacation :fcc "Sent" :create :flags ["\\Seen"] :specialuse "\\Sent" "x";vacation :days 20000 "x";
