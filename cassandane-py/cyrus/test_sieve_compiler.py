@@ -82,9 +82,9 @@ def test_listings_agree() -> None:
     for script in GOOD:
         if script.stem not in CRASHES:
             bytecode = script.with_suffix(".bc")
-            first = theirs("sieved", bytecode)
+            done = theirs("sieved", bytecode)
             text = b"\n" + b"".join(listing(read(bytecode.read_bytes())))
-            assert (first.returncode, first.stdout) == (0, text), script.stem
+            assert (done.returncode, done.stdout) == (0, text), script.stem
     for arguments in ([GOOD[0].with_suffix(".bc")], [GOOD[0]], ["-s", GOOD[0]], ["/nonexistent"]):
         first, second = both("sieved", *arguments)
         assert second == first, arguments
