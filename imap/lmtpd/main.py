@@ -15,7 +15,7 @@ from libcyrus.base.signals import ShutdownRequested
 from libcyrus.config.session_id import SessionId
 from libcyrus.errors import CyrusError, Fatal
 from libcyrus.prot import ProtError, ProtStream
-from libcyrus.sasl import SaslServer
+from libcyrus.sasl import make_server
 from libcyrus.server import clienthost, service, starttls
 from libcyrus.server.connection import Connection
 from libcyrus.server.login import LoginPolicy
@@ -90,7 +90,7 @@ def _session(
         app.config, admins_only=True, local_domain=lambda: clienthost.domain_of(connection.sock)
     )
     app.store.begin_session(session_id)
-    session = Session(app, stream, out, client, SaslServer(app.sasl, policy), session_id, start_telemetry)
+    session = Session(app, stream, out, client, make_server(app.sasl, policy), session_id, start_telemetry)
     if app.preauthorized or client.is_local:
         session.trust = Trust.EXTERNAL
         session.sasl.bits = LOCAL_STRENGTH

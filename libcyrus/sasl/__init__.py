@@ -6,6 +6,16 @@ handed in as a policy.
 """
 
 from libcyrus.sasl.codes import SaslCode, SaslError
-from libcyrus.sasl.server import Challenge, Policy, SaslServer, SaslSettings, Success, load
+from libcyrus.sasl.server import Challenge, Policy, SaslServer, SaslSettings, Success, load, make_server
 
-__all__ = ["Challenge", "Policy", "SaslCode", "SaslError", "SaslServer", "SaslSettings", "Success", "load"]
+__all__ = [
+    "Challenge",
+    "Policy",
+    "SaslCode",
+    "SaslError",
+    "SaslServer",
+    "SaslSettings",
+    "Success",
+    "load",
+    "make_server",
+]

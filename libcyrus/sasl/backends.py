@@ -39,11 +39,13 @@ class Backends:
 
     ``passwords`` checks plain passwords, ``properties`` are the plugins of ``sasl_auxprop_plugin`` that work
     here. ``tokens`` checks bearer tokens, ``keys`` are the service's Kerberos keys; both are None where the
-    settings name nothing of the kind. ``canonical`` is what ``sasl_canon_user_plugin`` makes of a name.
+    settings name nothing of the kind. ``canonical`` is what ``sasl_canon_user_plugin`` makes of a name. No
+    mechanism is offered unless they are ``usable``.
     """
 
     def __init__(self, config: Config, service: str) -> None:
         """``service`` is told to saslauthd. What cannot work is logged."""
+        self.usable = True
         plugins = _plugins(config)
         self._config = config
         self._service = service
@@ -53,6 +55,17 @@ class Backends:
         self.tokens = _tokens(config)
         self.keys = _keys(config, service)
         self.canonical = _canonical(config)
+
+    @classmethod
+    def nothing(cls, why: str | None) -> Backends:
+        """Nobody logs in by these; ``why`` is what to say then, None if there is nothing wrong with it."""
+        made = cls.__new__(cls)
+        made.usable = False
+        made.properties = Properties([])
+        made.passwords = PasswordCheck([] if why is None else [Unusable(why)])
+        made.tokens = made.keys = None
+        made.canonical = str
+        return made
 
     def _password_check(self) -> PasswordCheck:
         found: list[Verifier] = []

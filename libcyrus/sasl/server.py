@@ -33,6 +33,7 @@ from libcyrus.sasl.settings import obey_log_level, setting
 if TYPE_CHECKING:
     from libcyrus.sasl.exchange import Claim, Exchange
     from libcyrus.sasl.gss import ServiceKeys
+    from libcyrus.sasl.libsasl import System
     from libcyrus.sasl.tokens import TokenChecker
 
 _LONGEST_USER = 1023
@@ -104,6 +105,7 @@ class SaslSettings:
     scopes: str
     keys: ServiceKeys | None = field(repr=False)
     canonical: Callable[[str], str] = field(repr=False)
+    system: System | None = field(repr=False)
     load: Callable[[], object]
 
     @classmethod
@@ -120,11 +122,12 @@ class SaslSettings:
         so that its other workers profit. ``anonymous``: whether ANONYMOUS may be used.
         """
         obey_log_level(config)
-        made = Backends(config, service)
+        system, made = _library(config, service)
         mechanisms = [
             mechanism
             for mechanism in selected(setting(config, "mech_list"))
-            if (made.properties or not mechanism.secret)
+            if made.usable
+            and (made.properties or not mechanism.secret)
             and (made.tokens is not None or not mechanism.token)
             and (made.keys is not None or not mechanism.ticket)
         ]
@@ -145,6 +148,7 @@ class SaslSettings:
             scopes=setting(config, "oauth_scope") or "",
             keys=made.keys,
             canonical=made.canonical,
+            system=system,
             load=load,
         )
 
@@ -333,3 +337,26 @@ class SaslServer(Generic[T]):
         except SaslError as error:
             error.userid = userid
             raise
+
+
+def make_server(settings: SaslSettings, policy: Policy[T]) -> SaslServer[T]:
+    """The exchange of one connection, by whichever library ``sasl_library`` names."""
+    if settings.system is None:
+        return SaslServer(settings, policy)
+    from libcyrus.sasl.system import SystemServer
+
+    return SystemServer(settings, policy, settings.system)
+
+
+def _library(config: Config, service: str) -> tuple[System | None, Backends]:
+    wanted = (setting(config, "library") or "builtin").lower()
+    if wanted == "builtin":
+        return None, Backends(config, service)
+    if wanted != "system":
+        return None, Backends.nothing(f"sasl_library {wanted}: there is no such thing")
+    from libcyrus.sasl.libsasl import LibraryError, System
+
+    try:
+        return System(config), Backends.nothing(None)
+    except LibraryError as error:
+        return None, Backends.nothing(f"sasl_library system: {error}")
