@@ -35,6 +35,7 @@ _SERVICES = {
     "lmtp": ("lmtpd", "-a"),
     "lmtpunix": ("lmtpd",),
     "lmtpauth": ("lmtpd",),
+    "lmtps": ("lmtpd", "-s"),
     "pop3": ("pop3d",),
     "nntp": ("nntpd",),
     "sieve": ("timsieved",),
@@ -45,7 +46,7 @@ _SERVICES = {
     "notify": ("notifyd",),
 }
 _UNIX_SOCKETS = {"lmtpunix": "conf/socket/lmtp", "notify": "conf/socket/notify"}
-_SILENT = ("imaps", "http", "https")
+_SILENT = ("imaps", "lmtps", "http", "https")
 """Services that wait for the client to speak first."""
 _DIRECTORIES = ("conf", "conf/socket", "conf/db", "conf/log", "conf/msg", "conf/proc", "spool", "tmp")
 _BAD_LOG_LINE = re.compile(r"IOERROR|DBERROR|Traceback|Fatal|lock order violated|\]: <[012]> ")
