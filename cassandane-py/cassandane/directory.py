@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import shutil
 import socket
 import subprocess
@@ -124,10 +123,6 @@ def make_importable() -> None:
         return
     except ImportError:
         pass
-    root = Path(reference.program("slapd").removesuffix("usr/sbin/slapd"))
-    for name in ("liblber-2.5.so.0", "libldap-2.5.so.0"):
-        # once loaded they are found by their names
-        for path in root.glob(f"usr/lib/*/{name}"):
-            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
+    reference.preload("liblber-2.5.so.0", "libldap-2.5.so.0")
     sys.path += reference.python_environment()["PYTHONPATH"].split(":")
     pytest.importorskip("ldap")

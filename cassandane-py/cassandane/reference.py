@@ -11,6 +11,7 @@ whole by a rename: tests that run from an older list keep theirs.
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
 import hashlib
 import os
@@ -126,6 +127,14 @@ def directory() -> Path:
     """Where the packages are unpacked, as under the root of a file system."""
     ensure()
     return _ROOT
+
+
+def preload(*names: str) -> None:
+    """Load libraries of the unpacked packages, which are then found by their names in this process."""
+    ensure()
+    for name in names:
+        for path in _ROOT.glob(f"usr/lib/*/{name}"):
+            ctypes.CDLL(str(path), mode=ctypes.RTLD_GLOBAL)
 
 
 def python_environment() -> dict[str, str]:

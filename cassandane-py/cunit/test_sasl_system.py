@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cassandane import reference
 from libcyrus.config import Config
 from libcyrus.errors import LayerBroken
 from libcyrus.sasl import (
@@ -29,10 +30,7 @@ from libcyrus.server.login import Identity, LoginPolicy
 HOST = "mail.example.org"
 ANY = Limits(0, 256)
 
-try:
-    libsasl.library()
-except libsasl.LibraryError as error:
-    pytest.skip(str(error), allow_module_level=True)
+pytestmark = pytest.mark.reference
 
 Make = Callable[..., SaslServer[Identity]]
 
@@ -40,7 +38,10 @@ Make = Callable[..., SaslServer[Identity]]
 @pytest.fixture(scope="module")
 def loaded() -> libsasl.System:
     """All plugins: what a first configuration leaves out, no later one can have."""
-    return libsasl.System(Config.for_tests(extra={"sasl_auxprop_plugin": "sasldb"}))
+    reference.preload("libsasl2.so.2")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("SASL_PATH", reference.environment()["SASL_PATH"])
+        return libsasl.System(Config.for_tests(extra={"sasl_auxprop_plugin": "sasldb"}))
 
 
 @pytest.fixture
