@@ -83,7 +83,7 @@ def _option(tag: str, text: str) -> Option | None:
     for word in tag.replace(",", " ").split():
         if _OPTION.fullmatch(word):
             flags.append(word)
-        elif word.isupper():
+        elif word.isupper() or "=" in word:
             argument = word
     sentence = re.match(r".*?(?:[.:;](?=\s|$)|$)", text)
     assert sentence

@@ -42,7 +42,7 @@ def programs() -> dict[str, str]:
 
 PROGRAMS = programs()
 
-REFUSED = {"imap.client.imtest.main": {"-c", "-o"}, "imap.client.deliver": {"-E", "-F"}}
+REFUSED = {"imap.client.imtest.main": {"-c"}, "imap.client.deliver": {"-E", "-F"}}
 """Options of the original's that these programs know only to say that they do not have them."""
 
 
