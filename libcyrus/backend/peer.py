@@ -51,6 +51,7 @@ class Peer:
         """The last line of the greeting."""
         self._trace = trace
         self._last_line = b""
+        self._literal = b""
 
     # what a dialect needs
 
@@ -78,14 +79,19 @@ class Peer:
     def receive(self) -> bytes:
         line = self.stream.readline(LONGEST_LINE).rstrip(b"\r\n")
         if self._trace is not None:
-            self._trace("S", line)
+            self._trace("S", self._literal + line)
+            self._literal = b""
         self._last_line = line
         return line
 
     def receive_literal(self, size: int) -> bytes:
         if size > LARGEST_LITERAL:
             raise ProtocolError
-        return self.stream.read(size)
+        data = self.stream.read(size)
+        # shown with the rest of its line; what no line announced, a body of HTTP, is not shown
+        if self._trace is not None and self._last_line.endswith(b"}"):
+            self._literal = data
+        return data
 
     def arrives(self, seconds: float) -> bool:
         return bool(self.stream.wait_readable(timeout=seconds))

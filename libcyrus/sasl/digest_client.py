@@ -21,6 +21,7 @@ from libcyrus.sasl.digest_md5 import (
     DEFAULT_MAXBUF,
     NONCE_BYTES,
     directives,
+    realm_of,
     response,
     secrets,
     session_key,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class DigestMd5Client(ClientMechanism):
-    """One exchange with ``host``. Without a ``realm`` the server's first is taken, or the host's name.
+    """One exchange with ``host``. ``realm`` chooses among several, see :func:`realm_of`.
 
     The strongest layer within ``limits`` that the server offers is asked for; it is :attr:`layer` once
     the server has proven itself.
@@ -88,7 +89,7 @@ class DigestMd5Client(ClientMechanism):
         if not maxbuf.isdigit() or not digest_layer.LEAST_MAXBUF <= int(maxbuf) <= digest_layer.MOST_MAXBUF:
             raise UnexpectedChallenge
         qop, cipher = self._choose(offered, int(maxbuf))
-        realm = self._realm if self._realm is not None else offered.get("realm", self._host)
+        realm = realm_of(challenge, self._realm) or self._host
         said = {"username": creds.authcid.encode(), "realm": realm}
         if creds.authzid:
             said["authzid"] = creds.authzid.encode()

@@ -33,7 +33,7 @@ _ALGORITHMS = (b"md5", b"md5-sess")
 
 
 class HttpDigestClient(ClientMechanism):
-    """One exchange. Without a ``realm`` the server's is taken."""
+    """One exchange. ``realm`` is for a server that names none."""
 
     def __init__(self, realm: str | None = None) -> None:
         super().__init__("DIGEST-MD5")
@@ -63,7 +63,7 @@ class HttpDigestClient(ClientMechanism):
         qops = offered.get("qop", AUTH).lower().replace(b" ", b"").split(b",")
         if algorithm.lower() not in _ALGORITHMS or AUTH not in qops or "nonce" not in offered:
             raise UnexpectedChallenge
-        realm = self._realm if self._realm is not None else offered.get("realm", b"")
+        realm = offered["realm"] if "realm" in offered else self._realm or b""
         said = {
             "username": creds.authcid.encode(), "realm": realm, "nonce": offered["nonce"],
             "cnonce": self._cnonce, "nc": b"00000001", "qop": AUTH,

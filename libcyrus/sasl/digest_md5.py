@@ -197,8 +197,24 @@ def directives(text: bytes, *, choice: bool = False) -> dict[str, bytes]:
             if choice and name == "realm":
                 continue
             raise SaslError(SaslCode.FAIL, f"duplicate {name}: authentication aborted")
-        found[name] = pair["token"] if pair["quoted"] is None else _ESCAPED.sub(rb"\1", pair["quoted"])
+        found[name] = pair["token"] if pair["quoted"] is None else _unescaped(pair["quoted"])
     return found
+
+
+def _unescaped(text: bytes) -> bytes:
+    return _ESCAPED.sub(rb"\1", text)
+
+
+def realm_of(challenge: bytes, wanted: bytes | None) -> bytes:
+    """The realm to log in to: the only one offered, else the one wanted or the first; empty if there is none.
+
+    As in libsasl, there is nothing to choose where the server has one realm.
+    """
+    pairs = [pair for pair in _PAIR.finditer(challenge) if pair["name"].lower() == b"realm"]
+    realms = [pair["token"] if pair["quoted"] is None else _unescaped(pair["quoted"]) for pair in pairs]
+    if wanted is not None and len(realms) > 1:
+        return wanted
+    return realms[0] if realms else b""
 
 
 def written(said: dict[str, bytes]) -> bytes:

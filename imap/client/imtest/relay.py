@@ -111,7 +111,7 @@ def _opened(path: str) -> BinaryIO:
     try:
         return open(path, "rb")
     except OSError as error:
-        print(f"Unable to open file: {path}:: {error.strerror}", file=sys.stderr)
+        print(f"Unable to open file: {path}:{error.strerror}", file=sys.stderr)
         sys.exit(1)
 
 
