@@ -29,6 +29,7 @@ import psutil
 
 from cassandane.instance import DEADLINE, wait_for
 from cassandane.labmaster import LabClient, LabMaster
+from libcyrus.base.master_protocol import POOL_FD
 
 Seen = dict[str, Any]
 Play = Callable[["Stage"], Seen]
@@ -50,6 +51,7 @@ class Stage:
 
     def __init__(self, lab: LabMaster) -> None:
         self.lab = lab
+        self._guests: list[Guest] = []
         self._probe: Guest | None = None
         self._told = 0
 
@@ -68,11 +70,16 @@ class Stage:
 
     def waiting(self, number: int, port: int = 0) -> list[Guest]:
         """Several who are connected, and perhaps served later."""
-        return [Guest(self.lab.client(port)) for _ in range(number)]
+        return [self._guest(self.lab.client(port)) for _ in range(number)]
 
-    def guest_at(self, path: str) -> Guest:
-        """Who is being served on a UNIX socket."""
-        guest = Guest(LabClient(path))
+    def _guest(self, line: LabClient) -> Guest:
+        # nobody goes before the end because a scenario did not keep him
+        self._guests.append(Guest(line))
+        return self._guests[-1]
+
+    def guest_at(self, address: tuple[str, int] | str) -> Guest:
+        """Who is being served at another address, or on a UNIX socket."""
+        guest = self._guest(LabClient(address))
         guest.pid = guest.line.greeting()
         return guest
 
@@ -95,10 +102,7 @@ class Stage:
         found = []
         for process in self._descendants():
             with contextlib.suppress(psutil.Error):
-                environment = process.environ()
-                is_parent = "CYRUS_POOL_FD" in environment and process.ppid() == self.lab.pid
-                is_pool = is_parent and any("lab" in word for word in process.cmdline())
-                if environment.get("CYRUS_SERVICE") == name and not is_pool:
+                if process.environ().get("CYRUS_SERVICE") == name and not _is_pool_parent(process):
                     found.append(process.pid)
         return found
 
@@ -161,7 +165,12 @@ class Stage:
         return sorted(set(self.said(level=_NOTICE)))
 
     def reload(self, sections: str | None = None) -> None:
-        """SIGHUP, after cyrus.conf was written anew."""
+        """SIGHUP, after cyrus.conf was written anew.
+
+        Services are given the time to learn of the signal; else it would kill them.
+        """
+        self.sync()
+        wait_for(lambda: all(map(_catches_hangup, self._services())), "unprepared", detail=self.lab.describe)
         if sections is not None:
             self.lab.write(with_probe(sections))
         done = self._log().count("Services reconfigured")
@@ -209,6 +218,15 @@ class Stage:
             "left behind": sorted(map(self.masked, left)),
         }
 
+    def _services(self) -> list[int]:
+        found = []
+        for process in self._descendants():
+            with contextlib.suppress(psutil.Error):
+                environment = process.environ()
+                if "CYRUS_SERVICE" in environment and "CYRUS_ISDAEMON" not in environment:
+                    found.append(process.pid)
+        return found
+
     def _descendants(self) -> list[psutil.Process]:
         try:
             return psutil.Process(self.lab.pid).children(recursive=True)
@@ -226,6 +244,25 @@ class Guest:
         self.line = line
         self.pid = 0
         self.ask, self.send, self.quit = line.ask, line.send, line.quit
+
+
+def _catches_hangup(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True  # it is gone
+    caught = re.search(r"^SigCgt:\s*(\w+)", status, re.MULTILINE)
+    return caught is None or bool(int(caught[1], 16) >> (signal.SIGHUP - 1) & 1)
+
+
+def _is_pool_parent(process: psutil.Process) -> bool:
+    """Whether it has still the pair by which master gives its orders; a worker closes it at once."""
+    if "CYRUS_POOL_FD" not in process.environ():
+        return False
+    try:
+        return os.readlink(f"/proc/{process.pid}/fd/{POOL_FD}").startswith("socket:")
+    except OSError:
+        return False
 
 
 def with_probe(sections: str) -> str:
@@ -272,8 +309,3 @@ def play(
         assert pair == listed.get(name, (theirs[name], theirs[name])), f"{name}: {pair[0]} but ours {pair[1]}"
     assert not listed.keys() - theirs.keys()
     return theirs
-
-
-def environment_of(pid: int) -> dict[str, str]:
-    text = Path(f"/proc/{pid}/environ").read_bytes()
-    return dict(os.fsdecode(one).split("=", 1) for one in text.split(b"\0") if b"=" in one)
