@@ -247,7 +247,7 @@ def test_a_name_that_was_taken_away_is_noticed(server: SaslServer[Identity]) -> 
     client = ScramClient("SCRAM-SHA-256", "joe", "secret", header="y,,")
     assert run(server, "SCRAM-SHA-256", client).userid == "joe"
     server.binding = BINDINGS.get
-    assert refusal(lambda: server.start("SCRAM-SHA-256", client.first())) is SaslCode.BADPROT
+    assert refusal(lambda: server.start("SCRAM-SHA-256", client.first())) is SaslCode.BADAUTH
 
 
 def test_a_conversation_cannot_be_said_again(server: SaslServer[Identity]) -> None:
@@ -377,10 +377,9 @@ def test_the_server_speaks_first(server: SaslServer[Identity]) -> None:
 
 
 def test_challenges_of_cram_md5_cannot_be_told_beforehand(server: SaslServer[Identity]) -> None:
-    challenges = [server.start("CRAM-MD5", None) for _ in range(50)]
-    numbers = {challenge.data.partition(b".")[0] for challenge in challenges if isinstance(challenge, Challenge)}
-    assert len(numbers) == 50
-    assert all(challenge.data.endswith(b"@mail.example.org>") for challenge in challenges if challenge.data)
+    challenges = [server.start("CRAM-MD5", None).data or b"" for _ in range(50)]
+    assert len({challenge.partition(b".")[0] for challenge in challenges}) == 50
+    assert all(challenge.endswith(b"@mail.example.org>") for challenge in challenges)
 
 
 def test_anonymous_is_nobody(server: SaslServer[Identity]) -> None:

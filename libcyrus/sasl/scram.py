@@ -176,8 +176,12 @@ class ScramMechanism(ServerMechanism):
         if first["binding"]:
             if not self._channel(first):
                 raise InvalidResponse
-        elif self._plus or (first["flag"] == b"y" and self._plus_offered):
-            # "y" of a client that was shown a -PLUS name means that somebody took the name away
+        elif first["flag"] == b"y" and (self._plus or self._plus_offered):
+            # a client that was shown a -PLUS name says this if somebody took the name away
+            raise SaslError(
+                SaslCode.BADAUTH, "client incorrectly assumed server had no channel binding"
+            )
+        elif self._plus:
             raise InvalidResponse
 
     def _check_final(
