@@ -202,3 +202,17 @@ def test_a_setting_of_one_plugin_comes_first(tmp_path: Path) -> None:
         sql_select="SELECT 1",
     )
     assert made.properties
+
+
+def test_settings_of_the_librarys_own_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "two").mkdir()
+    monkeypatch.setenv("SASL_CONF_PATH", f"{tmp_path}/one:{tmp_path}/two")
+    (tmp_path / "two/Cyrus.conf").write_text(
+        f"# ours\n\nPwcheck_Method:  alwaystrue \nlog_level: x\nnonsense\nsasldb_path: {tmp_path}/sasldb2\n"
+    )
+    backends().passwords.verify("joe", "anything")
+    assert "Cyrus.conf: this is no setting: nonsense" in caplog.text
+    # what imapd.conf says is asked first
+    assert code(lambda: backends(pwcheck_method="auxprop").passwords.verify("joe", "x")) is SaslCode.NOUSER
