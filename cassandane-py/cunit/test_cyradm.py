@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from imap.client.cyradm.commands import Exit, Shell, UsageError
 from imap.client.cyradm.lexer import Redirection, SyntaxMistake
 from libcyrus.errors import ProtocolError
 
+TOP = Path(__file__).resolve().parents[2]
 VARIABLES = {"USER": "joe", "two words": "x"}
 
 
@@ -146,3 +149,38 @@ def test_exit(console: Shell, line: str, code: int) -> None:
     with pytest.raises(Exit) as end:
         shell.run_lines(console, [line])
     assert end.value.args == (code,)
+
+
+def at_a_terminal(home: Path, typed: bytes) -> str:
+    """What somebody sees who types this, and then ends."""
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "HOME": str(home), "TERM": "dumb", "INPUTRC": os.devnull}
+    command = [str(TOP / "bin/cyradm"), "--norc"]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            # what is typed before the prompt would be echoed by the terminal, and completed by nobody
+            while not seen.endswith(b"cyradm> "):
+                seen += os.read(ours, 4096)
+            os.write(ours, typed + b"exit\r")
+            while data := os.read(ours, 4096):
+                seen += data
+        except OSError:
+            pass  # the other end is closed
+        finally:
+            os.close(ours)
+        assert process.wait() == 0
+    return seen.decode()
+
+
+def test_lines_are_completed_and_remembered(tmp_path: Path) -> None:
+    meaning = "alias for listquotaroot"
+    assert meaning in at_a_terminal(tmp_path, b"hel\tlqr\r")
+    assert (tmp_path / ".cyradm_history").read_text().splitlines()[-2:] == ["help lqr", "exit"]
+    # the line before the last, by Control-P
+    assert meaning in at_a_terminal(tmp_path, b"\x10\x10\r")
+    # of several commands that begin so, all are shown
+    assert "listquotaroot" in at_a_terminal(tmp_path, b"listquota\t\t\t\x15")
