@@ -147,14 +147,11 @@ complete -o bashdefault -o default -F _cyrus_py {names}
 
 
 def bash(programs: Mapping[str, str]) -> str:
-    # cyrus(8) takes names without these; where that is another program's name it is that program
-    short = {name: name[4:] for name in programs if name[:4] in ("cyr_", "ctl_") and name[4:] not in programs}
     cases = []
-    for page, names in _by_page(pages(programs)):
+    for page, names in _by_page(programs):
         flags = [(flag, option.argument) for option in page.options for flag in option.flags]
         options = " ".join(flag for flag, _ in flags)
         files = " ".join(flag for flag, argument in flags if argument in _FILES)
-        names += [short[name] for name in names if name in short]
         cases.append(f"    {' | '.join(names)})")
         cases += [
             f"        {variable}={_quoted(value)}"
@@ -162,26 +159,40 @@ def bash(programs: Mapping[str, str]) -> str:
             if value
         ]
         cases.append("        ;;")
-    commands = sorted([*programs.keys() - {"cyrus"}, *short.values()])
-    return _BASH.format(
-        cases="\n".join(cases), commands=_quoted(" ".join(commands)), names=" ".join(programs)
-    )
+    commands = _quoted(" ".join(_commands(programs)))
+    return _BASH.format(cases="\n".join(cases), commands=commands, names=" ".join(programs))
+
+
+_ZSH = """\
+#compdef {names}
+# Completion of the options of cyrus-py's programs, made from their manual pages.
+
+local program=${{service:t}}
+if [[ $program == cyrus ]]; then
+    if ((CURRENT == 2)); then
+        compadd -- {commands}
+        return
+    fi
+    shift words
+    ((CURRENT--))
+    program=$words[1]
+fi
+case $program in
+{cases}
+esac
+"""
 
 
 def zsh(programs: Mapping[str, str]) -> str:
-    lines = [
-        f"#compdef {' '.join(programs)}",
-        "# Completion of the options of cyrus-py's programs, made from their manual pages.",
-        "",
-        "case ${service:t} in",
-    ]
-    for page, names in _by_page(pages(programs)):
-        lines.append(f"    {'|'.join(names)}) _arguments \\")
+    cases = []
+    for page, names in _by_page(programs):
         specs = [_zsh_option(flag, option) for option in page.options for flag in option.flags]
         specs.append(_quoted(f"*::operand:({' '.join(page.words)})" if page.words else "*:operand:_default"))
-        lines.append(" \\\n".join(f"        {spec}" for spec in specs))
-        lines.append("        ;;")
-    return "\n".join([*lines, "esac", ""])
+        cases.append(f"    {'|'.join(names)}) _arguments \\")
+        cases.append(" \\\n".join(f"        {spec}" for spec in specs))
+        cases.append("        ;;")
+    commands = " ".join(_commands(programs))
+    return _ZSH.format(cases="\n".join(cases), commands=commands, names=" ".join(programs))
 
 
 def _zsh_option(flag: str, option: Option) -> str:
@@ -191,11 +202,23 @@ def _zsh_option(flag: str, option: Option) -> str:
     return _quoted(f"*{flag}[{text}]{argument}")
 
 
-def _by_page(found: Mapping[str, Page]) -> Iterable[tuple[Page, list[str]]]:
+def _by_page(programs: Mapping[str, str]) -> Iterable[tuple[Page, list[str]]]:
+    """Pages, each with the names of the programs that take the same, and short forms of these."""
     names: dict[Page, list[str]] = {}
-    for name, page in found.items():
-        names.setdefault(page, []).append(name)
+    short = _short(programs)
+    for name, page in pages(programs).items():
+        names.setdefault(page, []).extend([name, short[name]] if name in short else [name])
     return names.items()
+
+
+def _commands(programs: Mapping[str, str]) -> list[str]:
+    """What cyrus(8) takes."""
+    return sorted([*programs.keys() - {"cyrus"}, *_short(programs).values()])
+
+
+def _short(programs: Mapping[str, str]) -> dict[str, str]:
+    """Names without cyr_ and ctl_; where that is another program's name it is that program."""
+    return {name: name[4:] for name in programs if name[:4] in ("cyr_", "ctl_") and name[4:] not in programs}
 
 
 def _quoted(text: str) -> str:

@@ -158,6 +158,7 @@ def test_zsh_understands_what_is_made_for_it() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "#compdef arbitron " in text
     assert "'*-J[Report in JSON, in bytes]'" in text
+    assert " mboxlist " in text and "ctl_mboxlist|mboxlist" in text
 
 
 @pytest.mark.reference

@@ -167,7 +167,7 @@ def test_files_are_where_the_originals_packages_have_them(unpacked: Path) -> Non
     # sections of theirs may differ
     pages = {path.name.split(".")[0] for path in (theirs / "usr/share/man").rglob("*.gz")}
     named = {f"cyrus-{name}" for name in programs | {"dump"}}
-    pages &= named | {"cyrus", "cyradm", "ctl_conversationsdb"}
+    pages &= named | {"cyrus", "cyradm", "ctl_conversationsdb", "installsieve", "sieveshell"}
     ours = {path.name.split(".")[0] for path in (unpacked / "usr/share/man").rglob("*.gz")}
     assert len(pages) > 30 and pages <= ours
     for link in unpacked.rglob("*"):
@@ -186,7 +186,7 @@ def test_the_package_is_what_dpkg_expects(packages: Path, unpacked: Path) -> Non
     assert {line.split()[1] for line in content.splitlines()} == {"root/root"}
     area = packages / "control"
     dpkg_deb("--control", deb, area)
-    assert (area / "conffiles").read_text() == "/etc/logrotate.d/cyrus-py\n"
+    assert (area / "conffiles").read_text() == "/etc/cron.daily/cyrus-py\n/etc/logrotate.d/cyrus-py\n"
     for script in ("postinst", "prerm", "postrm"):
         subprocess.run(["sh", "-n", area / script], check=True)
     listed = {line.split("  ", 1)[1] for line in (area / "md5sums").read_text().splitlines()}
