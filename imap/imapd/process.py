@@ -135,7 +135,7 @@ class Process:
     def close(self) -> None:
         """End of the worker."""
         if self.metrics is not None:
-            self.metrics.close(failed=self.failed)
+            self.metrics.close(failed=self.failed or self._service.signals.told_to_end)
         if self._store is not None:
             self._store.close()
         idler = self.__dict__.pop("idler", None)

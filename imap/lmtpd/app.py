@@ -176,7 +176,7 @@ class Lmtpd:
 
     def close(self) -> None:
         if self.metrics is not None:
-            self.metrics.close(failed=self.failed)
+            self.metrics.close(failed=self.failed or self.service.signals.told_to_end)
         for database in (self._duplicates, self._userdeny, self._store):
             if database is not None:
                 database.close()

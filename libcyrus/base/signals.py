@@ -52,6 +52,8 @@ class Signals:
     def __init__(self) -> None:
         self._pending: set[int] = set()
         self._undrained = False
+        self.told_to_end = False
+        """Whether ``poll`` has raised ``ShutdownRequested``."""
         self.wakeup_fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def install(self) -> None:
@@ -89,6 +91,7 @@ class Signals:
             raise ShutdownRequested
         if signal.SIGHUP in pending:
             return signal.SIGHUP
+            self.told_to_end = True
         if signal.SIGALRM in pending:
             return signal.SIGALRM
         return 0
