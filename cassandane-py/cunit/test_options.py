@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from libcyrus import options as opt
-from libcyrus.options import manual, patterned
+from libcyrus.options import manual, patterned, sasl
 from libcyrus.options.declare import Kind, Option
 from libcyrus.options.durations import parse_duration
 from libcyrus.options.order import names
@@ -132,3 +132,18 @@ def test_the_manual_page_is_up_to_date() -> None:
 def test_the_manual_keeps_roff_from_reading_its_text() -> None:
     assert manual.prose(".so /etc/passwd \\fB") == "\\&.so /etc/passwd \\efB\n"
     assert manual.entry(opt.sieve_folder).startswith(".TP\n\\fBsieve_folder:\\fR #sieve\n")
+
+
+def test_every_sasl_setting_that_is_read_is_in_the_manual() -> None:
+    known = {one.name.removeprefix("sasl_") for one in sasl.SETTINGS}
+    asked: set[str] = set()
+    for source in (TOP / "libcyrus/sasl").glob("*.py"):
+        text = source.read_text()
+        asked |= set(re.findall(r'(?:setting|switch|number)\((?:self\._)?config, "(\w+)"', text))
+        asked |= set(re.findall(r'words\("(oauth_\w+)"\)', text))
+        if source.name == "backends.py":
+            asked |= set(re.findall(r'asked\("(sql_\w+)"\)', text))
+            asked |= {f"ldapdb_{name}" for name in re.findall(r'asked\("(?!sql_)(\w+)"\)', text)}
+    asked -= {"sql_statement"}
+    assert asked == known
+    assert [one.name for one in sasl.SETTINGS] == sorted(one.name for one in sasl.SETTINGS)

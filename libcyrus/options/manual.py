@@ -14,6 +14,7 @@ from libcyrus import options as opt
 from libcyrus.options.declare import Kind, Option
 from libcyrus.options.order import names
 from libcyrus.options.patterned import PATTERNS
+from libcyrus.options.sasl import SETTINGS
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
@@ -108,9 +109,26 @@ A last number without a unit takes that of its option.
 A minus sign before it all makes the duration negative.
 """.lstrip("\n")
 
+_SASL = r"""
+.SH SASL SETTINGS
+These say where passwords are checked and which mechanisms are offered.
+Some can be set for one plugin or mechanism only, as in
+.BR sasl_ldapdb_ldapdb_uri ,
+which is tried before the plain name.
+What is not set here is looked up in
+.IR Cyrus.conf ,
+libsasl2's own file, where the names are without
+.BR sasl_ .
+""".lstrip("\n")
+
 _TAIL = r"""
 .SH FILES
+.TP
 .I /etc/imapd.conf
+This file.
+.TP
+.I /etc/sasl2/Cyrus.conf, /usr/lib/sasl2/Cyrus.conf
+More SASL settings.
 .SH ENVIRONMENT
 .TP
 .B CYRUS_PREFIX
@@ -119,6 +137,11 @@ A directory under which configuration files are looked for first.
 .B CYRUS_USER, CYRUS_GROUP
 Win over
 .BR cyrus_user " and " cyrus_group .
+.TP
+.B SASL_CONF_PATH
+Directories in which
+.I Cyrus.conf
+is looked for, separated by colons.
 .TP
 .B CYRUS_SYSLOG_PREFIX
 Wins over
@@ -136,14 +159,19 @@ def page() -> str:
     parts += (f".TP\n\\fB{escape(pattern.name)}\\fR\n{prose(pattern.doc)}" for pattern in PATTERNS)
     parts.append(".SH OPTIONS\nEach option is shown with its default.\n")
     parts += (entry(opt.BY_NAME[name]) for name in names())
+    parts.append(_SASL)
+    parts += (f".TP\n\\fB{escape(one.name)}:\\fR {_shown(one.default)}\n{prose(one.doc)}" for one in SETTINGS)
     parts.append(_TAIL)
     return "".join(parts)
 
 
 def entry(option: Option[Any]) -> str:
-    default = option.default_text
-    shown = "(no default)" if default is None else escape(default) or "(empty)"
+    shown = _shown(option.default_text)
     return f".TP\n\\fB{escape(option.name)}:\\fR {shown}\n{prose(' '.join(_sentences(option)))}"
+
+
+def _shown(default: str | None) -> str:
+    return "(no default)" if default is None else escape(default) or "(empty)"
 
 
 def prose(text: str) -> str:

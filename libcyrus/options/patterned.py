@@ -39,7 +39,7 @@ PATTERNS = (
     Pattern("archivepartition-NAME", "The directory of that partition's archived messages."),
     Pattern("TIERsearchpartition-NAME", "The directory of one tier of that partition's search index."),
     Pattern("backuppartition-NAME", "A directory of backups."),
-    Pattern("sasl_NAME", "A setting of the SASL library, such as sasl_pwcheck_method."),
+    Pattern("sasl_NAME", "A setting for SASL, see below."),
     Pattern("sasl_PLUGIN_NAME", "The same for one plugin only; it is tried first."),
     Pattern(
         "HOST_password",

@@ -27,6 +27,7 @@ from typing import Any, Protocol
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.config import Config
 from libcyrus.sasl.codes import SaslCode, SaslError
+from libcyrus.sasl.settings import setting
 
 log = logging.getLogger(__name__)
 
@@ -52,13 +53,13 @@ class Demands:
     @classmethod
     def from_config(cls, config: Config) -> Demands:
         def words(name: str) -> tuple[str, ...]:
-            return tuple((config.overflow(name) or "").split())
+            return tuple((setting(config, name) or "").split())
 
         return cls(
-            issuer=config.overflow("sasl_oauth_issuer"),
-            audience=words("sasl_oauth_audience"),
-            scopes=words("sasl_oauth_scope"),
-            user_claims=words("sasl_oauth_user_claim") or ("sub",),
+            issuer=setting(config, "oauth_issuer"),
+            audience=words("oauth_audience"),
+            scopes=words("oauth_scope"),
+            user_claims=words("oauth_user_claim") or ("sub",),
         )
 
     def user(self, claims: Mapping[str, Any]) -> str:
@@ -79,16 +80,16 @@ class Demands:
 def checker(config: Config) -> TokenChecker | None:
     """What the options name; None where they name nothing, and the mechanisms are not offered."""
     demands = Demands.from_config(config)
-    keys = config.overflow("sasl_oauth_keys")
+    keys = setting(config, "oauth_keys")
     if keys:
         return SignedTokens(keys, demands)
-    url = config.overflow("sasl_oauth_introspection_url")
+    url = setting(config, "oauth_introspection_url")
     if url:
         return Introspection(
             url,
-            config.overflow("sasl_oauth_introspection_client"),
-            config.overflow("sasl_oauth_introspection_secret"),
-            config.overflow("sasl_oauth_ca_file"),
+            setting(config, "oauth_introspection_client"),
+            setting(config, "oauth_introspection_secret"),
+            setting(config, "oauth_ca_file"),
             demands,
         )
     return None
