@@ -84,6 +84,10 @@ def test_acting_for_another(server: SaslServer[Identity], name: str) -> None:
         (["EXTERNAL", "ANONYMOUS", "XOAUTH2"], BOUND, {}, None),
         (["EXTERNAL", "PLAIN"], BOUND, {"wanted": "EXTERNAL"}, "EXTERNAL"),
         (["GSSAPI"], CLEAR, {}, None),
+        (["CRAM-MD5", "LOGIN"], CLEAR, {}, "CRAM-MD5"),
+        (["CRAM-MD5", "LOGIN"], CLEAR, {"as_another": True}, None),
+        (["CRAM-MD5", "PLAIN"], CLEAR, {"as_another": True}, "PLAIN"),
+        (["CRAM-MD5", "PLAIN"], CLEAR, {"as_another": True, "wanted": "CRAM-MD5"}, None),
     ],
 )
 def test_the_strongest_is_chosen(

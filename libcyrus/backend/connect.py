@@ -10,6 +10,7 @@ import logging
 import re
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from libcyrus import options as opt
@@ -144,13 +145,17 @@ def _proxy(config: Config, peer: Peer, userid: str) -> Login:
 def _log_in(config: Config, peer: Peer, login: Login) -> None:
     """With TLS if no mechanism will do without."""
     wanted = _of_host(config, peer.host, "mechs") or config[opt.force_sasl_client_mech]
+    # with a mechanism that cannot act for the user, whatever is done would be done as the proxy
+    authenticate = partial(
+        peer.authenticate, login, wanted=wanted, maximum=_STRONGEST_LAYER, as_another=bool(login.authzid)
+    )
     try:
-        peer.authenticate(login, wanted=wanted, maximum=_STRONGEST_LAYER)
+        authenticate()
     except SaslError as error:
         if error.code is not SaslCode.NOMECH or peer.tls is not None or not peer.capabilities.starttls:
             raise
         peer.starttls(_context(config, peer.host))
-        peer.authenticate(login, wanted=wanted, maximum=_STRONGEST_LAYER)
+        authenticate()
 
 
 def _context(config: Config, host: str) -> TlsContext:

@@ -137,12 +137,14 @@ class Peer:
         maximum: int = 0,
         initial_response: bool = True,
         trusting: bool = False,
+        as_another: bool = False,
     ) -> AuthSuccess:
         """Log in by the strongest mechanism of both sides. Raises SaslError, and Refused for a no.
 
-        ``wanted`` restricts the choice. ``bits`` is what protects a connection without TLS. Between
-        ``minimum`` and ``maximum`` bits of protection are wanted, that of TLS included: what it does not
-        give has to come from the mechanism's security layer, whose strength is then in :attr:`strength`.
+        ``wanted`` restricts the choice, as ``as_another`` does to what can act for another. ``bits`` is what
+        protects a connection without TLS. Between ``minimum`` and ``maximum`` bits of protection are wanted,
+        that of TLS included: what it does not give has to come from the mechanism's security layer, whose
+        strength is then in :attr:`strength`.
         Under a layer the server is asked what it offers once more, and SaslError raised if that had seemed
         to be something else; a ``trusting`` caller does that itself, see :meth:`changed_mechanisms`.
         """
@@ -152,7 +154,7 @@ class Peer:
         login = self.dialect.begin_exchange(login)
         channel = self.channel(bits, minimum, maximum)
         offered = self.capabilities.mechanisms
-        name = choose(offered, login, channel, wanted=wanted, plaintext=plaintext)
+        name = choose(offered, login, channel, wanted=wanted, plaintext=plaintext, as_another=as_another)
         client = SaslClient(name, login, channel, offered)
         initial = client.start()
         if not (self._fits(name, initial) and (initial_response or self.dialect.client_first)):

@@ -73,12 +73,14 @@ def choose(
     *,
     wanted: str | None = None,
     plaintext: bool = True,
+    as_another: bool = False,
 ) -> str:
     """The name of the mechanism to use. Raises SaslError(NOMECH) if there is none.
 
     ``wanted`` is the only one to use, or several separated by spaces; only so can ANONYMOUS and EXTERNAL
     be chosen. ``plaintext`` False leaves out those that show a password to who listens, unless the
-    channel is protected.
+    channel is protected. Where a mechanism cannot act for another, one logs in as oneself if it is wanted
+    by name, but never if ``as_another``.
     """
     names = {name.upper() for name in offered}
     asked = None if wanted is None else set(wanted.upper().split())
@@ -96,6 +98,9 @@ def choose(
         if mechanism.ticket and asked is None and not _has_ticket():
             continue
         if mechanism.plaintext and not (plaintext or channel.bits > 1):
+            continue
+        acts = asked is None and login.authzid not in ("", login.authcid)
+        if not mechanism.proxies and (as_another or acts):
             continue
         if mechanism.strongest < channel.limits.least:
             continue

@@ -35,6 +35,7 @@ class Mechanism:
     """``server_first`` ones take no initial response (RFC 4422 section 5).
 
     ``strongest`` is what its security layers reach, in bits (SSF). ``longest`` bounds a response, in bytes.
+    ``proxies`` tells whether who logs in can ask to act for another.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Mechanism:
     server_first: bool = False
     strongest: int = 0
     longest: int = 16384
+    proxies: bool = True
 
 
 def _all() -> dict[str, Mechanism]:
@@ -61,11 +63,11 @@ def _all() -> dict[str, Mechanism]:
     found += [
         Mechanism(DIGEST_MD5, secret=True, server_first=True, strongest=128, longest=4096),
         Mechanism(EXTERNAL, certified=True),
-        Mechanism(CRAM_MD5, secret=True, server_first=True, longest=1024),
+        Mechanism(CRAM_MD5, secret=True, server_first=True, longest=1024, proxies=False),
         Mechanism("PLAIN", plaintext=True),
-        Mechanism("LOGIN", plaintext=True, longest=1024),
+        Mechanism("LOGIN", plaintext=True, longest=1024, proxies=False),
         *(Mechanism(name, plaintext=True, token=True) for name in OAUTH),
-        Mechanism(ANONYMOUS),
+        Mechanism(ANONYMOUS, proxies=False),
     ]
     return {mechanism.name: mechanism for mechanism in found}
 

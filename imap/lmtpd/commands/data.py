@@ -185,7 +185,8 @@ def _trace(session: Session, transaction: Transaction, now: int) -> bytes:
     trusted = "A" if session.trust is not Trust.NONE else ""
     parts = [f"from {_tame(session.lhlo_name)} ({session.client.host})"]
     if transaction.authuser:
-        parts.append(f" (authenticated user={_tame(transaction.authuser)} bits=0)")
+        bits = session.sasl.strength
+        parts.append(f" (authenticated user={_tame(transaction.authuser)} bits={bits})")
     parts.append(f" by {app.settings.received_by} with LMTP{secure}{trusted}")
     if session.stream.tls is not None:
         parts.append(f" ({session.stream.tls.received_info()})")
