@@ -20,7 +20,7 @@ from libcyrus.config.session_id import SessionId
 from libcyrus.errors import Fatal
 from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.prot import ProtStream
-from libcyrus.sasl import SaslServer
+from libcyrus.sasl import make_server
 from libcyrus.server import clienthost, limits, service, telemetry
 from libcyrus.server import starttls as tls
 from libcyrus.server.connection import Connection
@@ -72,7 +72,7 @@ def serve(process: Process, connection: Connection) -> None:
         out=out,
         session_id=SessionId(config),
         policy=policy,
-        sasl=SaslServer(process.sasl, policy),
+        sasl=make_server(process.sasl, policy),
         namespace=process.admin_namespace,
     )
     session.sasl.bits = settings.switches.external_ssf
