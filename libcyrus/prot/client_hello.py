@@ -1,8 +1,8 @@
-"""What a TLS client says first (RFC 8446 section 4.1.2): the name of the server that it wants.
+"""What a TLS client says first (RFC 8446 section 4.1.2): which server it wants, which session to go on with.
 
 It is read from the socket before OpenSSL sees it, and stays there for it. OpenSSL would call back when it
-has come to the name, but a callback into the interpreter needs memory that is writable and executable,
-which a hardened host denies its services; and the certificate has to be chosen before the answer.
+has come to either, but a callback into the interpreter needs memory that is writable and executable,
+which a hardened host denies its services; and both have to be at hand before the answer.
 """
 
 from __future__ import annotations
@@ -11,25 +11,41 @@ import contextlib
 import socket
 from collections.abc import Callable
 
+from libcyrus.base.dataclasses import dataclass
+
 _HANDSHAKE = 22
 _CLIENT_HELLO = 1
 _RECORD_HEADER = 5
 _LONGEST_RECORD = 16 * 1024
 _SERVER_NAME = 0
+_SESSION_TICKET = 35
+_SUPPORTED_VERSIONS = 43
 _HOST_NAME = 0
 _LONGEST_NAME = 255
 # how often waiting may end without news: by a signal, by the client's end of file
 _MOST_FALSE_ALARMS = 3
 
 
-def peek_server_name(sock: socket.socket, wait: Callable[[bool], None]) -> str | None:
-    """The name that the client on ``sock`` asks for, in lower case; None if it names no server.
+@dataclass(slots=True)
+class ClientHello:
+    """What matters here. ``server_name`` is in lower case, None if the client names no server.
+
+    ``session_id`` is empty unless the client means it: who can speak TLS 1.3, or has a ticket, sends one that
+    means nothing.
+    """
+
+    server_name: str | None = None
+    session_id: bytes = b""
+
+
+def peek(sock: socket.socket, wait: Callable[[bool], None]) -> ClientHello:
+    """What the client on ``sock`` says first.
 
     ``wait(False)`` blocks until there is something to read, or raises. Whatever the client sends instead of
-    a ClientHello, and a ClientHello that does not end with its first record, counts as one without a name:
-    OpenSSL deals with it.
+    a ClientHello, and a ClientHello that does not end with its first record, counts as one that says
+    nothing: OpenSSL deals with it.
     """
-    data, wanted, alarms = b"", _RECORD_HEADER, 0
+    data, wanted, alarms, raised = b"", _RECORD_HEADER, 0, False
     try:
         while True:
             before = len(data)
@@ -39,54 +55,67 @@ def peek_server_name(sock: socket.socket, wait: Callable[[bool], None]) -> str |
                 wait(False)
                 continue
             except OSError:
-                return None
+                return ClientHello()
             if data[:1] != bytes([_HANDSHAKE]):
-                return None
+                return ClientHello()
             if len(data) >= _RECORD_HEADER:
                 wanted = _RECORD_HEADER + min(int.from_bytes(data[3:5], "big"), _LONGEST_RECORD)
             alarms += len(data) == before
             if len(data) >= wanted or alarms > _MOST_FALSE_ALARMS:
-                return server_name(data[_RECORD_HEADER:])
+                return parse(data[_RECORD_HEADER:])
             # sleep until all of it is there, or waiting would end at once for what we left in the socket
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, wanted)
+                raised = True
             wait(False)
     finally:
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        if raised:
+            with contextlib.suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
 
-def server_name(message: bytes) -> str | None:
-    """The host name in the server_name extension (RFC 6066 section 3) of a handshake message."""
+def parse(message: bytes) -> ClientHello:
+    """A handshake message; one that is no ClientHello, or ends too early, says nothing."""
     try:
-        return _server_name(memoryview(message))
+        return _parse(memoryview(message))
     except (_TooShort, UnicodeDecodeError):
-        return None
+        return ClientHello()
 
 
 class _TooShort(Exception):
     """A length reaches beyond what was sent."""
 
 
-def _server_name(message: memoryview) -> str | None:
+def _parse(message: memoryview) -> ClientHello:
     if message[:1] != bytes([_CLIENT_HELLO]):
-        return None
+        return ClientHello()
+    found = ClientHello()
     hello = message[4:]
-    rest = hello[2 + 32 :]  # version, random
-    for width in (1, 2, 1):  # session id, cipher suites, compression methods
-        _, rest = _vector(rest, width)
-    extensions, _ = _vector(rest, 2)
+    session_id, rest = _vector(hello[2 + 32 :], 1)  # behind version and random
+    _, rest = _vector(rest, 2)  # cipher suites
+    _, rest = _vector(rest, 1)  # compression methods
+    is_meant = True
+    extensions, _ = _vector(rest, 2) if rest else (rest, rest)
     while extensions:
         kind = int.from_bytes(extensions[:2], "big")
         body, extensions = _vector(extensions[2:], 2)
-        if kind != _SERVER_NAME:
-            continue
-        names, _ = _vector(body, 2)
-        while names:
-            is_host = names[0] == _HOST_NAME
-            name, names = _vector(names[1:], 2)
-            if is_host and 0 < len(name) <= _LONGEST_NAME:
-                return bytes(name).decode("ascii").lower()
+        if kind == _SERVER_NAME:
+            found.server_name = _host_name(body)
+        elif kind == _SUPPORTED_VERSIONS or (kind == _SESSION_TICKET and body):
+            is_meant = False
+    if is_meant:
+        found.session_id = bytes(session_id)
+    return found
+
+
+def _host_name(extension: memoryview) -> str | None:
+    """RFC 6066 section 3."""
+    names, _ = _vector(extension, 2)
+    while names:
+        is_host = names[0] == _HOST_NAME
+        name, names = _vector(names[1:], 2)
+        if is_host and 0 < len(name) <= _LONGEST_NAME:
+            return bytes(name).decode("ascii").lower()
     return None
 
 

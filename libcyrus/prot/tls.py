@@ -1,14 +1,13 @@
 """TLS for every daemon and client of the suite: contexts, from the files and words of the configuration.
 
-This module and its parts, ``tls_files`` and ``tls_session``, are the only ones that touch OpenSSL. A server's
-contexts are built in the pool parent, before workers are forked: all workers then share the ticket keys,
-and a session started in one resumes in any other. Tickets carry the state; a TLS 1.2 client that takes none
-can go on by session id, in the same worker. Compression, renegotiation and early data are off.
+This module and its parts, ``tls_files``, ``tls_session`` and ``session_store``, are the only ones that touch
+OpenSSL. A server's contexts are built in the pool parent, before workers are forked: all workers then share
+the ticket keys, and a session started in one resumes in any other. Tickets carry the state; for TLS 1.2
+clients that take none there is the ``session_store``. Compression, renegotiation and early data are off.
 
 No server's context has a Python callback: one would need memory that is writable and executable, which a
-hardened host denies. What OpenSSL would call back for is therefore found out before the handshake (see
-``client_hello``), asked for after it, or done without: OpenSSL has no other way to a cache of session ids
-outside the process.
+hardened host denies. What OpenSSL would call back for is found out before the handshake (see
+``client_hello``) or asked for after it.
 """
 
 from __future__ import annotations
@@ -22,8 +21,9 @@ from collections.abc import Callable, Mapping
 from OpenSSL import SSL, crypto
 
 from libcyrus.base.dataclasses import dataclass, replace
-from libcyrus.prot.client_hello import peek_server_name
+from libcyrus.prot.client_hello import ClientHello, peek
 from libcyrus.prot.errors import TlsError
+from libcyrus.prot.session_store import SessionStore, Store, reach
 from libcyrus.prot.tls_files import (
     further_certificates,
     load_authorities,
@@ -38,6 +38,7 @@ from libcyrus.prot.tls_session import TlsSession, shake_hands
 __all__ = [
     "ClientParameters",
     "ServerParameters",
+    "Store",
     "TlsContext",
     "TlsError",
     "TlsSession",
@@ -89,20 +90,38 @@ class ServerParameters:
 
 
 class TlsContext:
-    """A ready OpenSSL context, and those for servers of other names; opaque outside this module."""
+    """A ready OpenSSL context, and those for servers of other names; opaque outside this module.
 
-    def __init__(self, context: SSL.Context, by_name: Mapping[str, SSL.Context] | None = None) -> None:
+    ``sessions`` has those that clients name by id, which are kept for ``lifetime`` seconds.
+    """
+
+    def __init__(
+        self,
+        context: SSL.Context,
+        by_name: Mapping[str, SSL.Context] | None = None,
+        sessions: SessionStore | None = None,
+        lifetime: int = 0,
+    ) -> None:
         self._context = context
         self._by_name = by_name or {}
+        self._sessions = sessions
+        self._lifetime = lifetime
 
     def accept(self, sock: socket.socket, wait: Callable[[bool], None]) -> TlsSession:
         """Shake hands as the server. ``wait(write)`` blocks until the socket is ready, or raises."""
-        context = self._context
-        if self._by_name:
-            context = self._choose(peek_server_name(sock, wait))
+        context, sessions = self._context, self._sessions
+        hello = ClientHello()
+        if self._by_name or sessions is not None:
+            hello = peek(sock, wait)
+            context = self._choose(hello.server_name)
+        if sessions is not None and hello.session_id:
+            sessions.recall(context, hello.session_id)
         connection = SSL.Connection(context, sock)
         connection.set_accept_state()
-        return shake_hands(connection, wait, server_side=True)
+        session = shake_hands(connection, wait, server_side=True)
+        if sessions is not None and session.protocol != "TLSv1.3" and not session.reused:
+            sessions.remember(connection, self._lifetime)
+        return session
 
     def connect(
         self,
@@ -128,8 +147,8 @@ class TlsContext:
         return found or self._context
 
 
-def server_context(parameters: ServerParameters) -> TlsContext:
-    """Load certificates and build a context.
+def server_context(parameters: ServerParameters, store: Store | None = None) -> TlsContext:
+    """Load certificates and build a context; ``store`` is for sessions that clients name by id.
 
     Raises TlsError naming the option, and the file or value, without which there is no TLS. What it can do
     without, it tells the log.
@@ -151,7 +170,11 @@ def server_context(parameters: ServerParameters) -> TlsContext:
                 continue
             for name in names:
                 by_name.setdefault(name, one)
-    return TlsContext(context, by_name)
+    sessions = reach(store) if store is not None and parameters.session_timeout > 0 else None
+    if sessions is not None:
+        for one in (context, *by_name.values()):
+            sessions.prepare(one)
+    return TlsContext(context, by_name, sessions, parameters.session_timeout)
 
 
 def _server_context(parameters: ServerParameters) -> SSL.Context:

@@ -16,6 +16,7 @@ from libcyrus.base.xlog import NOTICE
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError
 from libcyrus.prot import ProtError, ProtStream, TlsError
+from libcyrus.records.tls_sessions import TlsSessions
 from libcyrus.server.on_demand import OnDemand
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def build_context(config: Config, ident: str) -> TlsContext | None:
     from libcyrus.prot.tls import server_context
 
     try:
-        return server_context(parameters(config, ident))
+        return server_context(parameters(config, ident), TlsSessions(config))
     except TlsError as error:
         log.error("TLS server engine: %s", error)
         return None
