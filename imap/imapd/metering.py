@@ -1,4 +1,8 @@
-"""Which command counts as what, for Prometheus."""
+"""Which command counts as what, for Prometheus.
+
+What makes no sense is not counted. In the original that depends on how far it reads the arguments of a
+command before somebody is given it.
+"""
 
 from __future__ import annotations
 
