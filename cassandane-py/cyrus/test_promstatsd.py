@@ -250,9 +250,7 @@ def test_the_same_conversation_counts_the_same() -> None:
             # how long the Received field is depends on the version; a worker of the original that ends may
             # count its last connection down twice
             varying = ("_bytes_", "_active_")
-            found.append(
-                {name: number for name, number in counted.items() if not any(part in name for part in varying)}
-            )
+            found.append({name: counted[name] for name in counted if not any(part in name for part in varying)})
         finally:
             made.kill()
             made.remove()
