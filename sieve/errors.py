@@ -51,3 +51,37 @@ class BytecodeVersion(BytecodeError):
     """A version that nobody runs any more, or not yet."""
 
     text = "Incorrect Bytecode Version, please recompile (use sievec)"
+
+
+class BadScriptName(CyrusError):
+    text = "Invalid script name"
+
+
+class ScriptNonexistent(CyrusError):
+    text = "Script does not exist"
+
+
+class ScriptExists(CyrusError):
+    text = "Script already exists."
+
+
+class ScriptActive(CyrusError):
+    """The active script is not deleted."""
+
+    text = "Active script cannot be deleted"
+
+
+class TooManyScripts(CyrusError):
+    """The user has as many as ``sieve_maxscripts``, which is ``limit``."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"You are only allowed {limit} scripts on this server")
+
+
+class ScriptTooLarge(CyrusError):
+    """``limit`` is in bytes (``sieve_maxscriptsize`` is in KiB)."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        super().__init__(f"Script size is too large. Max script size is {limit} bytes")
