@@ -120,6 +120,16 @@ def test_each_mechanism(server: Instance, name: str, mechanism: str) -> None:
     assert "Authentication failed. generic failure" in said
 
 
+@pytest.mark.reference
+@pytest.mark.parametrize("layer", ["1", "128"])
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_layers_of_digest_md5(server: Instance, name: str, layer: str) -> None:
+    user = "admin" if name in ADMINS_ONLY else "cassandane"
+    options = ["-m", "DIGEST-MD5", "-a", user, "-u", user, "-l", layer, "-w", "secret"]
+    said = both(server, name, *options)
+    assert f"Security strength factor: {layer}" in said
+
+
 CASES = [
     ("imtest", ["-m", "login", "-w", "secret"], "a select inbox\n"),
     ("imtest", ["-m", "login", "-w", "wrong"], ""),

@@ -201,14 +201,17 @@ class Peer:
                     return replace(found, binding_kind=kind, binding=data)
         return found
 
-    def changed_mechanisms(self) -> bool:
+    def changed_mechanisms(self, *, suspicious: bool = False) -> bool:
         """Ask for the capabilities under a security layer, and tell whether the mechanisms are others than in
-        the clear: then somebody has changed that list, perhaps to have a weaker one taken."""
+        the clear: then somebody has changed that list, perhaps to have a weaker one taken.
+
+        Servers may tell none any more to who has logged in, which only the ``suspicious`` mind.
+        """
         now = self.dialect.ask_under_layer(self)
         if now is None:
             return False
         before, self.capabilities = self.capabilities.mechanisms, now
-        return bool(now.mechanisms) and now.mechanisms != before
+        return now.mechanisms != before and (suspicious or bool(now.mechanisms))
 
     def compress(self) -> None:
         self.dialect.compress(self)

@@ -158,7 +158,7 @@ class Client:
         if peer.strength:
             if self._arguments.verbose:
                 show("Asking for capabilities again since they might have changed\n")
-            if peer.changed_mechanisms():
+            if peer.changed_mechanisms(suspicious=True):
                 show("WARNING: possible MITM attack: list of available SASL mechanisms changed\n")
         return peer
 
