@@ -47,7 +47,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """An empty file of each kind."""
     path = tmp_path / "sasldb2"
     if request.param == "gdbm":
-        pytest.importorskip("dbm.gnu").open(str(path), "n").close()
+        pytest.importorskip("_gdbm").open(str(path), "n").close()
     elif request.param == "lmdb":
         pytest.importorskip("lmdb").open(str(path), subdir=False, lock=True).close()
     return path

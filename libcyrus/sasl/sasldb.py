@@ -79,7 +79,7 @@ class Sasldb(Auxprop):
         try:
             match self._kind():
                 case "gdbm":
-                    import_module("dbm.gnu")
+                    import_module("_gdbm")
                 case "lmdb":
                     import_module("lmdb")
                 case _:
