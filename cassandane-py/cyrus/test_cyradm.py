@@ -149,6 +149,34 @@ def test_login(server: Instance) -> None:
     assert (checked.returncode, b"cannot authenticate" in checked.stderr) == (1, True)
 
 
+@pytest.fixture
+def refusing() -> Iterator[Instance]:
+    """A server that wants TLS before passwords, and knows none that is right."""
+    options = {"allowplaintext": "no", "failedloginpause": "0", "sasl_saslauthd_path": "/nonexistent"}
+    options["sasl_pwcheck_method"] = "saslauthd"
+    instance = Instance(services=("imap",), imapd_conf=options, tls=True)
+    instance.allowed_log.append("cannot connect to saslauthd")
+    instance.start()
+    yield instance
+    instance.stop()
+    instance.remove()
+
+
+def test_a_refused_password_is_said_and_no_more(refusing: Instance) -> None:
+    words = ["--norc", "--user", "admin", "--password", "secret", "--port", str(refusing.ports["imap"])]
+    said = {}
+    for kind in ("reference", "ours"):
+        done = subprocess.run(
+            [program(kind, "cyradm"), *words, "localhost"],
+            input=b"", capture_output=True, timeout=60, env=reference.environment(),
+        )  # fmt: skip
+        assert done.returncode in (1, 255)
+        said[kind] = done.stderr.splitlines()
+    # before the last line stands what the server said
+    assert len(said["ours"]) == 2
+    assert said["ours"][-1] == said["reference"][-1]
+
+
 def test_files_of_commands(server: Instance, tmp_path: object) -> None:
     path = f"{tmp_path}/rc"
     with open(path, "w") as file:

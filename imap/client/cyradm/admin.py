@@ -117,7 +117,10 @@ class Admin:
                 self._login(credentials)
             elif peer.tls is None and peer.capabilities.starttls and credentials.tls:
                 self._starttls(credentials)
-                self._authenticate(credentials)
+                try:
+                    self._authenticate(credentials)
+                except Refused as refusal:
+                    raise AdminError(str(refusal)) from refusal
             elif isinstance(error, Refused):
                 raise AdminError(str(error)) from error
             else:
