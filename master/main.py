@@ -29,13 +29,16 @@ from master.systemd import Notifier, take_sockets
 _IDENT = "master"
 _RESERVED = (STATUS_FD, LISTEN_FD, POOL_FD)
 
+_BACKLOG = 4096
+"""How many may wait to be served. With the original's 32, who comes in a burst knocks for minutes."""
+
 
 class _CommandLine:
     def __init__(self) -> None:
         self.config_file: str | None = None
         self.conf_path = conf.DEFAULT_PATH
         self.pidfile = pidfile.DEFAULT_PATH
-        self.backlog = 32
+        self.backlog = _BACKLOG
         self.janitor_frequency = 1
         self.error_log: str | None = None
         self.daemon = False
