@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,13 @@ from imap.admin.private_instance import make_certificate
 TOP = Path(__file__).resolve().parents[2]
 DEADLINE = 30.0
 """Seconds within which a server starts, answers and stops."""
+
+HARDENED = (
+    sys.executable,
+    "-c",
+    "import ctypes, os, sys; ctypes.CDLL(None).prctl(65, 1, 0, 0, 0); os.execv(sys.argv[1], sys.argv[1:])",
+)
+"""A wrapper after which no memory can be writable and executable (PR_SET_MDWE), as systemd's unit has it."""
 
 _SERVICES = {
     # A digit behind the name makes another service of the kind: imap2, lmtp2.

@@ -58,6 +58,12 @@ def test_a_child_that_made_its_own_of_what_is_shared_knows() -> None:
     assert os.waitpid(child, 0)[1] >> 8 == 1
     demand()
     assert not demand.is_apart
+    without = OnDemand(lambda: None, now=True, shared=True)
+    child = os.fork()
+    if not child:
+        without()
+        os._exit(without.is_apart)
+    assert os.waitpid(child, 0)[1] >> 8 == 1
     child = os.fork()
     if not child:
         demand()

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cassandane import reference
-from cassandane.instance import TOP, Instance, give_away
+from cassandane.instance import HARDENED, TOP, Instance, give_away
 from master import conf, listen, systemd
 
 UNITS = sorted((TOP / "conf/systemd").glob("cyrus-imapd.*"))
@@ -104,19 +104,11 @@ def test_a_life_under_a_manager(managed: tuple[Instance, Manager]) -> None:
     instance.stop()
 
 
-# PR_SET_MDWE: what MemoryDenyWriteExecute= comes to
-HARDEN = """\
-import ctypes, os, sys
-ctypes.CDLL(None).prctl(65, 1, 0, 0, 0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-
-
 def test_no_memory_is_writable_and_executable() -> None:
     instance = Instance(services=("imap", "imaps"), imapd_conf={"tls_client_certs": "optional"})
     instance.settings["tls_client_ca_file"] = instance.settings["tls_server_cert"]
     instance.write_configuration()
-    instance.wrapper = (sys.executable, "-c", HARDEN)
+    instance.wrapper = HARDENED
     instance.start()
     try:
         instance.create_user("cassandane")

@@ -17,7 +17,7 @@ import pytest
 
 from cassandane.certificates import Authority, Certificate, write
 from cassandane.clients import ImapClient, LmtpClient
-from cassandane.instance import Instance, make_directory, wait_for
+from cassandane.instance import HARDENED, Instance, make_directory, wait_for
 from cassandane.tls_scan import gnutls, openssl
 
 INSECURE = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -66,6 +66,7 @@ def site() -> Iterator[Site]:
     for name in ("imap", "imaps", "imap2", "imap3"):
         text = re.sub(rf'^(  {name} cmd="[^"]*)"', r'\1 -U 1"', text, flags=re.MULTILINE)
     server.cyrus_conf.write_text(text)
+    server.wrapper = HARDENED
     server.start()
     try:
         yield Site(authority, localhost, further, server)

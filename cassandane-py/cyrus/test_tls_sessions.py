@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from cassandane import reference
-from cassandane.instance import Instance, make_directory
+from cassandane.instance import HARDENED, Instance, make_directory
 from cassandane.tls_scan import Handshake, openssl
 from libcyrus.cyrusdb import open_db
 
@@ -53,6 +53,7 @@ def server() -> Iterator[Instance]:
     one.modules = modules
     text = re.sub(r'^(  imap cmd="[^"]*)"', r'\1 -U 1"', one.cyrus_conf.read_text(), flags=re.MULTILINE)
     one.cyrus_conf.write_text(text)
+    one.wrapper = HARDENED
     one.start()
     try:
         yield one

@@ -39,18 +39,21 @@ class OnDemand(Generic[T]):
         self._shared = shared
         self._made: list[T] = []
         self.is_apart = False
-        """Whether this worker has one of its own of what it should share."""
+        """Whether this worker had to do without, or has one of its own, of what it should share."""
         # memory that parent and workers share, so that a worker can be heard
         self._note = mmap.mmap(-1, 1)
         if now:
             self()
 
     def __call__(self) -> T:
-        if not self._made:
+        is_own = not self._made
+        if is_own:
             self._note[0] = 1
             self._made.append(self._make())
-            self.is_apart = self._shared and os.getpid() != self._home
-        return self._made[0]
+        made = self._made[0]
+        if self._shared and (is_own or made is None) and os.getpid() != self._home:
+            self.is_apart = True
+        return made
 
     def follow(self) -> bool:
         """In the pool parent: make it if a worker had to, renew it if it is time. Whether it did either."""
