@@ -18,6 +18,7 @@ from master.janitor import Janitor
 from master.listen import How
 from master.policy import State
 from master.pools import Pools
+from master.proc_files import ProcFiles
 from master.prometheus import Report
 from master.schedule import Schedule
 from master.services import Wanted
@@ -56,6 +57,7 @@ class Master:
         self._signals = MasterSignals()
         self._janitor = Janitor(settings.janitor_frequency)
         self._report = Report(settings.config)
+        self._proc_files = ProcFiles(settings.config)
         self._shutdown_since: float | None = None
         self._insist_at = 0.0
         self._processors = os.cpu_count() or 1
@@ -71,6 +73,7 @@ class Master:
         self._signals.install()
         self._open_sockets(self._settings.how)
         drop_privileges()
+        self._proc_files.sweep()
         startup.start_waitdaemons(self._table)
 
     def run(self) -> None:
@@ -281,6 +284,7 @@ class Master:
             self._table, pid, code, in_shutdown=in_shutdown, verbose=self._verbose
         )
         self._pools.parent_died(pid)
+        self._proc_files.forget(pid)
         if hopeless is not None:
             self._disable(hopeless)
 

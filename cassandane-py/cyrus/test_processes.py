@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -59,6 +60,37 @@ def test_names_and_limits_are_those_of_the_original(server: Instance) -> None:
                 assert line[-3:-1] == inherited[line[1]], (name, line)
         # who changed its user leaves no core until it runs another program
         assert dumpable == (name != "master" or os.geteuid() != 0)
+
+
+def sessions(place: Path) -> list[Path]:
+    return [path for path in place.iterdir() if "\tadmin\t" in path.read_text()]
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("programs", ["ours", "reference"])
+def test_what_the_dead_left_behind_is_removed(programs: str) -> None:
+    """Their proc files, of which the original's workers take care only while they live."""
+    made = Instance(services=("imap",), programs={"imap": programs})
+    place = made.directory / "conf/proc"
+    nobody = (made.directory / "conf/proc/2147483646", made.directory / "conf/proc/2147483647.new")
+    alive = place / str(os.getpid())
+    for path in (*nobody, alive):
+        path.write_text("imap\there\tbob\t\t\n")
+    made.start()
+    try:
+        assert alive.exists() and not any(path.exists() for path in nobody)
+        alive.unlink()
+        with made.imap("admin"):
+            wait_for(lambda: sessions(place), "no session is told of")
+            (session,) = sessions(place)
+            os.kill(int(session.name), signal.SIGKILL)
+            wait_for(lambda: not session.exists(), "a dead session is left", detail=made.describe)
+            assert b" admin " not in made.run("cyr_info", "proc").stdout
+    except BaseException:
+        made.kill()
+        raise
+    made.stop(check=False)
+    made.remove()
 
 
 def test_every_program_goes_by_its_own_name(tmp_path: Path) -> None:
