@@ -28,8 +28,8 @@ from sieve.errors import (
     ScriptTooLarge,
     TooManyScripts,
 )
-from sieve.scripts.directory import is_valid_name
-from sieve.scripts.store import UserScripts, directory_of
+from sieve.scripts.directory import directory_of, is_valid_name
+from sieve.scripts.store import UserScripts
 
 KEEP, DISCARD, STOP = b"keep;\r\n", b"# \xc3\xa4\r\ndiscard;\r\n", b"stop;"
 

@@ -136,7 +136,7 @@ def test_autocreation_tells_what_it_made(server: Instance) -> None:
         "autocreateinbox: User eve, subfolder . creation failed. Mailbox already exists",
         "User eve, Inbox subfolders, created 2, subscribed 1",
         "autocreate_sieve: User eve, default sieve script creation failed:"
-        " scripts cannot be compiled by this version",
+        " /nonexistent: No such file or directory",
     ]
 
 

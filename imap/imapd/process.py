@@ -34,6 +34,7 @@ from libcyrus.server.metrics import Metrics
 from libcyrus.server.program import Service
 from libcyrus.server.shutdown_file import ShutdownWatch
 from libcyrus.server.telemetry import Usage
+from sieve.scripts.default import install_default
 
 if TYPE_CHECKING:
     from imap.imapd.response import Responses
@@ -138,9 +139,10 @@ class Process:
             self.metrics.close(failed=self.failed or self._service.signals.told_to_end)
         if self._store is not None:
             self._store.close()
-        idler = self.__dict__.pop("idler", None)
-        if idler is not None:
-            idler.close()
+        for name in ("idler", "watcher"):
+            waiter = self.__dict__.pop(name, None)
+            if waiter is not None:
+                waiter.close()
 
     def motd(self) -> str | None:
         """The first line of the message of the day, without what would make it a response code."""
@@ -199,4 +201,4 @@ class Process:
             try:
                 self.store.mboxlist.inbox(session.userid)
             except MailboxNonexistent:
-                mboxops.autocreate_inbox(self.store, session.userid, session.auth)
+                mboxops.autocreate_inbox(self.store, session.userid, session.auth, install_default)

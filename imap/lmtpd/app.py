@@ -31,6 +31,7 @@ from libcyrus.server.telemetry import Usage
 from libcyrus.smtp.srs import SenderRewriting
 from libcyrus.version import VERSION
 from sieve.extensions import Extension, offered
+from sieve.scripts.default import install_default
 
 if TYPE_CHECKING:
     from libcyrus.prot.tls import TlsContext
@@ -211,7 +212,7 @@ class Lmtpd:
         if auth is None:
             return False
         try:
-            mboxops.autocreate_inbox(self.store, userid, auth)
+            mboxops.autocreate_inbox(self.store, userid, auth, install_default)
         except MailboxExists:
             # somebody else was faster
             pass

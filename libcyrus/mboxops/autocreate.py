@@ -6,6 +6,7 @@ The options ``autocreate_*`` say for whom, which folders, which subscriptions an
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 
 from libcyrus import acl as acls
@@ -30,8 +31,15 @@ log = logging.getLogger(__name__)
 _XLIST = "xlist-"
 
 
-def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = None) -> MboxEntry:
+def autocreate_inbox(
+    store: MailStore,
+    userid: str,
+    auth: AuthState | None = None,
+    install_script: Callable[[MailStore, str], None] | None = None,
+) -> MboxEntry:
     """Make the INBOX of ``userid`` with folders, quota and subscriptions as configured; returns its entry.
+
+    ``install_script`` gives the user the configured Sieve script; it is above the library.
 
     Admins, proxies, the anonymous user and whoever is not among ``autocreate_users`` get none:
     MailboxNonexistent. What fails after the INBOX itself is logged and left out. Whether to call this at all
@@ -68,12 +76,19 @@ def autocreate_inbox(store: MailStore, userid: str, auth: AuthState | None = Non
         log.log(NOTICE, "autocreateinbox: User %s, INBOX was successfully created", userid)
         _make_folders(store, userid, admin)
         _subscribe_shared(store, userid, auth)
-        if config[opt.autocreate_sieve_script]:
-            reason = "scripts cannot be compiled by this version"
-            log.warning(
-                "autocreate_sieve: User %s, default sieve script creation failed: %s", userid, reason
-            )
+        if config[opt.autocreate_sieve_script] and install_script is not None:
+            _give_script(store, userid, install_script)
     return entry
+
+
+def _give_script(store: MailStore, userid: str, install: Callable[[MailStore, str], None]) -> None:
+    try:
+        install(store, userid)
+    except CyrusError as error:
+        log.warning("autocreate_sieve: User %s, default sieve script creation failed: %s", userid, error)
+    else:
+        text = "autocreate_sieve: User %s, default sieve script creation succeeded"
+        log.log(NOTICE, text, userid)
 
 
 def _limits(store: MailStore) -> list[int] | None:

@@ -12,8 +12,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from libcyrus import options as opt
 from libcyrus.base import files, xlog
 from libcyrus.mailbox.failure import storage_error
+from libcyrus.mailbox.mailstore import MailStore
+from libcyrus.mboxname import sieve_path
 
 log = logging.getLogger(__name__)
 
@@ -79,6 +82,11 @@ class ScriptDirectory:
         """When the file of a script was changed last."""
         with self._failing("can not read sieve script", name):
             return int(os.stat(self._file(name + SCRIPT)).st_mtime)
+
+    def put_script(self, name: str, text: bytes) -> None:
+        """Keep the text of a script as earlier versions did."""
+        with self._failing("failed to write script file", name):
+            files.replace(self._file(name + SCRIPT), text, mode=_MODE)
 
     def remove_script(self, name: str) -> None:
         self._remove(name + SCRIPT, "failed to delete script file")
@@ -152,3 +160,11 @@ class ScriptDirectory:
         except OSError as error:
             xlog.ioerror(log, description, error, path=f"{self.path}/{name}")
             raise storage_error(error) from error
+
+
+def directory_of(store: MailStore, userid: str) -> ScriptDirectory:
+    """Where a user's compiled scripts are."""
+    inbox = store.mboxlist.get(store.rules.inbox(userid))
+    name = store.rules.from_userid(userid)
+    sievedir = store.config[opt.sievedir] or ""
+    return ScriptDirectory(sieve_path(sievedir, name, inbox.path_id if inbox is not None else None))

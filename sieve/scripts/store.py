@@ -17,7 +17,6 @@ row is left, that nobody looks for. After 3 the new state stands: the next one w
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +31,6 @@ from libcyrus.mailbox.index_record import EXPUNGED, FLAGGED
 from libcyrus.mailbox.lifecycle import make_uniqueid
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
-from libcyrus.mboxname import sieve_path
 from libcyrus.mboxops.checks import Actor
 from libcyrus.mboxops.make import create_one
 from libcyrus.mboxops.unfinished import exclusive
@@ -49,7 +47,7 @@ from sieve.errors import (
     ScriptTooLarge,
     TooManyScripts,
 )
-from sieve.scripts.directory import ScriptDirectory, is_valid_name
+from sieve.scripts.directory import directory_of, is_valid_name
 from sieve.scripts.mailfile import ScriptMessage
 
 log = logging.getLogger(__name__)
@@ -338,14 +336,6 @@ class UserScripts:
             self.directory.remove_script(file)
             if name != file:
                 self.directory.remove(file)
-
-
-def directory_of(store: MailStore, userid: str) -> ScriptDirectory:
-    """Where a user's compiled scripts are."""
-    inbox = store.mboxlist.get(store.rules.inbox(userid))
-    name = store.rules.from_userid(userid)
-    sievedir = os.fspath(store.config[opt.sievedir] or "")
-    return ScriptDirectory(sieve_path(sievedir, name, inbox.path_id if inbox is not None else None))
 
 
 def _check_name(name: str) -> None:
