@@ -389,7 +389,15 @@ def test_the_queue_of_connections_is_as_long_as_asked() -> None:
         guest = stage.guest_at(stage.lab.unix)
         seen = {"queued": stage.fill(stage.lab.unix)}
         guest.quit()
-        stage.guest_at(stage.lab.unix)  # those before have been served then
+
+        def is_served() -> bool:
+            try:
+                stage.guest_at(stage.lab.unix)
+            except BlockingIOError:
+                return False  # there is a queue still
+            return True
+
+        wait_for(is_served, "the queue stays", detail=stage.lab.describe)
         return seen
 
     def by_default(stage: Stage) -> Seen:
