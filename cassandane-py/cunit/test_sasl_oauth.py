@@ -61,6 +61,10 @@ def token(key: Any = RSA, algorithm: str = "RS256", kid: str | None = "rsa", **c
     return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": kid} if kid else None)
 
 
+def written(header: bytes) -> str:
+    return base64.urlsafe_b64encode(header).decode().rstrip("=") + ".e30.AAAA"
+
+
 def bearer(token: str, authzid: str = "") -> bytes:
     header = f"n,a={authzid}," if authzid else "n,,"
     return f"{header}\1host=mail.example.org\1port=143\1auth=Bearer {token}\1\1".encode()
@@ -130,6 +134,13 @@ def test_acting_for_another_is_for_administrators(keys: Path) -> None:
         lambda: token()[:-6] + "AAAAAA",
         lambda: "a.b.c",
         lambda: "x",
+        lambda: written(b"[" * 9000),
+        lambda: written(b'{"alg":"RS256","kid":' + b"[" * 9000),
+        lambda: written(b'{"alg":"RS256","kid":["rsa"]}'),
+        lambda: written(b'{"alg":"RS256","kid":' + b"1" * 5000 + b"}"),
+        lambda: token(exp=float("inf")),
+        lambda: token(nbf=float("inf")),
+        lambda: token(exp=[]),
     ],
 )
 @pytest.mark.parametrize("mechanism", ["OAUTHBEARER", "XOAUTH2"])
@@ -216,6 +227,7 @@ def issuer() -> Iterator[str]:
         ({"active": False, "sub": "joe"}, SaslCode.BADAUTH),
         ([], SaslCode.UNAVAIL),
         (b"not json", SaslCode.UNAVAIL),
+        (b"[" * 100000, SaslCode.UNAVAIL),
         (500, SaslCode.UNAVAIL),
         (302, SaslCode.UNAVAIL),
     ],

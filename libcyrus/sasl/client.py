@@ -11,7 +11,6 @@ from collections.abc import Collection
 from pysasl.creds.client import ClientCredentials
 from pysasl.exception import AuthenticationError
 from pysasl.mechanism import ClientMechanism, ServerChallenge
-from pysasl.mechanism.crammd5 import CramMD5Mechanism
 from pysasl.mechanism.external import ExternalMechanism
 from pysasl.mechanism.login import LoginMechanism
 from pysasl.mechanism.plain import PlainMechanism
@@ -19,6 +18,7 @@ from pysasl.mechanism.plain import PlainMechanism
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.sasl.anonymous import AnonymousMechanism
 from libcyrus.sasl.codes import SaslCode, SaslError
+from libcyrus.sasl.cram_md5 import CramMd5Client
 from libcyrus.sasl.digest_client import DigestMd5Client
 from libcyrus.sasl.digest_http import HttpDigestClient
 from libcyrus.sasl.layer import NO_LAYER, Limits, SecurityLayer
@@ -176,7 +176,7 @@ def _build(name: str, login: Login, channel: Channel, offered: set[str]) -> Clie
         case "LOGIN":
             return LoginMechanism()
         case _ if name == CRAM_MD5:
-            return CramMD5Mechanism()
+            return CramMd5Client()
         case _ if name == DIGEST_MD5 and channel.service == "HTTP":
             return HttpDigestClient(login.realm)
         case _ if name == DIGEST_MD5:

@@ -1,4 +1,4 @@
-"""CRAM-MD5 (RFC 2195), the server's side."""
+"""CRAM-MD5 (RFC 2195). Passwords are taken as they are, as libsasl2 takes them: without SASLprep."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import re
 import time
 from collections.abc import Callable, Sequence
 
-from pysasl.exception import InvalidResponse
-from pysasl.mechanism import ChallengeResponse, ServerChallenge, ServerMechanism
+from pysasl.creds.client import ClientCredentials
+from pysasl.exception import InvalidResponse, UnexpectedChallenge
+from pysasl.mechanism import ChallengeResponse, ClientMechanism, ServerChallenge, ServerMechanism
 
 from libcyrus.sasl.credentials import ProofCredentials
 
@@ -39,3 +40,23 @@ class CramMd5Mechanism(ServerMechanism):
         digest = hmac.new(password or os.urandom(16), responses[0].challenge, "md5").hexdigest()
         proven = hmac.compare_digest(digest.encode("ascii"), found["digest"])
         return ProofCredentials(user, "", proven=proven and bool(password), known=bool(password)), None
+
+
+class CramMd5Client(ClientMechanism):
+    """One exchange."""
+
+    def __init__(self) -> None:
+        super().__init__("CRAM-MD5")
+
+    def client_attempt(
+        self, creds: ClientCredentials, challenges: Sequence[ServerChallenge]
+    ) -> ChallengeResponse:
+        """See pysasl. Raises UnexpectedChallenge."""
+        match challenges:
+            case []:
+                return ChallengeResponse(b"", b"")
+            case [challenge]:
+                digest = hmac.new(os.fsencode(creds.secret), challenge.data, "md5").hexdigest()
+                answer = b"%s %s" % (os.fsencode(creds.authcid), digest.encode("ascii"))
+                return ChallengeResponse(challenge.data, answer)
+        raise UnexpectedChallenge

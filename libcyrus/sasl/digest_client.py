@@ -99,7 +99,7 @@ class DigestMd5Client(ClientMechanism):
         if qop != AUTH:
             said["maxbuf"] = b"%d" % RECEIVE_BUFFER
         said["digest-uri"] = self._uri
-        session = session_key(secrets(said["username"], realm, creds.secret.encode())[0], said)
+        session = session_key(secrets(said["username"], realm, os.fsencode(creds.secret))[0], said)
         said["response"] = response(session, said, b"AUTHENTICATE")
         self._expected = response(session, said, b"")
         if cipher is not None:

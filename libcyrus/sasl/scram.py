@@ -271,7 +271,7 @@ class ScramClient(ClientMechanism):
         iterations = int(found["iterations"])
         if found["nonce"] == self._nonce or not 1 <= iterations <= MOST_ITERATIONS:
             raise UnexpectedChallenge
-        salted = hashlib.pbkdf2_hmac(self._hash, secret.encode(), salt, iterations)
+        salted = hashlib.pbkdf2_hmac(self._hash, os.fsencode(secret), salt, iterations)
         client = hmac.digest(salted, b"Client Key", self._hash)
         without = b"c=%s,r=%s" % (base64.b64encode(header + self._binding), found["nonce"])
         message = b",".join((bare, challenge, without))

@@ -120,7 +120,8 @@ class SignedTokens:
                 leeway=CLOCK_SKEW_SECONDS,
                 options={"require": ["exp"], "verify_aud": False},
             )
-        except (jwt.PyJWTError, ValueError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError, OverflowError) as error:
+            # the last three are of JSON that nobody would write, in a token that anybody may send
             raise _refused(str(error)) from error
         return self._demands.user(claims)
 
@@ -189,7 +190,7 @@ class Introspection:
             opener = build_opener(HTTPSHandler(context=context), NoRedirects)
             with opener.open(request, timeout=ASKING_SECONDS) as reply:
                 answer = json.loads(reply.read(LARGEST_ANSWER))
-        except (OSError, ValueError, HTTPException) as error:
+        except (OSError, ValueError, RecursionError, HTTPException) as error:
             log.error("sasl_oauth_introspection_url: %s: %s", self.url, error)
             raise SaslError(SaslCode.UNAVAIL, "the token cannot be checked now") from error
         if not isinstance(answer, dict):
