@@ -64,6 +64,8 @@ def work(server: Instance) -> None:
         admin.ok("SETQUOTA user/bob (STORAGE 1000 MESSAGE 50)")
         admin.ok("SETQUOTA user/bob/one (STORAGE 500)")
         admin.ok("SETQUOTA user/bob/lost (STORAGE 7)")
+        admin.ok("SETQUOTA user/bob/one/two (STORAGE 11)")
+        admin.ok("SETQUOTA @other.org (STORAGE 13)")
         admin.ok("SETQUOTA user/eve (X-NUM-FOLDERS 10)")
         admin.ok("SETQUOTA shared (STORAGE 2147483647)")
         admin.ok("SETQUOTA user/kim@other.org (STORAGE 3)")

@@ -1,17 +1,17 @@
 """The second part of the report: how many mailboxes there are on each partition, and what was promised there.
 
-A quota root counts in full on every partition where a mailbox under it lies, deleted ones included, since all
-of it may come to be used there.
+A quota root counts in full on every partition where a mailbox lies that it limits, since all of it may come to
+be used there. As in the original, the root of a whole domain counts nowhere.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 
 from libcyrus.base.dataclasses import dataclass, field
-from libcyrus.mboxname import HIERARCHY_SEPARATOR, MboxName, NameRules
+from libcyrus.mboxname import HIERARCHY_SEPARATOR, MboxName
 from libcyrus.records.mboxlist import Mboxlist
 from libcyrus.records.quota import NAMES, QuotaDb
 
@@ -34,14 +34,13 @@ def count(mailboxes: Mboxlist, quotas: QuotaDb) -> dict[str, Partition]:
     """Go through both databases once, each. By the name of the partition."""
     rules = mailboxes.rules
     limits = {rules.from_internal(quota.root).dbname: quota.limits for quota in quotas.all()}
-    roots = _Roots(rules, frozenset(limits))
     found: dict[str, Partition] = {}
     places: dict[str, set[str]] = {}
     for dbname, partition in _records(mailboxes):
         _count_one(found.setdefault(partition, Partition()), rules.from_db(dbname))
-        if limits:
-            for root in roots.counting(dbname):
-                places.setdefault(root, set()).add(partition)
+        root = _root_of(dbname, limits) if limits else None
+        if root is not None:
+            places.setdefault(root, set()).add(partition)
     for root, partitions in places.items():
         for name in partitions:
             committed = found[name].committed
@@ -106,25 +105,8 @@ def _count_one(partition: Partition, name: MboxName) -> None:
         partition.mailboxes += 1
 
 
-class _Roots:
-    """Which quota roots count a mailbox."""
-
-    def __init__(self, rules: NameRules, roots: frozenset[str]) -> None:
-        self._roots = roots
-        self._deleted = rules.deletedprefix + HIERARCHY_SEPARATOR
-
-    def counting(self, dbname: str) -> list[str]:
-        """The nearest root; else, for what was deleted, all that were above it."""
-        for place in _upwards(dbname):
-            if place in self._roots:
-                return [place]
-        if not dbname.startswith(self._deleted):
-            return []
-        former = dbname.removeprefix(self._deleted).rpartition(HIERARCHY_SEPARATOR)[0]
-        return [place for place in _upwards(former) if place in self._roots]
-
-
-def _upwards(dbname: str) -> Iterator[str]:
-    while dbname:
-        yield dbname
+def _root_of(dbname: str, roots: Container[str]) -> str | None:
+    """The quota root that limits a mailbox."""
+    while dbname and dbname not in roots:
         dbname = dbname.rpartition(HIERARCHY_SEPARATOR)[0]
+    return dbname or None
