@@ -1,7 +1,7 @@
 """The second part of the report: how many mailboxes there are on each partition, and what was promised there.
 
-A quota root counts in full on every partition where a mailbox lies that it limits, since all of it may come to
-be used there. As in the original, the root of a whole domain counts nowhere.
+A quota root counts in full on every partition where a mailbox lies that it limits, since all of it may come
+to be used there. As in the original, the root of a whole domain counts nowhere.
 """
 
 from __future__ import annotations
