@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import os
 import re
 import signal
@@ -38,6 +40,7 @@ def server() -> Iterator[Instance]:
         "allowapop": "yes",
         "failedloginpause": "0",
         "httpmodules": "webdav",
+        "http_jwt_key_dir": str(instance.directory / "jwt"),
         # only then does httpd tell of its TLS
         "http_mupdate_server": "localhost",
         "http_proxyservers": "admin",
@@ -48,9 +51,11 @@ def server() -> Iterator[Instance]:
         "sasl_sql_database": str(database),
         "sasl_sql_select": "SELECT userPassword FROM users WHERE name = '%u'",
     }
-    for name in ("conf/sieve", "conf/mupdate"):
+    for name in ("conf/sieve", "conf/mupdate", "jwt"):
         (instance.directory / name).mkdir()
         give_away(instance.directory / name)
+    key = base64.b64encode(JWT_KEY).decode()
+    (instance.directory / "jwt/key").write_text(f"-----BEGIN HMAC KEY-----\n{key}\n-----END HMAC KEY-----\n")
     instance.write_configuration()
     instance.start()
     instance.create_user("cassandane")
@@ -206,6 +211,30 @@ def test_httptest(server: Instance, mechanism: str | None) -> None:
     assert "Authentication failed. generic failure\nSecurity strength factor: 0\n" in refused
     # and without a logout of its protocol it would wait until the server closes
     assert refused.endswith("Connection closed.\n")
+
+
+JWT_KEY = b"a key of httpd, known to the one who signs tokens"
+
+
+def token(user: str, key: bytes) -> str:
+    """A JSON web token (RFC 7519) signed by HMAC."""
+
+    def encoded(data: bytes) -> bytes:
+        return base64.urlsafe_b64encode(data).rstrip(b"=")
+
+    text = encoded(b'{"alg":"HS256","typ":"JWT"}') + b"." + encoded(b'{"sub":"%s"}' % user.encode())
+    return (text + b"." + encoded(hmac.digest(key, text, "sha256"))).decode()
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize(
+    ("key", "said"), [(JWT_KEY, "Authenticated."), (b"another", "Authentication failed.")]
+)
+def test_httptest_with_a_token(server: Instance, key: bytes, said: str) -> None:
+    line = ["-p", str(server.ports["http"]), "-m", "bearer", "-w", token("cassandane", key), "127.0.0.1"]
+    done = run("ours", "httptest", *line)
+    assert said in done.stdout.decode()
+    assert "C: Authorization: Bearer eyJ" in done.stdout.decode()
 
 
 @pytest.mark.reference
