@@ -267,6 +267,49 @@ def test_new_files_are_found_without_being_told(renewable: tuple[Instance, Autho
         wait_for(lambda: shown() == "third", "the old certificate is shown", detail=server.describe)
 
 
+def greeted(server: Instance) -> bool:
+    """Whether a new connection to ``imaps`` comes to its greeting."""
+    with socket.create_connection(("127.0.0.1", server.ports["imaps"]), timeout=30) as sock:
+        try:
+            with INSECURE.wrap_socket(sock) as session:
+                return session.recv(100).startswith(b"* OK")
+        except (ssl.SSLError, ConnectionResetError):
+            return False
+
+
+@pytest.mark.reference
+@pytest.mark.parametrize("kind", ["ours", "reference"])
+def test_sighup_with_a_broken_key_ends_tls_until_it_is_whole(kind: str) -> None:
+    directory = make_directory()
+    first = Authority(directory).issue("first")
+    services, options = ("imap", "imaps"), first.server_options()
+    server = Instance(
+        services=services, programs=dict.fromkeys(services, kind), master=kind, imapd_conf=options
+    )
+    server.start()
+    try:
+        live = server.imap(service="imaps")
+        key = first.key_path.read_bytes()
+        write(first.key_path, b"half a key\n")
+        os.kill(int(server.pidfile.read_text()), signal.SIGHUP)
+        wait_for(lambda: not greeted(server), "the old key is still in use", detail=server.describe)
+        for _ in range(2):
+            with server.imap() as client:
+                assert client.no("STARTTLS").text == "Error initializing TLS"
+        live.ok("NOOP")
+        write(first.key_path, key)
+        wait_for(lambda: greeted(server), "the key is not looked at", detail=server.describe)
+        wait_for(
+            lambda: server.imap().command("STARTTLS").status == "OK", "the key is not looked at",
+            detail=server.describe,
+        )
+        live.close()
+    finally:
+        server.stop(check=False)
+    server.remove()
+    shutil.rmtree(directory)
+
+
 # what comes in the clear
 
 def test_nothing_said_before_tls_is_heard_in_it(site: Site) -> None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,11 @@ from cassandane.certificates import Authority, Certificate, private_bytes, write
 from cassandane.clients import ImapClient
 from cassandane.instance import Instance, give_away, make_directory
 from cassandane.tls_scan import Handshake, gnutls, openssl, openssl_tool
+from libcyrus.backend.connect import connect
+from libcyrus.backend.imap import Imap
+from libcyrus.backend.peer import Peer
+from libcyrus.config import Config
+from libcyrus.errors import ServerUnavailable
 
 pytestmark = pytest.mark.reference
 
@@ -113,7 +119,7 @@ class Files:
                 "tls_cipher_list": "AES256-GCM-SHA384",
                 "tls_ca_file": str(authority.path),
             },
-            "imap9": expired.server_options(),
+            "imap9": {**trust, **expired.server_options()},
             "imap10": {**simple, "tls_client_certs": "off"},
             "imap11": {**simple, "tls_required": "yes"},
             "imap12": {**simple, "tls_crl_file": nothing},
@@ -422,6 +428,57 @@ def test_the_common_name_is_the_user_of_external(servers: Servers, kind: str) ->
         agreed = r"starttls: TLSv1.3 with cipher \S+ \(256/256 bits new\) authenticated as joe"
         assert servers.log_of(kind, agreed)
         assert servers.log_of(kind, r"login: localhost \[127.0.0.1\] joe EXTERNAL\+TLS User logged in")
+
+
+# our side as a client
+
+def dial(servers: Servers, kind: str, service: str, options: dict[str, str]) -> Peer:
+    """A connection of ours to one of the servers, as a backend."""
+    of_host = {name: value for name, value in options.items() if name.startswith("127_")}
+    rest = {name: value for name, value in options.items() if name not in of_host}
+    config = Config.for_tests(
+        ident="test", extra=of_host, configdirectory="/nonexistent", force_sasl_client_mech="EXTERNAL", **rest
+    )
+    return connect(config, f"127.0.0.1:{servers.instances[kind].ports[service]}", Imap())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_our_certificate_is_shown_to_backends(servers: Servers, kind: str) -> None:
+    """The server asks for one, and takes its name for the user."""
+    client = servers.files.clients["certified"]
+    cert, key = str(client.path), str(client.key_path)
+    for peer in (
+        dial(servers, kind, "imap3", {"tls_client_cert": cert, "tls_client_key": key}),
+        dial(servers, kind, "imap3", {"127_client_cert": cert, "127_client_key": key}),
+    ):
+        with closing(peer):
+            assert peer.tls is not None
+            assert peer.tls.protocol == "TLSv1.3"
+            peer.logout()
+    with pytest.raises(ServerUnavailable):
+        dial(servers, kind, "imap3", {})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_backends_are_believed_whoever_certifies_them(
+    servers: Servers, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As by the original; authorities that cannot be loaded are only named in the log."""
+    client, other = servers.files.clients["certified"], servers.files.clients["expired"]
+    shown = {"tls_client_cert": str(client.path), "tls_client_key": str(client.key_path)}
+    more: dict[str, str]
+    for more in (
+        {},
+        {"tls_server_ca_file": str(servers.files.clients["self-signed"].path)},
+        {"tls_server_ca_dir": str(servers.files.directory)},
+        {"tls_server_ca_file": "/nonexistent"},
+    ):
+        with closing(dial(servers, kind, "imap9", shown | more)) as peer:
+            peer.logout()
+    assert "cannot load CA data from '/nonexistent': No such file or directory" in caplog.text
+    with pytest.raises(ServerUnavailable):
+        dial(servers, kind, "imap9", {**shown, "tls_client_key": str(other.key_path)})
+    assert f"client key: private key '{other.key_path}' does not match the certificate" in caplog.text
 
 
 # what TLS can do and must not

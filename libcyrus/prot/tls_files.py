@@ -19,6 +19,7 @@ from libcyrus.prot.errors import TlsError
 _LARGEST = 16 * 1024 * 1024
 _CRL = re.compile(rb"-----BEGIN X509 CRL-----.*?-----END X509 CRL-----", re.DOTALL)
 _DH = b"DH PARAMETERS-----"
+_KEY = b"PRIVATE KEY-----"
 _ENCRYPTED = (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED")
 
 # the second is for a key of another kind
@@ -49,8 +50,11 @@ def load_pair(context: SSL.Context, certificate: str, key: str, names: tuple[str
         raise TlsError(f"{what}: {reason(error)}") from error
     what = f"{names[1]}: unable to get private key from '{key}'"
     try:
-        if any(mark in read(key) for mark in _ENCRYPTED):
+        data = read(key)
+        if any(mark in data for mark in _ENCRYPTED):
             raise TlsError("it is encrypted, and nobody is there to give a passphrase")
+        if _KEY not in data:
+            raise TlsError("no start line")
         context.use_privatekey_file(key)
         context.check_privatekey()
     except (SSL.Error, TlsError) as error:
