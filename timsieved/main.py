@@ -7,7 +7,7 @@ import contextlib
 from libcyrus.config.session_id import SessionId
 from libcyrus.errors import Fatal
 from libcyrus.prot import ProtError, ProtStream
-from libcyrus.sasl import SaslServer
+from libcyrus.sasl import make_server
 from libcyrus.server import clienthost, service
 from libcyrus.server.connection import Connection
 from libcyrus.server.login import LoginPolicy
@@ -41,7 +41,7 @@ def serve(app: Timsieved, connection: Connection) -> None:
         lexer=Lexer(stream, app.settings.max_script_size),
         out=out,
         client_host=connection.client.host,
-        sasl=SaslServer(app.sasl, policy),
+        sasl=make_server(app.sasl, policy),
         session_id=session_id,
     )
     try:

@@ -24,6 +24,12 @@ class Library(ModuleType):
     class Error(Exception):
         pass
 
+    class OperationalError(Error):
+        pass
+
+    class InterfaceError(Error):
+        pass
+
     def __init__(self) -> None:
         super().__init__("library")
         self.opened: list[dict[str, Any]] = []
@@ -31,6 +37,7 @@ class Library(ModuleType):
         self.answers: dict[str, object] = {}
         self.broken_hosts: set[str] = set()
         self.fail_next = 0
+        self.failure: type[Exception] = self.OperationalError
 
     def connect(self, **options: Any) -> Connection:
         if options.get("host") in self.broken_hosts:
@@ -55,7 +62,7 @@ class Connection:
     def execute(self, statement: str) -> None:
         if self.library.fail_next:
             self.library.fail_next -= 1
-            raise self.library.Error("server has gone away")
+            raise self.library.failure("server has gone away")
         self.library.asked.append(statement)
 
     def fetchone(self) -> tuple[object] | None:
@@ -119,6 +126,51 @@ def test_a_lost_connection_is_made_anew(engine: tuple[str, Library]) -> None:
     with pytest.raises(SaslError) as caught:
         found.lookup("joe")
     assert caught.value.code is SaslCode.FAIL
+
+
+def test_a_statement_that_is_not_understood_finds_nobody(
+    engine: tuple[str, Library], caplog: pytest.LogCaptureFixture
+) -> None:
+    name, library = engine
+    library.failure, library.fail_next = library.Error, 1
+    assert properties(name).lookup("joe") is None
+    assert "sql plugin: mail: server has gone away" in caplog.text
+
+
+def test_there_need_not_be_a_column_for_everything(
+    engine: tuple[str, Library], caplog: pytest.LogCaptureFixture
+) -> None:
+    name, library = engine
+    library.fail_next = 1
+    assert properties(name).lookup("joe", "authPassword") is None
+    assert not caplog.text
+
+
+def test_a_password_is_stored(engine: tuple[str, Library]) -> None:
+    name, library = engine
+    library.answers = {statement("joe", prop="*"): "x"}
+    insert, update = "INSERT '%u' '%r' %p '%v'", "UPDATE '%u' %p '%v'"
+    found = properties(name, sasl_sql_insert=insert, sasl_sql_update=update)
+    assert found.writable
+    found.store("joe", "userPassword", b"it's")
+    found.store("ann@example.net", "userPassword", b"x")
+    assert library.asked == [
+        "BEGIN",
+        statement("joe", prop="*"),
+        "UPDATE 'joe' userPassword 'it''s'",
+        "COMMIT",
+        "BEGIN",
+        statement("ann", "example.net", "*"),
+        "INSERT 'ann' 'example.net' userPassword 'x'",
+        "COMMIT",
+    ]
+    library.fail_next = 9
+    with pytest.raises(SaslError):
+        found.store("joe", "userPassword", b"x")
+
+
+def test_one_statement_is_not_enough_to_store(engine: tuple[str, Library]) -> None:
+    assert not properties(engine[0], sasl_sql_insert="INSERT").writable
 
 
 def test_no_server_is_a_failure_and_no_unknown_user(engine: tuple[str, Library]) -> None:

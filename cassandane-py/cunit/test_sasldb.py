@@ -150,6 +150,15 @@ def test_plugins_are_asked_in_their_order(tmp_path: Path) -> None:
     backends(**settings).passwords.verify("ann", "of-sql")
 
 
+def test_a_place_that_fails_lets_no_later_one_answer(tmp_path: Path) -> None:
+    Sasldb(str(tmp_path / "sasldb2"), REALM).store("joe", "userPassword", b"old")
+    settings = {"sql_engine": "sqlite3", "sql_database": "/nonexistent", "sql_select": "SELECT 1"}
+    made = backends(auxprop_plugin="sql sasldb", sasldb_path=str(tmp_path / "sasldb2"), **settings)
+    assert code(lambda: made.passwords.verify("joe", "old")) is SaslCode.FAIL
+    made = backends(auxprop_plugin="sasldb sql", sasldb_path=str(tmp_path / "sasldb2"), **settings)
+    made.passwords.verify("joe", "old")
+
+
 @pytest.mark.parametrize("wanted", ["yes", "1", "on", "true", "noplain", "no", ""])
 def test_a_right_password_moves_to_where_it_can_be_kept(tmp_path: Path, wanted: str) -> None:
     path = str(tmp_path / "sasldb2")

@@ -54,18 +54,14 @@ class Properties:
         return any(place.writable for place in self._places)
 
     def lookup(self, user: str, prop: str = PASSWORD) -> bytes | None:
-        """The first value found. Raises the first failure if none is."""
-        failure: SaslError | None = None
+        """The first value found.
+
+        A place that fails lets no later one answer, whose passwords may be old: raises its SaslError.
+        """
         for place in self._places:
-            try:
-                value = place.lookup(user, prop)
-            except SaslError as error:
-                failure = failure or error
-                continue
+            value = place.lookup(user, prop)
             if value is not None:
                 return value
-        if failure is not None:
-            raise failure
         return None
 
     def store(self, user: str, prop: str, value: bytes) -> None:

@@ -94,7 +94,7 @@ class Unusable:
 
     def verify(self, user: str, password: str) -> None:
         log.error("%s", self._why)
-        raise SaslError(SaslCode.FAIL, self._why)
+        raise SaslError(SaslCode.NOMECH, self._why)
 
 
 class PasswordCheck:

@@ -75,19 +75,24 @@ class Sasldb(Auxprop):
             table.put(self._key(user, prop), value)
 
     def missing_library(self) -> str | None:
-        """Why the file cannot be used here, whatever it holds."""
+        """Why a file of its kind cannot be used here; None also for one that is no database."""
+        from libcyrus.sasl import berkeley
+
         try:
             match self._kind():
                 case "gdbm":
                     import_module("_gdbm")
                 case "lmdb":
                     import_module("lmdb")
-                case _:
-                    import_module("libcyrus.sasl.berkeley").library()
+                case "berkeley":
+                    berkeley.library()
         except ImportError as error:
             return f"the Python package {error.name} is not installed"
-        except Exception as error:
+        except berkeley.BerkeleyError as error:
             return str(error)
+        except (OSError, ValueError):
+            # which is said when it is asked for a password, and may have been mended by then
+            pass
         return None
 
     def _key(self, user: str, prop: str) -> bytes:

@@ -40,7 +40,11 @@ _UNSAFE = re.compile(rb"[^A-Za-z0-9/._-]")
 
 
 class Unanswered(Exception):
-    """The database does not answer, or not that statement."""
+    """The database cannot be reached."""
+
+
+class Misunderstood(Exception):
+    """The database answered that it cannot do what the statement says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +77,23 @@ class SqlAuxprop(Auxprop):
         self.writable = bool(statements.insert and statements.update)
 
     def lookup(self, user: str, prop: str = PASSWORD) -> bytes | None:
+        """A statement that the database does not take finds nothing."""
         try:
             return self._lookup(user, prop)
-        except Unanswered as error:
+        except (Misunderstood, Unanswered) as error:
             if prop != PASSWORD:
-                # there need not be a column for it: most tables hold passwords alone
+                # there need not be a column for it, which MySQL's library tells like a lost connection
                 log.debug("sql plugin: %s", error)
                 return None
             log.error("sql plugin: %s", error)
+            if isinstance(error, Misunderstood):
+                return None
             raise SaslError(SaslCode.FAIL, "the password database cannot be read") from error
 
     def store(self, user: str, prop: str, value: bytes) -> None:
         try:
             self._store(user, prop, os.fsdecode(value))
-        except Unanswered as error:
+        except (Misunderstood, Unanswered) as error:
             log.error("sql plugin: %s", error)
             raise SaslError(SaslCode.FAIL, "the password database cannot be written") from error
 
@@ -123,17 +130,19 @@ class SqliteAuxprop(SqlAuxprop):
     def _open(self, mode: str) -> Iterator[sqlite3.Connection]:
         import sqlite3
 
+        uri = f"file:{_UNSAFE.sub(_percent, os.fsencode(self._database)).decode()}?mode={mode}"
         try:
-            uri = f"file:{_UNSAFE.sub(_percent, os.fsencode(self._database)).decode()}?mode={mode}"
             connection = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-            try:
-                connection.text_factory = bytes
-                connection.set_progress_handler(lambda: 1, MAX_STEPS)
-                yield connection
-            finally:
-                connection.close()
-        except (sqlite3.Error, sqlite3.Warning) as error:
+        except sqlite3.Error as error:
             raise Unanswered(f"{self._database}: {error}") from error
+        try:
+            connection.text_factory = bytes
+            connection.set_progress_handler(lambda: 1, MAX_STEPS)
+            yield connection
+        except (sqlite3.Error, sqlite3.Warning) as error:
+            raise Misunderstood(f"{self._database}: {error}") from error
+        finally:
+            connection.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +197,7 @@ class ServerAuxprop(SqlAuxprop):
         self._asking(change)
 
     def _asking(self, action: Callable[[Any], T]) -> T:
-        """What the action makes of a cursor."""
+        """What the action makes of a cursor. Raises Unanswered, Misunderstood."""
         if self._owner != os.getpid():
             # a connection made before a fork is the parent's
             self._connection, self._owner = None, os.getpid()
@@ -196,16 +205,21 @@ class ServerAuxprop(SqlAuxprop):
         attempts = 2 if self._connection is not None else 1
         while True:
             attempts -= 1
-            try:
-                if self._connection is None:
+            if self._connection is None:
+                try:
                     self._connection = self._open()
+                except self._library.Error as error:
+                    raise Unanswered(f"{self._server.database}: {str(error).strip()}") from error
+            try:
                 with self._connection.cursor() as cursor:
                     return action(cursor)
             except self._library.Error as error:
                 # a transaction that was begun ends with its connection
                 self._connection = None
                 if not attempts:
-                    raise Unanswered(f"{self._server.database}: {str(error).strip()}") from error
+                    away = (self._library.OperationalError, self._library.InterfaceError)
+                    kind = Unanswered if isinstance(error, away) else Misunderstood
+                    raise kind(f"{self._server.database}: {str(error).strip()}") from error
 
     def _open(self) -> Any:
         """Raises the last host's error."""
