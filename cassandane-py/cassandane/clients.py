@@ -29,8 +29,9 @@ class Connection:
         if tls:
             self.start_tls()
 
-    def start_tls(self) -> None:
+    def start_tls(self, newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.maximum_version = newest
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         self.socket = context.wrap_socket(self.socket)

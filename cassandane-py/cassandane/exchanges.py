@@ -9,6 +9,7 @@ import base64
 import hashlib
 import hmac
 import re
+import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -33,7 +34,14 @@ class Case:
 class Talk(Connection):
     """A client of IMAP or LMTP."""
 
-    def __init__(self, port: int, protocol: str = "imap", *, tls: bool = False) -> None:
+    def __init__(
+        self,
+        port: int,
+        protocol: str = "imap",
+        *,
+        tls: bool = False,
+        newest: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED,
+    ) -> None:
         super().__init__(("127.0.0.1", port))
         self.protocol = protocol
         self.line()
@@ -42,16 +50,16 @@ class Talk(Connection):
         if tls:
             self.send(b"s STARTTLS\r\n" if protocol == "imap" else b"STARTTLS\r\n")
             self.line()
-            self.start_tls()
+            self.start_tls(newest)
             if protocol == "lmtp":
                 self.capabilities()
 
-    @property
-    def binding(self) -> bytes:
-        """The channel's data of the kind tls-unique."""
-        data = self.socket.get_channel_binding("tls-unique")  # type: ignore[attr-defined]
-        assert isinstance(data, bytes)
-        return data
+    def binding(self, kind: str = "tls-unique") -> bytes:
+        """The channel's data (RFC 5929); tls-server-end-point for a certificate signed with SHA-256."""
+        assert isinstance(self.socket, ssl.SSLSocket)
+        if kind == "tls-unique":
+            return self.socket.get_channel_binding(kind) or b""
+        return hashlib.sha256(self.socket.getpeercert(binary_form=True) or b"").digest()
 
     def capabilities(self) -> list[str]:
         """What concerns logins: mechanisms in their order, STARTTLS, LOGINDISABLED, SASL-IR."""

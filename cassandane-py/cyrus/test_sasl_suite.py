@@ -9,6 +9,7 @@ from __future__ import annotations
 import imaplib
 import re
 import sqlite3
+import ssl
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -49,6 +50,7 @@ OPTIONS = [
     {"sasl_mech_list": "plain CRAM-MD5 SCRAM-SHA-1"},
     {"plaintextloginalert": "use TLS, please"},
     {"tls_required": "yes"},
+    {"tls_versions": "tls1_2"},
 ]
 PAIRS = [
     *({"sasl_minimum_layer": str(least), "sasl_maximum_layer": str(most)} for least, most in LIMITS),
@@ -458,7 +460,7 @@ def test_nobody_in_between_can_take_the_binding_away(server: Instance, protocol:
         talk = Talk(port(server, protocol, kind), protocol, tls=True)
         try:
             bound = (scram.later or scram.header).startswith("p=")
-            binding = scram.binding or (talk.binding if bound else b"")
+            binding = scram.binding or (talk.binding() if bound else b"")
             return talk.authenticate(replace(scram, binding=binding).case(plus=plus))
         finally:
             talk.close()
@@ -471,6 +473,41 @@ def test_nobody_in_between_can_take_the_binding_away(server: Instance, protocol:
             well = ours[-1].startswith(("c OK", "235"))
             fine = name in ("right", "for another") or (name == "flag says that it cannot" and not plus)
             assert well == fine, (name, plus)
+
+
+@pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_each_version_of_tls_can_be_bound_to(server: Instance, newest: ssl.TLSVersion) -> None:
+    """tls-unique in both servers; the certificate in ours, for whoever has nothing better."""
+    own = [("ours", "tls-unique"), ("ours", "tls-server-end-point")]
+    for kind, binding in (("reference", "tls-unique"), *own):
+        for right in (True, False):
+            talk = Talk(port(server, "imap", kind), tls=True, newest=newest)
+            data = talk.binding(binding)
+            data = data if right else data[:-1] + bytes([data[-1] ^ 1])
+            said = talk.authenticate(Scram(header=f"p={binding},,", binding=data).case(plus=True))
+            talk.close()
+            assert said[-1].startswith("c OK") == right, (kind, binding)
+
+
+RESUMING = [("reference", "TLSv1.2"), ("ours", "TLSv1.2"), ("ours", "TLSv1.3")]
+
+
+@pytest.mark.parametrize(("client", "version"), RESUMING)
+def test_a_resumed_session_is_bound_to_as_well(server: Instance, client: str, version: str) -> None:
+    """The original resumes none of TLS 1.3: it looks for one before the server has given it."""
+    service = "imap" if version == "TLSv1.3" else _service(PAIRS.index({"tls_versions": "tls1_2"}), "ours")
+    before = len(server.log_lines())
+    said = run(
+        [
+            program(client, "imtest"), "-m", "SCRAM-SHA-256", "-a", "admin", "-w", "secret", "-t", "",
+            "-n", "3", "-p", str(server.ports[service]), "127.0.0.1",
+        ],
+        ". logout\r\n",
+    ).stdout  # fmt: skip
+    assert said.count("Authenticated.") == 3
+    logged = [line for line in server.log_lines()[before:] if f" starttls: {version} " in line]
+    # the very first session of a server is of a worker that has got its TLS for itself
+    assert [" reused" in line for line in logged][2] is True
 
 
 @pytest.mark.parametrize("tls", [False, True])
