@@ -100,3 +100,42 @@ def test_only_an_administrator_acts_for_another(
 def test_no_ticket_is_no_login(server: Instance, realm: Realm, kind: str) -> None:
     said = imtest(kind, server, realm.environment, "-m", "GSSAPI")
     assert "Authenticated." not in said
+
+
+@pytest.fixture(scope="module")
+def web(realm: Realm) -> Iterator[Instance]:
+    """The original's httpd, which lists its mechanisms to proxies as Negotiate."""
+    keytab = realm.directory / "http-keytab"
+    realm.add_service("HTTP/localhost", keytab)
+    instance = Instance(
+        services=("imap", "http"),
+        programs={"http": "reference"},
+        tls=True,
+        imapd_conf={
+            "servername": "localhost", "sasl_mech_list": "GSS-SPNEGO PLAIN", "httpmodules": "webdav",
+            "http_mupdate_server": "localhost", "http_proxyservers": "admin",
+        },
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**realm.environment, "KRB5_KTNAME": str(keytab)}.items():
+            environment.setenv(name, value)
+        instance.start()
+    instance.create_user("cassandane")
+    yield instance
+    instance.stop()
+    instance.remove()
+
+
+@pytest.mark.parametrize("options", [(), ("-m", "negotiate"), ("-t", "", "-m", "negotiate")], ids=str)
+def test_tickets_go_over_http(web: Instance, realm: Realm, options: tuple[str, ...]) -> None:
+    """RFC 4559. Who has no ticket is not even asked for one."""
+    found = []
+    for environment in (realm.ticket("cassandane"), realm.environment):
+        done = subprocess.run(
+            [str(TOP / "bin/httptest"), "-p", str(web.ports["http"]), "-w", "any", *options, "localhost"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+            env=os.environ | environment,
+        )  # fmt: skip
+        found.append(("Authorization: Negotiate " in done.stdout, "Authenticated.\n" in done.stdout))
+    # the server takes any password, by Basic
+    assert found == [(True, True), (False, not options)]
