@@ -104,3 +104,34 @@ def test_every_program_goes_by_its_own_name(tmp_path: Path) -> None:
         wait_for(lambda: comm.read_text() == "cyr_dbtool\n", "it has another name", detail=comm.read_text)
         assert process.stdin is not None
         process.stdin.close()
+
+
+def private_kilobytes(pid: int) -> int:
+    text = Path("/proc", str(pid), "smaps_rollup").read_text()
+    return int(text.partition("Private_Dirty:")[2].split()[0])
+
+
+def test_workers_born_after_the_rehearsal_share_more_with_their_parent() -> None:
+    """The first three are born at once, so that they need not wait for it; nobody hears of it."""
+    made = Instance(services=("imap",), prefork=1)
+    made.start()
+    try:
+        clients = []
+        for number in range(6):
+            client = made.imap(f"user{number}")
+            client.ok('LIST "" *')
+            clients.append(client)
+        (parent,) = [
+            one for one in made.processes() if one.parent() and one.name() == "imapd" and one.children()
+        ]
+        workers = sorted(parent.children(), key=lambda one: one.create_time())
+        early, late = private_kilobytes(workers[0].pid), private_kilobytes(workers[4].pid)
+        assert late < 0.9 * early
+        assert not [line for line in made.log_lines() if "rehears" in line]
+        for client in clients:
+            client.close()
+    except BaseException:
+        made.kill()
+        raise
+    made.stop()
+    made.remove()

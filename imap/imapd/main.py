@@ -134,6 +134,25 @@ def _switches(options: list[tuple[str, str]]) -> Switches:
     )
 
 
+_REHEARSAL = b"""\
+1 CAPABILITY
+2 LOGIN rehearsal x
+3 LIST "" *
+4 APPEND INBOX (\\Seen) {48+}
+From: <a@example.org>
+Subject: hello
+
+hello
+
+5 SELECT INBOX
+6 UID FETCH 1:* (FLAGS)
+7 STATUS INBOX (MESSAGES UNSEEN)
+8 NOOP
+9 IDLE
+DONE
+10 LOGOUT
+""".replace(b"\n", b"\r\n")
+
 PROGRAM: ServiceProgram[Process] = ServiceProgram(
     name="imapd",
     options="Np:sq",
@@ -141,6 +160,7 @@ PROGRAM: ServiceProgram[Process] = ServiceProgram(
     serve=serve,
     started=Process.start,
     close=Process.close,
+    rehearsal=_REHEARSAL,
 )
 
 

@@ -100,6 +100,19 @@ def _session(
     return session
 
 
+_REHEARSAL = b"""\
+LHLO localhost
+MAIL FROM:<a@example.org>
+RCPT TO:<rehearsal>
+DATA
+From: <a@example.org>
+Subject: hello
+
+hello
+.
+QUIT
+""".replace(b"\n", b"\r\n")
+
 PROGRAM: ServiceProgram[Lmtpd] = ServiceProgram(
     name="lmtpd",
     options="as",
@@ -107,6 +120,7 @@ PROGRAM: ServiceProgram[Lmtpd] = ServiceProgram(
     serve=serve,
     started=Lmtpd.open,
     close=Lmtpd.close,
+    rehearsal=_REHEARSAL,
 )
 
 

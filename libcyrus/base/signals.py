@@ -64,10 +64,13 @@ class Signals:
         signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
 
     def renew(self) -> None:
-        """In a child, after ``fork``: stop sharing the descriptors with the parent and its other children."""
+        """In a child, after ``fork``: stop sharing the descriptors with the parent and its other children.
+
+        The handlers are those of the parent, which has installed them.
+        """
         shared = self.wakeup_fd, self._write_fd
         self.wakeup_fd, self._write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        self.install()
+        signal.set_wakeup_fd(self._write_fd, warn_on_full_buffer=False)
         for fd in shared:
             os.close(fd)
         self._undrained = False
@@ -88,10 +91,10 @@ class Signals:
             return 0
         if not pending.isdisjoint(_TERMINATING):
             pending.difference_update(_TERMINATING)
+            self.told_to_end = True
             raise ShutdownRequested
         if signal.SIGHUP in pending:
             return signal.SIGHUP
-            self.told_to_end = True
         if signal.SIGALRM in pending:
             return signal.SIGALRM
         return 0

@@ -20,10 +20,15 @@ from typing import NoReturn
 from libcyrus.base import signals
 from libcyrus.base.master_protocol import POOL, Pool
 from libcyrus.base.signals import ShutdownRequested, Signals
+from libcyrus.server import rehearsal
 from libcyrus.server.program import App
 from libcyrus.server.worker import Worker
 
 log = logging.getLogger(__name__)
+
+# So many workers are born as they are, without a rehearsal: a small service greets sooner, and saves the
+# parent the memory that they would not share with it.
+_FIRST = 3
 
 
 def run(worker: Worker[App], channel: socket.socket) -> NoReturn:
@@ -47,6 +52,7 @@ def _serve(worker: Worker[App], channel: socket.socket) -> int:
     poll.register(channel, select.POLLIN)
     poll.register(noted.wakeup_fd, select.POLLIN)
     workers: set[int] = set()
+    forks, rehearsed = 0, False
     gc.collect()
     gc.freeze()
     try:
@@ -66,6 +72,11 @@ def _serve(worker: Worker[App], channel: socket.socket) -> int:
             if worker.file_has_changed():
                 break
             _follow(worker)
+            if not rehearsed and forks + count > _FIRST:
+                rehearsed = True
+                rehearsal.rehearse(worker.program, worker.service)
+                gc.freeze()
+            forks += count
             for _ in range(count):
                 pid = _fork(worker, channel)
                 if pid:

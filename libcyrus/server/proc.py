@@ -47,11 +47,12 @@ class ProcFile:
     """This process's own file; created by the first ``register`` after the process began.
 
     It appears as a whole. What changes is written over it in one piece, since readers take one line and
-    leave what is behind it; a shorter line is filled up.
+    leave what is behind it; a shorter line is filled up. ``titled``: ps(1) shows it too, if it can.
     """
 
-    def __init__(self, directory: str) -> None:
+    def __init__(self, directory: str, *, titled: bool = True) -> None:
         self._directory = directory
+        self._title = _title if titled else None
         self._written: str | None = None
         self._size = 0
         self._path = ""
@@ -81,8 +82,8 @@ class ProcFile:
             log.error("IOERROR: creating %s: %s", self._path, error.strerror)
             raise Fatal("can't write proc file", os.EX_IOERR) from error
         self._written = text
-        if _title is not None:
-            _title(f"{service}: {host} {user} {mailbox} {command}")
+        if self._title is not None:
+            self._title(f"{service}: {host} {user} {mailbox} {command}")
 
     def cleanup(self) -> None:
         """Remove the file, at the end of a connection."""

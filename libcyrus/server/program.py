@@ -73,3 +73,5 @@ class ServiceProgram(Generic[App]):
     close: Callable[[App], None] | None = None
     need_partitions: bool = True
     """Whether it serves mailboxes, and so refuses a configuration without a partition for them."""
+    rehearsal: bytes = b""
+    """What a client of an empty server might say, for ``server.rehearsal``; its user is ``rehearsal``."""

@@ -91,6 +91,7 @@ class Worker(Generic[App]):
         limits: Limits,
         *,
         verbose: bool,
+        status_fd: int = STATUS_FD,
     ) -> None:
         self.program = program
         self.service = service
@@ -99,6 +100,7 @@ class Worker(Generic[App]):
         self._is_stream = listener.type == socket.SOCK_STREAM
         self._limits = limits
         self._verbose = verbose
+        self._status_fd = status_fd
         self._keepalive = _keepalive_options(service)
         self._file = _file_of_program()
         self._initial = self._identity()
@@ -107,7 +109,7 @@ class Worker(Generic[App]):
 
     def run(self) -> NoReturn:
         """Serve until it is time to go. Handlers must be installed already. Never returns, never raises."""
-        code = self._guarded(self._work)
+        code = self._guarded(self.work)
         if self.program.close is not None:
             close = self.program.close
             code = self._guarded(lambda: close(self._app)) or code
@@ -146,12 +148,13 @@ class Worker(Generic[App]):
             return os.EX_SOFTWARE
         return 0
 
-    def _work(self) -> None:
+    def work(self) -> None:
+        """Serve until it is time to go; what is raised in doing so is the caller's."""
         signals = self.service.signals
         poll = select.epoll()
         poll.register(self._listener, select.EPOLLIN | select.EPOLLEXCLUSIVE)
         poll.register(signals.wakeup_fd, select.EPOLLIN)
-        poll.register(STATUS_FD, 0)
+        poll.register(self._status_fd, 0)
         if self.program.started is not None:
             self.program.started(self._app)
         uses, idle = 0, self._limits.spread_idle()
@@ -196,7 +199,7 @@ class Worker(Generic[App]):
                 client = self._take()
                 if client is not None:
                     return client
-            elif STATUS_FD in events and not self.service.signals.poll():
+            elif self._status_fd in events and not self.service.signals.poll():
                 log.info("master is gone")
                 return None
         return None
@@ -229,7 +232,7 @@ class Worker(Generic[App]):
             for message in messages:
                 log.debug("telling master %x", message)
         try:
-            os.write(STATUS_FD, b"".join([NOTIFY.pack(message, pid) for message in messages]))
+            os.write(self._status_fd, b"".join([NOTIFY.pack(message, pid) for message in messages]))
         except OSError as error:
             log.error("unable to tell master %x: %s", messages[0], error.strerror)
             return False
