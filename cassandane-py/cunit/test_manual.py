@@ -188,7 +188,7 @@ def groff(page: Path) -> str:
         **reference.environment(),
         "GROFF_BIN_PATH": str(reference.directory() / "usr/bin"),
         "GROFF_FONT_PATH": str(share / "font"),
-        "GROFF_TMAC_PATH": str(share / "tmac"),
+        "GROFF_TMAC_PATH": f"{share}/tmac:{reference.directory()}/etc/groff",
     }
     command: list[str | Path] = [reference.program("groff"), "-ww", "-z", "-man", "-Tutf8", page]
     return subprocess.run(command, capture_output=True, text=True, env=environment).stderr
