@@ -194,9 +194,9 @@ class ServerAuxprop(SqlAuxprop):
             cursor.execute(told.filled(template, user, prop, value, escape=escape))
             cursor.execute("COMMIT")
 
-        self._asking(change)
+        self._asking(change, changes=True)
 
-    def _asking(self, action: Callable[[Any], T]) -> T:
+    def _asking(self, action: Callable[[Any], T], *, changes: bool = False) -> T:
         """What the action makes of a cursor. Raises Unanswered, Misunderstood."""
         if self._owner != os.getpid():
             # a connection made before a fork is the parent's
@@ -209,17 +209,22 @@ class ServerAuxprop(SqlAuxprop):
                 try:
                     self._connection = self._open()
                 except self._library.Error as error:
-                    raise Unanswered(f"{self._server.database}: {str(error).strip()}") from error
+                    raise Unanswered(self._told(error)) from error
             try:
                 with self._connection.cursor() as cursor:
                     return action(cursor)
             except self._library.Error as error:
-                # a transaction that was begun ends with its connection
-                self._connection = None
+                away = isinstance(error, (self._library.OperationalError, self._library.InterfaceError))
+                if away or changes:
+                    # a transaction that was begun ends with its connection
+                    self._connection = None
+                if not away:
+                    raise Misunderstood(self._told(error)) from error
                 if not attempts:
-                    away = (self._library.OperationalError, self._library.InterfaceError)
-                    kind = Unanswered if isinstance(error, away) else Misunderstood
-                    raise kind(f"{self._server.database}: {str(error).strip()}") from error
+                    raise Unanswered(self._told(error)) from error
+
+    def _told(self, error: Exception) -> str:
+        return f"{self._server.database}: {_first_line(error)}"
 
     def _open(self) -> Any:
         """Raises the last host's error."""
@@ -229,7 +234,7 @@ class ServerAuxprop(SqlAuxprop):
             try:
                 return self._connect(self._library, self._server, host, port)
             except self._library.Error as error:
-                log.warning("sql plugin: could not connect to host %s: %s", host, str(error).strip())
+                log.warning("sql plugin: could not connect to host %s: %s", host, _first_line(error))
                 failure = error
         assert failure is not None
         raise failure
@@ -292,6 +297,10 @@ def expand(
     safe = escape or _escape
     values = {"u": safe(user), "r": safe(realm), "p": safe(prop), "v": safe(value), "%": "%"}
     return re.sub(r"%(.)", lambda match: values.get(match[1], match[0]), statement, flags=re.DOTALL)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 def _first_row(cursor: Any, statement: str) -> Any:
