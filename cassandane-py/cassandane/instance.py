@@ -182,7 +182,8 @@ class Instance:
             raise AssertionError(f"master ended early\n{self.describe()}")
         if not self.pidfile.exists():
             return False
-        return all(_accepts(port, greets=name not in _SILENT) for name, port in self.ports.items())
+        kinds = {name: name.rstrip("0123456789") for name in self.ports}
+        return all(_accepts(port, greets=kinds[name] not in _SILENT) for name, port in self.ports.items())
 
     def stop(self, *, check: bool = True) -> None:
         """SIGTERM to master; nothing may survive, and the log must be clean."""

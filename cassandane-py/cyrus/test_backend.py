@@ -5,14 +5,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from cassandane.instance import Instance, give_away
+from libcyrus.backend import http_response
 from libcyrus.backend.connect import Address, connect, open_socket
 from libcyrus.backend.dialect import Refused
 from libcyrus.backend.dialects import DIALECTS
 from libcyrus.backend.peer import Peer
+from libcyrus.backend.xmtp import Lmtp
 from libcyrus.config import Config
 from libcyrus.errors import BadParameters, ServerUnavailable
 from libcyrus.prot import ProtStream
@@ -51,9 +54,10 @@ def users(instance: Instance) -> dict[str, str]:
 
 def running(instance: Instance) -> Iterator[Instance]:
     mechanisms = instance.settings.pop("sasl_mech_list")
-    # httpd tells of its TLS to proxies in a Murder only
+    # only in a Murder httpd tells of its TLS, and lets somebody act for another
     instance.settings |= {
         "httpmodules": "webdav", "http_mupdate_server": "localhost", "http_proxyservers": "admin",
+        "http2_mupdate_server": "localhost", "http2_proxyservers": "admin", "http2_tls_required": "yes",
     }  # fmt: skip
     instance.settings |= users(instance) | {
         "sasl_mech_list": mechanisms + " SCRAM-SHA-256 DIGEST-MD5 CRAM-MD5"
@@ -71,7 +75,7 @@ def running(instance: Instance) -> Iterator[Instance]:
 
 @pytest.fixture(scope="module")
 def original() -> Iterator[Instance]:
-    services = tuple(SERVICES.values())
+    services = (*SERVICES.values(), "http2")
     programs = dict.fromkeys(services, "reference")
     yield from running(Instance(services=services, programs=programs, master="reference", tls=True))
 
@@ -137,6 +141,27 @@ def test_the_originals_daemons_over_tls(original: Instance, context: TlsContext,
     go_through(original, protocol, None, context)
 
 
+def configured(password: str = "secret", **options: Any) -> Config:
+    return Config.for_tests(
+        proxy_authname="admin", proxy_password=password, servername="localhost", **options
+    )
+
+
+@pytest.mark.reference
+def test_a_proxy_comes_to_httpd(original: Instance) -> None:
+    """One of the servers wants TLS before anything else, and says so when it is asked how to log in."""
+    for service in ("http", "http2"):
+        server = f"127.0.0.1:{original.ports[service]}"
+        with closing(connect(configured(), server, DIALECTS["http"](), userid="cassandane")) as peer:
+            assert (peer.tls is not None) is (service == "http2")
+            # the connection stays, and so does the login
+            peer.send(b"OPTIONS / HTTP/1.1", b"Host: localhost", b"")
+            assert http_response.read(peer).status == 200
+            peer.logout()
+        with pytest.raises(ServerUnavailable):
+            connect(configured("wrong"), server, DIALECTS["http"]())
+
+
 @pytest.mark.parametrize("mechanism", MECHANISMS)
 @pytest.mark.parametrize("protocol", ["imap", "lmtp"])
 def test_our_daemons(ours: Instance, context: TlsContext, protocol: str, mechanism: str | None) -> None:
@@ -151,12 +176,6 @@ def test_a_response_that_does_not_fit_into_the_command(ours: Instance) -> None:
         peer.authenticate(ADMIN, wanted="PLAIN", initial_response=False)
 
 
-def configured(**options: object) -> Config:
-    return Config.for_tests(
-        proxy_authname="admin", proxy_password="secret", servername="localhost", **options
-    )
-
-
 def test_connecting_as_the_configuration_says(ours: Instance) -> None:
     port = ours.ports["imap"]
     config = configured(proxy_compress=True, force_sasl_client_mech="PLAIN SCRAM-SHA-256")
@@ -167,7 +186,7 @@ def test_connecting_as_the_configuration_says(ours: Instance) -> None:
         assert peer.tls is not None
     with closing(connect(config, f"localhost:{port}/noauth", DIALECTS["imap"]())) as peer:
         assert peer.capabilities.mechanisms
-    with closing(connect(config, str(ours.lmtp_socket), DIALECTS["lmtp"]("here"))) as peer:
+    with closing(connect(config, str(ours.lmtp_socket), Lmtp("here"))) as peer:
         peer.logout()
 
 
