@@ -4,8 +4,9 @@ Keywords and tags are found by their longest known spelling, in any case; they e
 ``:over100K`` is a tag and a number as it is in the original. What follows ``:comparator``, ``:count``,
 ``:value`` and ``:importance`` is one of a few quoted words, and a token of its own.
 
-Two things are read as RFC 5228 says and not as the original does: keywords in upper case are keywords, and a
-bracketed comment ends at the first ``*/`` also where another star stands before it.
+Three things are read as RFC 5228 says and not as the original does: keywords in upper case are keywords; a
+bracketed comment ends at the first ``*/`` also where another star stands before it; a NUL or a byte that is
+no ASCII is an error outside of strings and comments, not the end of the script.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,9 +11,14 @@ from pathlib import Path
 import pytest
 
 from cassandane import reference
+from cassandane.sieve_scripts import Writer
+from libcyrus.config import Config
 from sieve.bytecode.listing import listing
 from sieve.bytecode.reader import read
 from sieve.bytecode.regenerate import regenerate
+from sieve.compiler import compile_script, rules
+from sieve.errors import ScriptErrors
+from sieve.parser import Rules
 
 pytestmark = pytest.mark.reference
 
@@ -100,6 +106,39 @@ def test_the_original_compiles_regenerated_scripts_to_the_same(conf: Path, tmp_p
     for name in ("keep.bc", "log.bc"):
         first, second = both("sieved", "-s", GOOD[0].with_name(name))
         assert second == first, name
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(0, 120), pytest.param(120, 3000, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
+)
+def test_generated_scripts_compile_alike(conf: Path, tmp_path: Path, first: int, last: int) -> None:
+    """Right ones to the same bytes, wrong ones with the same errors."""
+    settings = rules(Config.load(str(conf), "sievec"))
+    script, output = tmp_path / "script", tmp_path / "output"
+    compiled = 0
+    for seed in range(first, last):
+        writer = Writer(random.Random(seed))
+        text = (writer.broken() if seed % 2 else writer.script()).encode()
+        script.write_bytes(text)
+        done = theirs("sievec", "-C", conf, script, output)
+        if b"address '\"" in done.stderr:
+            # an unfinished quotation spoils the addresses behind it
+            continue
+        try:
+            bytecode = compile_script(text, settings)
+        except ScriptErrors as error:
+            report = f"Unable to parse script: script errors:\r\n{error.report}\n"
+            assert done.stderr.decode("utf-8", "surrogateescape") == report, seed
+        else:
+            assert (done.returncode, done.stderr) == (0, b""), seed
+            assert output.read_bytes() == bytecode, seed
+            assert regenerated(bytecode, settings) == bytecode, seed
+            compiled += 1
+    assert compiled > (last - first) // 2
+
+
+def regenerated(bytecode: bytes, settings: Rules) -> bytes:
+    return compile_script(regenerate(read(bytecode)), settings)
 
 
 def test_standard_input_is_compiled(conf: Path, tmp_path: Path) -> None:
