@@ -330,6 +330,28 @@ def test_a_failed_handshake_is_an_error_of_its_own(pair: Pair, context: TlsConte
         stream.starttls(context)
 
 
+@pytest.mark.parametrize("sent", [b"", b"\x16\x03\x01\x02\x00\x01"])
+def test_a_client_that_stalls_is_not_waited_for_longer_than_allowed(
+    pair: Pair, context: TlsContext, sent: bytes
+) -> None:
+    stream, sock = pair
+    sock.sendall(sent)
+    with pytest.raises(IdleTooLong):
+        stream.starttls(context, timeout=0.05)
+
+
+def test_signals_are_looked_at_during_a_handshake(context: TlsContext) -> None:
+    class Told(BaseException):
+        pass
+
+    def look() -> None:
+        raise Told
+
+    ours, theirs = socket.socketpair()
+    with theirs, pytest.raises(Told):
+        ProtStream(ours, before_wait=look).starttls(context)
+
+
 def test_only_the_configured_versions_are_spoken(pair: Pair, certificate: dict[str, str]) -> None:
     stream, sock = pair
     peer = TlsPeer(sock)

@@ -6,7 +6,9 @@ import logging
 import os
 import re
 import socket
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +18,7 @@ from libcyrus.config.session_id import SessionId
 from libcyrus.events import notify
 from libcyrus.prot import ProtStream
 from libcyrus.server import clienthost, limits, shutdown_file, starttls, telemetry
+from libcyrus.server.on_demand import OnDemand
 from libcyrus.server.proc import ProcFile
 
 
@@ -156,6 +159,59 @@ def test_a_certificate_that_cannot_be_used_is_logged_and_leaves_the_service_with
     ours, theirs = socket.socketpair()
     with theirs, pytest.raises(starttls.TlsUnavailable):
         starttls.start(ProtStream(ours), None, "host")
+
+
+class _Service:
+    """As much of a service's surroundings as TLS wants."""
+
+    def __init__(self, settings: Config) -> None:
+        self.config = settings
+
+    def on_demand(self, make: Any, **how: Any) -> OnDemand[Any]:
+        return OnDemand(make, **how)
+
+
+def test_a_pool_renews_its_context_when_files_change_or_keys_grow_old(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = make_certificate(tmp_path)
+    demand = starttls.on_demand(_Service(config(tmp_path, **pair)), "imap")  # type: ignore[arg-type]
+    assert not demand.follow()
+    first = demand()
+    assert first is not None
+    assert not demand.follow()
+
+    (tmp_path / "key.pem").write_text("half a key")
+    assert not demand.follow()
+    assert "certificates of before stay in use" in caplog.text
+    assert f"unable to get private key from '{tmp_path}/key.pem'" in caplog.text
+    assert demand() is first
+    caplog.clear()
+    assert not demand.follow()
+    assert not caplog.text
+
+    make_certificate(tmp_path)
+    assert demand.follow()
+    second = demand()
+    assert second is not first
+
+    later = time.monotonic() + 13 * 60 * 60
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    assert demand.follow()
+    assert demand() is not second
+    assert not demand.follow()
+
+
+def test_a_pool_without_a_certificate_finds_the_one_that_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    names = {"tls_server_cert": str(tmp_path / "cert.pem"), "tls_server_key": str(tmp_path / "key.pem")}
+    demand = starttls.on_demand(_Service(config(tmp_path, **names)), "imap")  # type: ignore[arg-type]
+    assert demand() is None
+    assert not demand.follow()
+    assert make_certificate(tmp_path) == names
+    assert demand.follow()
+    assert demand() is not None
 
 
 def test_a_failed_handshake_is_told_apart(tmp_path: Path) -> None:

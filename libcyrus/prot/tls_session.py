@@ -152,6 +152,9 @@ def shake_hands(
     connection: SSL.Connection, wait: Callable[[bool], None], *, server_side: bool
 ) -> TlsSession:
     """``wait(write)`` blocks until the socket is ready, or raises. Raises TlsError."""
+    if server_side:
+        # the client begins: OpenSSL could only say that nothing is there yet
+        wait(False)
     while True:
         try:
             connection.do_handshake()
