@@ -175,6 +175,11 @@ def test_a_right_password_moves_to_where_it_can_be_kept(tmp_path: Path, wanted: 
     kept, keys = place.lookup("joe"), place.lookup("joe", STORED_KEYS)
     assert (kept == b"secret") is (wanted not in ("noplain", "no", ""))
     assert (keys is not None and keys.startswith(b"SCRAM-SHA-256$4096:")) is (wanted not in ("no", ""))
+    # once is enough, until it is another
+    made.passwords.verify("joe", "secret")
+    assert place.lookup("joe", STORED_KEYS) == keys
+    made.passwords.verify("joe", "changed")
+    assert (place.lookup("joe", STORED_KEYS) != keys) is (keys is not None)
 
 
 def test_a_password_moves_into_a_table(tmp_path: Path) -> None:

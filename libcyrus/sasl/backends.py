@@ -96,24 +96,31 @@ class Backends:
         return setting(self._config, "auto_transition") == "noplain"
 
     def _transition(self, user: str, password: str) -> None:
-        """Store a password that was found right (``sasl_auto_transition``); a failure is only logged."""
-        log.info("transitioning user %s to auxprop database", user)
+        """Store a password that was found right (``sasl_auto_transition``); a failure is only logged.
+
+        What is there already is not written again: that would be a sync for each login.
+        """
+        secret = os.fsencode(password)
         try:
-            if not self._without_plain():
-                self.properties.store(user, PASSWORD, os.fsencode(password))
+            if not self._without_plain() and self.properties.lookup(user) != secret:
+                log.info("transitioning user %s to auxprop database", user)
+                self.properties.store(user, PASSWORD, secret)
             if switch(self._config, "scram_secret_generate", "SCRAM"):
-                self.properties.store(user, STORED_KEYS, self._stored_keys(password))
+                self._store_keys(user, secret)
         except SaslError as error:
             log.error("setpass failed for %s: %s", user, error)
 
-    def _stored_keys(self, password: str) -> bytes:
+    def _store_keys(self, user: str, secret: bytes) -> None:
         """There is room for one mechanism's keys: those of the strongest that is used."""
         from libcyrus.sasl import scram
 
         used = [mechanism.name for mechanism in selected(setting(self._config, "mech_list"))]
         name = next((name for name in SCRAM_HASHES if name in used), next(iter(SCRAM_HASHES)))
-        rounds = iterations(self._config, name)
-        return scram.stored_form(name, SCRAM_HASHES[name], os.fsencode(password), rounds)
+        stored = self.properties.lookup(user, STORED_KEYS)
+        if stored is None or not scram.is_stored_form(name, SCRAM_HASHES[name], secret, stored):
+            rounds = iterations(self._config, name)
+            value = scram.stored_form(name, SCRAM_HASHES[name], secret, rounds)
+            self.properties.store(user, STORED_KEYS, value)
 
 
 def iterations(config: Config, mechanism: str) -> int:

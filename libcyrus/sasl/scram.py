@@ -119,6 +119,12 @@ def stored_form(mechanism: str, hash_name: str, password: bytes, iterations: int
     return b"%b$%d:%b$%b:%b" % (mechanism.encode(), iterations, salt, stored, server)
 
 
+def is_stored_form(mechanism: str, hash_name: str, password: bytes, value: bytes) -> bool:
+    """Whether the value holds a password's keys."""
+    keys = keys_from_stored(mechanism, hash_name, [value])
+    return keys is not None and keys == keys_from_password(hash_name, password, keys.salt, keys.iterations)
+
+
 def salt_of(user: str) -> bytes:
     """The salt with which a clear password is used."""
     return hmac.digest(_SALT_KEY, os.fsencode(user), "sha256")[:_SALT_BYTES]
