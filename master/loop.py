@@ -17,7 +17,7 @@ from master import policy, reap, services, spawn, startup, status
 from master.janitor import Janitor
 from master.listen import How
 from master.policy import State
-from master.pools import Pools
+from master.pools import Pools, hang_up
 from master.proc_files import ProcFiles
 from master.prometheus import Report
 from master.schedule import Schedule
@@ -225,6 +225,7 @@ class Master:
         for service in self._table.everything():
             if now < service.suspended_until:
                 delays.append(service.suspended_until - now)
+            delays.append(self._pools.patience(service, now))
             if service.pooling is Pooling.STARTING and service.pool is not None:
                 delays.append(min(max(0.0, service.pool.deadline - now), _LOADING))
         if any(child.state is State.DEAD or child.hup_at for child in self._table.children.values()):
@@ -348,21 +349,16 @@ class Master:
         for service in self._table.services:
             self._pools.retire(service)
         services.merge(self._table, wanted, strict=False)
-        now = time.monotonic()
         for child in self._table.living():
             if child.service is not None and not child.is_pool_parent:
-                try:
-                    os.kill(child.pid, signal.SIGHUP)
-                    child.hup_at = now
-                except ProcessLookupError:
-                    pass
+                hang_up(child)
         for service in self._table.services:
             service.suspended_until = 0.0
             if not service.enabled and service.listener is not None:
                 services.stop_listening(service, settings.how)
         gentle = settings.how._replace(errors_are_fatal=False)
         self._open_sockets(gentle)
-        self._schedule.replace(wanted.events, now=now, wall=time.time())
+        self._schedule.replace(wanted.events, now=time.monotonic(), wall=time.time())
         self._report = Report(settings.config)
         write(
             syslog.LOG_NOTICE,

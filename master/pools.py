@@ -9,6 +9,7 @@ retired by a reload, its workers live on: master is their reaper then.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import syslog
 import time
@@ -22,7 +23,19 @@ from master.table import Child, Pooling, PoolParent, Service, Table
 _FORK_PAUSE = 1.0
 """Seconds to wait after the system had no process for us."""
 
+_FORK_PATIENCE = 20.0
+"""Seconds after which a pool parent that answers nothing is taken to hang."""
+
 _PR_SET_CHILD_SUBREAPER = 36
+
+
+def hang_up(child: Child) -> None:
+    """Have a child end when it is idle, since what it runs is out of date."""
+    try:
+        os.kill(child.pid, signal.SIGHUP)
+        child.hup_at = time.monotonic()
+    except ProcessLookupError:
+        pass  # SIGCHLD tells the rest
 
 
 class Pools:
@@ -51,6 +64,8 @@ class Pools:
             pool.channel.send(POOL.pack(Pool.FORK, number, 0))
         except OSError:
             return  # it is dying; SIGCHLD tells the rest
+        if not pool.expected:
+            pool.heard = time.monotonic()
         pool.expected += number
         service.count_forks(number)
 
@@ -67,6 +82,7 @@ class Pools:
                 self._end(pool, service)
                 return
             letter, first, second = POOL.unpack(record)
+            pool.heard = time.monotonic()
             if letter == Pool.READY:
                 self._announced(pool, service)
             elif letter == Pool.BORN:
@@ -78,6 +94,19 @@ class Pools:
             elif letter == Pool.FAILED:
                 self._unborn(pool, service)
                 service.suspended_until = time.monotonic() + _FORK_PAUSE
+
+    def patience(self, service: Service, now: float) -> float | None:
+        """Seconds until the pool parent should have done what it was asked for; it is killed at 0."""
+        pool = service.pool
+        if pool is None or not pool.expected:
+            return None
+        left = pool.heard + _FORK_PATIENCE - now
+        if left <= 0:
+            text = f"service {service.label} pool parent pid {pool.pid} does not fork, killing it"
+            write(syslog.LOG_ERR, text)
+            os.kill(pool.pid, signal.SIGKILL)  # nobody but us collects it, so it is there
+            pool.heard = now
+        return max(left, 0.0)
 
     def read_of(self, service: Service) -> None:
         """Catch up with a service's pool parents before judging a worker unknown."""
@@ -142,7 +171,11 @@ class Pools:
         else:
             service.workers.ready += 1
             service.workers.active += 1
-        self.table.add(Child(pid, "SERVICE", service.spec.name, service.path, service, pool=pool))
+        child = Child(pid, "SERVICE", service.spec.name, service.path, service, pool=pool)
+        self.table.add(child)
+        if pool.retired:
+            # asked for before a reload, and born too late to be told of it
+            hang_up(child)
 
     @staticmethod
     def _unborn(pool: PoolParent, service: Service) -> None:

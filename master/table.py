@@ -25,7 +25,8 @@ class PoolParent:
 
     While it is starting it counts as a ready worker, which it is if it turns
     out to be an ordinary program. ``expected`` are workers that were asked
-    for, and counted, but have not announced themselves yet.
+    for, and counted, but have not announced themselves yet; ``heard`` is when
+    the first of them was asked for, or when it last said something.
     """
 
     def __init__(self, pid: int, channel: socket.socket, deadline: float) -> None:
@@ -35,6 +36,7 @@ class PoolParent:
         self.announced = False
         self.retired = False
         self.expected = 0
+        self.heard = 0.0
 
 
 class Service:

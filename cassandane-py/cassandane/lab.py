@@ -8,6 +8,8 @@
     environment NAME    a variable of its environment, or ``-``
     limit               its limit of open descriptors
     option              its ``-o`` arguments
+    setting             the value of the option of ``-c``
+    generation          what the module ``generation`` said when the program was loaded
     host                who the client is
     socket              TCP_NODELAY, SO_KEEPALIVE, TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL
     exit CODE           end the process
@@ -19,17 +21,24 @@
     quit                end the conversation
 
 On a datagram socket it returns each datagram to its sender, after its pid.
-With ``-f CODE`` it refuses to start at all.
+With ``-f CODE`` it refuses to start at all, with ``-w FILE`` it is not loaded until there is that file, with
+``-x NUMBER`` the first forks of a pool parent fail. ``-c OPTION`` names an option whose value it tells.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import socket
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 
+from libcyrus import options as opt
+from libcyrus.base import signals
 from libcyrus.base.master_protocol import NOTIFY, STATUS_FD
 from libcyrus.base.signals import ShutdownRequested
 from libcyrus.errors import Fatal
@@ -42,6 +51,8 @@ class Lab:
     surroundings: service.Service
     uses: int = 0
     options: list[str] = field(default_factory=list)
+    setting: str = "-"
+    generation: str = "-"
 
 
 def init(surroundings: service.Service) -> Lab:
@@ -49,8 +60,32 @@ def init(surroundings: service.Service) -> Lab:
     for letter, value in surroundings.options:
         if letter == "f":
             raise Fatal("asked to fail", int(value))
-        lab.options.append(value)
+        if letter == "w":
+            while not os.path.exists(value):
+                time.sleep(0.01)
+        elif letter == "x":
+            fail_to_fork(int(value))
+        elif letter == "c":
+            lab.setting = str(surroundings.config[getattr(opt, value)])
+        else:
+            lab.options.append(value)
+    with suppress(ModuleNotFoundError):
+        lab.generation = import_module("generation").NAME
     return lab
+
+
+def fail_to_fork(times: int) -> None:
+    """Make the system have no process for us that often."""
+    fork = signals.fork
+    left = [times]
+
+    def failing() -> int:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return fork()
+
+    signals.fork = failing
 
 
 def serve(lab: Lab, connection: service.Connection) -> None:
@@ -58,8 +93,8 @@ def serve(lab: Lab, connection: service.Connection) -> None:
         data, sender = connection.sock.recvfrom(1000)
         connection.sock.sendto(b"%d %s" % (os.getpid(), data), sender)
         return
-    signals = lab.surroundings.signals
-    stream = ProtStream(connection.sock, before_wait=signals.check, wakeup_fd=signals.wakeup_fd)
+    noted = lab.surroundings.signals
+    stream = ProtStream(connection.sock, before_wait=noted.check, wakeup_fd=noted.wakeup_fd)
     lab.uses += 1
     lab.surroundings.proc.register(lab.surroundings.name, "client", "somebody", "INBOX", "Idle")
     stream.write(b"hello %d\r\n" % os.getpid())
@@ -92,6 +127,10 @@ def answer(lab: Lab, connection: service.Connection, words: list[str]) -> str:
             return str(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
         case ["option"]:
             return " ".join(lab.options)
+        case ["setting"]:
+            return lab.setting
+        case ["generation"]:
+            return lab.generation
         case ["host"]:
             return connection.client.host
         case ["socket"]:
@@ -118,7 +157,7 @@ def answer(lab: Lab, connection: service.Connection, words: list[str]) -> str:
     return "what?"
 
 
-PROGRAM = service.ServiceProgram("lab", "o:f:", init, serve)
+PROGRAM = service.ServiceProgram("lab", "o:f:w:x:c:", init, serve)
 
 
 def main() -> int:

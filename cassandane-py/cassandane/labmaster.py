@@ -30,6 +30,7 @@ from cassandane.instance import program as path_of
 _LAUNCHER = """#!/usr/bin/env python3
 import sys
 sys.path[:0] = ["", {launchers!r}, {harness!r}]
+sys.path.append({directory!r})
 from launch import run
 run("cassandane.lab")
 """
@@ -86,6 +87,7 @@ class LabMaster:
     ) -> None:
         self.directory = make_directory()
         self.kind = master
+        self.program = ""  # instead of the master of this kind
         self.ports = [free_port() for _ in range(4)]
         self.log = self.directory / "log"
         self.config = self.directory / "imapd.conf"
@@ -108,7 +110,9 @@ class LabMaster:
         self.config.write_text("".join(f"{key}: {value}\n" for key, value in settings.items()))
         self.launcher = self.directory / "lab"
         self.launcher.write_text(
-            _LAUNCHER.format(launchers=str(TOP / "bin"), harness=str(TOP / "cassandane-py"))
+            _LAUNCHER.format(
+                launchers=str(TOP / "bin"), harness=str(TOP / "cassandane-py"), directory=str(self.directory)
+            )
         )
         self.launcher.chmod(0o755)
         self.write(conf)
@@ -143,7 +147,7 @@ class LabMaster:
 
     def arguments(self, *more: str) -> list[str]:
         return [
-            path_of(self.kind, "master"), "-C", str(self.config), "-M", str(self.cyrus_conf),
+            self.program or path_of(self.kind, "master"), "-C", str(self.config), "-M", str(self.cyrus_conf),
             "-p", str(self.pidfile), *more,
         ]  # fmt: skip
 
@@ -156,6 +160,13 @@ class LabMaster:
         self._process = self.popen("-D", *more)
         wait_for(self._is_up, "master did not start", detail=self.describe)
         return self
+
+    def start_quietly(self) -> None:
+        """The same for one whose log has no debug lines; a service listens on the first port."""
+        self._process = self.popen("-D")
+        client = self.client()
+        client.greeting()
+        client.quit()
 
     def run(self, *more: str) -> int:
         """Run master until it exits by itself; its exit code."""
