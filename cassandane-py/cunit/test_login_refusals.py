@@ -22,6 +22,7 @@ from libcyrus.base.signals import Signals
 from libcyrus.config import Config
 from libcyrus.sasl import SaslError, SaslServer, SaslSettings, scram
 from libcyrus.sasl.client import Channel, Login, SaslClient
+from libcyrus.sasl.layer import Limits
 from libcyrus.sasl.mechanisms import MECHANISMS
 from libcyrus.server.connection import Connection
 from libcyrus.server.login import LoginPolicy
@@ -37,7 +38,7 @@ BY_PASSWORD = [
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> Callable[[str], Config]:
+def config(tmp_path: Path) -> Callable[..., Config]:
     path = tmp_path / "users.db"
     keys = scram.keys_from_password("sha256", b"hidden", b"sixteen bytes...", 4096)
     parts = [base64.b64encode(part).decode() for part in (keys.salt, keys.stored, keys.server)]
@@ -55,7 +56,7 @@ def config(tmp_path: Path) -> Callable[[str], Config]:
         "sasl_sql_database": str(path),
         "sasl_sql_select": "SELECT %p FROM users WHERE name = '%u'",
     }
-    return lambda ident: Config.for_tests(
+    return lambda ident, **options: Config.for_tests(
         ident=ident,
         extra=extra,
         configdirectory=str(tmp_path / "conf"),
@@ -64,6 +65,7 @@ def config(tmp_path: Path) -> Callable[[str], Config]:
         admins="admin",
         allowplaintext=True,
         failedloginpause=PAUSE,
+        **options,
     )
 
 
@@ -125,7 +127,7 @@ class Conversation:
 
 @pytest.fixture(params=["imap", "lmtp"])
 def conversation(
-    request: pytest.FixtureRequest, config: Callable[[str], Config], monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Conversation]:
     made = Conversation(config(request.param), request.param, monkeypatch)
     yield made
@@ -156,7 +158,7 @@ def test_an_unknown_user_is_refused_like_a_wrong_password(conversation: Conversa
 
 
 def test_the_login_command_refuses_alike(
-    config: Callable[[str], Config], monkeypatch: pytest.MonkeyPatch
+    config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     conversation = Conversation(config("imap"), "imap", monkeypatch)
     for user in (b"joe", b"nobody", b"kept"):
@@ -167,10 +169,57 @@ def test_the_login_command_refuses_alike(
     conversation.close()
 
 
+def test_a_password_in_the_clear_costs_time(
+    config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of LOGIN only, as in the original; and the user is told."""
+    conversation = Conversation(
+        config("imap", plaintextloginpause=5, plaintextloginalert="use TLS, please"), "imap", monkeypatch
+    )
+    assert conversation.tagged(b"LOGIN joe secret").startswith(b"a OK")
+    assert conversation.pauses == [5]
+    conversation.send(b"b NOOP")
+    assert conversation.line() == b"* OK [ALERT] use TLS, please"
+    conversation.close()
+
+
 @pytest.mark.parametrize("mechanism", BY_PASSWORD)
 def test_giving_up_costs_nothing(conversation: Conversation, mechanism: str) -> None:
     conversation.authenticate(mechanism, lambda challenge: None)
     assert conversation.pauses == []
+
+
+def offered(conversation: Conversation) -> list[bytes]:
+    if conversation.protocol == "imap":
+        conversation.send(b"c CAPABILITY")
+        words = conversation.line().split()
+        assert conversation.line().startswith(b"c OK")
+        return [word for word in words if word.startswith(b"AUTH=")]
+    conversation.send(b"LHLO here")
+    lines = [conversation.line()]
+    while lines[-1][3:4] == b"-":
+        lines.append(conversation.line())
+    return [line for line in lines if line[4:8] == b"AUTH"]
+
+
+@pytest.mark.parametrize("mechanism", ["DIGEST-MD5", "SCRAM-SHA-256"])
+def test_giving_up_at_the_end_is_giving_up(conversation: Conversation, mechanism: str) -> None:
+    """The client has proven itself, and the server is about to."""
+    before = offered(conversation)
+    channel = Channel(conversation.protocol, "mail.example.org", limits=Limits(0, 128))
+    client = SaslClient(mechanism, Login("admin", "root"), channel, MECHANISMS)
+    held = [client.start(), None]
+
+    def answer(challenge: bytes) -> bytes | None:
+        if challenge.startswith((b"v=", b"rspauth=")):
+            return None
+        first = held.pop(0)
+        return client.step(challenge) if first is None else first
+
+    *_, said = conversation.authenticate(mechanism, answer)
+    assert b"anceled" in said
+    assert offered(conversation) == before
+    assert guess(conversation, "PLAIN", "admin", "root")[0][-1].startswith((b"a OK", b"235"))
 
 
 @pytest.mark.parametrize("mechanism", BY_PASSWORD)
@@ -205,7 +254,7 @@ def work(config: Config, monkeypatch: pytest.MonkeyPatch, user: str) -> list[lis
 
 
 def test_no_user_takes_longer_than_another(
-    config: Callable[[str], Config], monkeypatch: pytest.MonkeyPatch
+    config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether a password is kept, or keys are, or nothing."""
     expected: list[list[tuple[str, int]]] = [[], [("sha256", 4096)]]
@@ -214,7 +263,7 @@ def test_no_user_takes_longer_than_another(
 
 
 def test_secrets_are_compared_in_constant_time(
-    config: Callable[[str], Config], monkeypatch: pytest.MonkeyPatch
+    config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compared = []
     compare = hmac.compare_digest

@@ -203,11 +203,16 @@ def converse(
 ) -> Success[Identity]:
     """Run a SASL exchange; ``ask`` sends a challenge and brings the response, both in base64.
 
-    Raises SaslError when it failed, and what ``ask`` raises.
+    Raises SaslError when it failed, and what ``ask`` raises; ``sasl`` is then as before any exchange.
     """
-    outcome = sasl.start(mechanism, _initial(initial))
-    while isinstance(outcome, Challenge):
-        outcome = sasl.step(_decode(ask(base64.b64encode(outcome.data))))
+    try:
+        outcome = sasl.start(mechanism, _initial(initial))
+        while isinstance(outcome, Challenge):
+            outcome = sasl.step(_decode(ask(base64.b64encode(outcome.data))))
+    except Exception:
+        # a client may have proven itself, and then not waited for the server to do the same
+        sasl.forget()
+        raise
     return outcome
 
 

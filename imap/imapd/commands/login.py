@@ -112,6 +112,7 @@ def enter(session: Session, identity: Identity, text: str, *, tells: bool = True
     process = session.process
     excess = limits.check(process.config, session.client_host, identity.userid)
     if excess is not None:
+        session.sasl.forget()
         return No(str(excess))
     session.userid = identity.userid
     session.auth = identity.authstate
