@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import re
 import socket
 import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from cassandane.instance import Instance
+from cassandane.instance import Instance, give_away
 
 SCRIPT = b'redirect "a@b.c";\r\n'
 _DIFFERENT = (
@@ -204,6 +206,49 @@ def test_the_active_script_sorts_the_mail(server: Instance) -> None:
     with server.imap("sorter") as imap:
         counts = [imap.ok(f"STATUS {name} (MESSAGES)").untagged[0] for name in ("INBOX", "INBOX/x")]
     assert [count.rsplit(" ", 1)[1] for count in counts] == ["2)", "1)"]
+
+
+def _folder(server: Instance, user: str) -> Path:
+    """Where a user's compiled scripts are."""
+    with server.imap(user) as imap:
+        found = imap.ok("STATUS INBOX (MAILBOXID)").untagged[0]
+    name = found.rpartition("(")[2].rstrip(")")
+    return server.directory / f"conf/sieve/uuid/{name[0]}/{name[1]}/{name}"
+
+
+def test_lost_bytecode_is_made_again(server: Instance) -> None:
+    with server.imap("loser"):
+        pass
+    client = Client(server)
+    client.log_in("loser")
+    client.say(b'PUTSCRIPT "a" "discard;"')
+    client.say(b'SETACTIVE "a"')
+    compiled = _folder(server, "loser") / "a.bc"
+    compiled.unlink()
+    message = b"From: a@b.c\r\nMessage-ID: <lost@x>\r\n\r\nx\r\n"
+    with server.lmtp() as lmtp:
+        lmtp.deliver(message, "loser")
+    assert compiled.exists()
+    with server.imap("loser") as imap:
+        assert imap.ok("STATUS INBOX (MESSAGES)").untagged == ["STATUS INBOX (MESSAGES 0)"]
+
+
+def test_a_changed_file_of_an_earlier_version_is_compiled(server: Instance) -> None:
+    folder = _folder(server, "older")
+    folder.mkdir(parents=True)
+    (folder / "old.script").write_text("discard;\r\n")
+    (folder / "defaultbc").symlink_to("old.bc")
+    for path in (folder, folder.parent, folder.parent.parent):
+        give_away(path)
+    message = b"From: a@b.c\r\nMessage-ID: <%d@x>\r\n\r\nx\r\n"
+    with server.lmtp() as lmtp:
+        lmtp.deliver(message % 1, "older")
+        assert (folder / "old.bc").exists()
+        (folder / "old.script").write_text("keep;\r\n")
+        os.utime(folder / "old.script", (2_000_000_000, 2_000_000_000))
+        lmtp.deliver(message % 2, "older")
+    with server.imap("older") as imap:
+        assert imap.ok("STATUS INBOX (MESSAGES)").untagged == ["STATUS INBOX (MESSAGES 1)"]
 
 
 def test_scripts_go_over_tls(server: Instance) -> None:

@@ -78,6 +78,10 @@ class ScriptDirectory:
         with self._failing("can not read sieve script", name):
             return files.read_all(self._file(name + SCRIPT))
 
+    def has_script(self, name: str) -> bool:
+        """Whether an earlier version left the text of a script here."""
+        return os.path.exists(self._file(name + SCRIPT))
+
     def script_time(self, name: str) -> int:
         """When the file of a script was changed last."""
         with self._failing("can not read sieve script", name):

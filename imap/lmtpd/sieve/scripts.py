@@ -18,12 +18,13 @@ from libcyrus.errors import CyrusError
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, sieve_path
 from sieve.bytecode.program import Program, load
+from sieve.compiler import compile_script, rules
+from sieve.scripts.directory import BYTECODE, ScriptDirectory
+from sieve.scripts.store import UserScripts
 
 log = logging.getLogger(__name__)
 
-ACTIVE = "defaultbc"
 ANNOTATION = "/vendor/cmu/cyrus-imapd/sieve"
-SUFFIX = ".bc"
 _MOST_KEPT = 64
 _LONGEST_NAME = 1024
 
@@ -34,6 +35,7 @@ class Scripts:
     """The scripts that one process has met lately."""
 
     def __init__(self, config: Config) -> None:
+        self._config = config
         self._root = config[opt.sievedir] or ""
         self._in_home = config[opt.sieveusehomedir]
         self._kept: OrderedDict[str, tuple[_Identity, Program]] = OrderedDict()
@@ -57,7 +59,12 @@ class Scripts:
         """The script that a user has made active. ``user`` is the INBOX's name."""
         if self._in_home:
             return self._of_home(user, ".sieve")
-        return self._load(f"{self._folder(store, user)}/{ACTIVE}")
+        directory = ScriptDirectory(self._folder(store, user))
+        name = directory.active()
+        if name is None:
+            return None
+        self._renew(store, user, directory, name)
+        return self._load(f"{directory.path}/{name}{BYTECODE}")
 
     def named(self, store: MailStore, user: MboxName, name: str, *, is_global: bool) -> Program | None:
         """A script by its name: the user's, or one of all (of the user's domain, or of the server)."""
@@ -67,14 +74,31 @@ class Scripts:
         if not is_global:
             if self._in_home and user.localpart is not None:
                 return self._of_home(user, name)
-            return self._load(f"{self._folder(store, user)}/{name}{SUFFIX}")
+            return self._load(f"{self._folder(store, user)}/{name}{BYTECODE}")
         nobody = user.rules.empty
         if user.domain is not None:
             of_domain = sieve_path(self._root, replace(nobody, domain=user.domain), None)
-            program = self._load(f"{of_domain}/{name}{SUFFIX}")
+            program = self._load(f"{of_domain}/{name}{BYTECODE}")
             if program is not None:
                 return program
-        return self._load(f"{sieve_path(self._root, nobody, None)}/{name}{SUFFIX}")
+        return self._load(f"{sieve_path(self._root, nobody, None)}/{name}{BYTECODE}")
+
+    def _renew(self, store: MailStore, user: MboxName, directory: ScriptDirectory, name: str) -> None:
+        """Compile the active script if that has not been done, or not since its file was changed.
+
+        Only scripts of earlier versions are files; of the others the user's mailbox knows.
+        """
+        try:
+            changed = directory.script_time(name) if directory.has_script(name) else 0
+            if directory.has_bytecode(name, changed):
+                return
+            if changed:
+                directory.prepare(name, compile_script(directory.read_script(name), rules(self._config)))
+                directory.put(name)
+            elif user.userid is not None:
+                UserScripts(store, user.userid).close()
+        except CyrusError as error:
+            log.error("sieve script %s of %s cannot be compiled: %s", name, user.userid, error)
 
     def _folder(self, store: MailStore, user: MboxName) -> str:
         entry = store.mboxlist.get(user.internal)
