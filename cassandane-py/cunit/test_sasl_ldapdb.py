@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from collections.abc import Callable, Iterator
 
@@ -11,7 +12,7 @@ from cassandane import directory as directories
 from cassandane import reference
 from cassandane.directory import PROXY, PROXY_PASSWORD, Directory
 from libcyrus.config import Config
-from libcyrus.sasl import SaslCode, SaslError, SaslServer, SaslSettings
+from libcyrus.sasl import SaslCode, SaslError, SaslServer, SaslSettings, ldapdb
 from libcyrus.sasl.backends import Backends
 from libcyrus.sasl.ldapdb import Directory as Settings
 from libcyrus.sasl.ldapdb import Ldapdb
@@ -94,6 +95,17 @@ def test_why_there_is_no_answer(
     directory: Directory, settings: dict[str, str], expected: SaslCode | None
 ) -> None:
     assert code(lambda: place(directory, **settings).lookup("joe")) is expected
+
+
+@pytest.mark.parametrize("mechanism", ["DIGEST-MD5", ""])
+def test_a_directory_that_hangs_is_given_up(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch, mechanism: str
+) -> None:
+    monkeypatch.setattr(ldapdb, "ASKING_SECONDS", 1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        uri = f"ldap://127.0.0.1:{silent.getsockname()[1]}"
+        found = place(directory, uris=uri, mechanism=mechanism)
+        assert code(lambda: found.lookup("joe")) is SaslCode.UNAVAIL
 
 
 def test_who_may_not_ask_for_others_learns_nothing(directory: Directory) -> None:
