@@ -7,12 +7,22 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from libcyrus.config import Config
 from libcyrus.errors import LayerBroken
-from libcyrus.sasl import Challenge, SaslCode, SaslError, SaslServer, SaslSettings, Success, apop
+from libcyrus.sasl import (
+    Challenge,
+    SaslCode,
+    SaslError,
+    SaslServer,
+    SaslSettings,
+    Success,
+    apop,
+    digest_ciphers,
+)
 from libcyrus.sasl.client import Channel, Login, SaslClient, choose
-from libcyrus.sasl.digest_ciphers import CIPHERS
+from libcyrus.sasl.digest_layer import CIPHERS
 from libcyrus.sasl.layer import Limits, SecurityLayer
 from libcyrus.server.login import Identity, LoginPolicy
 
@@ -69,6 +79,24 @@ def test_every_layer_carries_both_directions(database: Path, strength: int) -> N
         assert ours.decode(theirs.encode(text)) == text
     sealed = ours.encode(b"a secret text")
     assert (b"secret" in sealed) == (strength == 1)
+
+
+def test_rc4_of_our_own_is_the_same(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For an OpenSSL that has none any more. The first is of RFC 6229."""
+    stream = digest_ciphers.PlainRc4(bytes(range(1, 6))).update(bytes(16))
+    assert stream.hex() == "b2396305f03dc027ccc3524a0a1118a8"
+    for size in (0, 1, 300):
+        data = bytes(range(256)) * 2
+        mine, theirs = digest_ciphers.PlainRc4(b"k" * 16).update, digest_ciphers.rc4(b"k" * 16, decrypt=False)
+        assert mine(data[:size]) + mine(data[size:]) == theirs(data)
+    monkeypatch.setattr(digest_ciphers, "ARC4", lambda key: key)
+    monkeypatch.setattr(digest_ciphers, "Algorithm", _unsupported)
+    ours, theirs_too = pair(database, 128)
+    assert theirs_too.decode(ours.encode(b"some words")) == b"some words"
+
+
+def _unsupported(*_: object) -> object:
+    raise UnsupportedAlgorithm("none")
 
 
 @pytest.mark.parametrize("strength", STRENGTHS)

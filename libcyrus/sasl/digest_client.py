@@ -6,7 +6,6 @@ import base64
 import hmac
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from pysasl.creds.client import ClientCredentials
 from pysasl.exception import InvalidResponse, UnexpectedChallenge
@@ -28,9 +27,6 @@ from libcyrus.sasl.digest_md5 import (
     written,
 )
 from libcyrus.sasl.layer import NO_LAYER, RECEIVE_BUFFER, Limits, SecurityLayer
-
-if TYPE_CHECKING:
-    from libcyrus.sasl.digest_ciphers import Cipher
 
 
 class DigestMd5Client(ClientMechanism):
@@ -110,14 +106,12 @@ class DigestMd5Client(ClientMechanism):
             said["charset"] = b"utf-8"
         return written(said)
 
-    def _choose(self, offered: dict[str, bytes], maxbuf: int) -> tuple[bytes, Cipher | None]:
+    def _choose(self, offered: dict[str, bytes], maxbuf: int) -> tuple[bytes, digest_layer.Cipher | None]:
         limits = self._limits
         qops = _words(offered.get("qop", AUTH))
         if limits.most > 1 and AUTH_CONF in qops and maxbuf > digest_layer.PRIVACY_ROOM:
-            from libcyrus.sasl import digest_ciphers
-
             names = _words(offered.get("cipher", b""))
-            usable = [one for one in digest_ciphers.offered(limits) if one.name.encode("ascii") in names]
+            usable = [one for one in digest_layer.offered(limits) if one.name.encode("ascii") in names]
             if usable:
                 return AUTH_CONF, max(usable, key=lambda one: one.strength)
         if limits.allow(1) and AUTH_INT in qops and maxbuf > digest_layer.INTEGRITY_ROOM:

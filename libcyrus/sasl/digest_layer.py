@@ -13,10 +13,11 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from libcyrus.sasl.layer import SecurityLayer, broken
+from libcyrus.base.dataclasses import dataclass
+from libcyrus.sasl.layer import Limits, SecurityLayer, broken
 
 if TYPE_CHECKING:
-    from libcyrus.sasl.digest_ciphers import Cipher, Crypt
+    from libcyrus.sasl.digest_ciphers import Crypt
 
 LEAST_MAXBUF, MOST_MAXBUF = 17, 0xFFFFFF
 """What the directive maxbuf may say (RFC 2831 section 2.1.1)."""
@@ -32,6 +33,31 @@ PRIVACY_ROOM = INTEGRITY_ROOM + _BLOCK + 1
 _SIGNING = b"Digest session key to %s signing key magic constant"
 _SEALING = b"Digest H(A1) to %s sealing key magic constant"
 _FROM_CLIENT, _FROM_SERVER = b"client-to-server", b"server-to-client"
+
+
+@dataclass(frozen=True, slots=True)
+class Cipher:
+    """One value of the directive cipher. ``key_bytes`` of H(A1) go into its keys."""
+
+    name: str
+    strength: int
+    key_bytes: int = 16
+    padded: bool = False
+
+
+CIPHERS = (
+    Cipher("rc4-40", 40, 5),
+    Cipher("rc4-56", 56, 7),
+    Cipher("rc4", 128),
+    Cipher("des", 55, padded=True),
+    Cipher("3des", 112, padded=True),
+)
+"""In the order in which they are told. The original counts 55 bits for DES."""
+
+
+def offered(limits: Limits) -> tuple[Cipher, ...]:
+    """The ciphers that may be used."""
+    return tuple(cipher for cipher in CIPHERS if limits.allow(cipher.strength))
 
 
 def integrity(session: bytes, *, server: bool, maxbuf: int) -> SecurityLayer:
@@ -59,9 +85,14 @@ class _Sealer:
         self._encrypt: Crypt | None = None
         self._decrypt: Crypt | None = None
         if cipher is not None:
+            from libcyrus.sasl import digest_ciphers
+
+            make = {"des": digest_ciphers.des, "3des": digest_ciphers.triple_des}.get(
+                cipher.name, digest_ciphers.rc4
+            )
             start = session[: cipher.key_bytes]
-            self._encrypt = cipher.make(_md5(start + _SEALING % ours), decrypt=False)
-            self._decrypt = cipher.make(_md5(start + _SEALING % theirs), decrypt=True)
+            self._encrypt = make(_md5(start + _SEALING % ours), decrypt=False)
+            self._decrypt = make(_md5(start + _SEALING % theirs), decrypt=True)
 
     def seal(self, data: bytes) -> bytes:
         number = self._sent.to_bytes(4, "big")

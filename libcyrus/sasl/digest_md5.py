@@ -12,7 +12,7 @@ import hmac
 import os
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from pysasl.exception import InvalidResponse
 from pysasl.mechanism import ChallengeResponse, ServerChallenge, ServerMechanism
@@ -21,9 +21,6 @@ from libcyrus.sasl import digest_layer
 from libcyrus.sasl.codes import SaslCode, SaslError
 from libcyrus.sasl.credentials import ProofCredentials
 from libcyrus.sasl.layer import NO_LAYER, RECEIVE_BUFFER, Limits, SecurityLayer
-
-if TYPE_CHECKING:
-    from libcyrus.sasl.digest_ciphers import Cipher
 
 LONGEST_RESPONSE = 4096
 NONCE_BYTES = 32
@@ -70,11 +67,7 @@ class DigestMd5Mechanism(ServerMechanism):
         self._realm = realm.encode()
         self._password = password
         self._limits = limits
-        self._ciphers: tuple[Cipher, ...] = ()
-        if limits.most > 1:
-            from libcyrus.sasl.digest_ciphers import offered
-
-            self._ciphers = offered(limits)
+        self._ciphers = digest_layer.offered(limits)
         self.layer: SecurityLayer | None = None
 
     def server_attempt(self, responses: Sequence[ChallengeResponse]) -> tuple[ProofCredentials, bytes | None]:
@@ -162,7 +155,7 @@ class DigestMd5Mechanism(ServerMechanism):
         if int(maxbuf) < least:
             _refuse("maxbuf parameter too small")
 
-    def _cipher(self, said: dict[str, bytes]) -> Cipher:
+    def _cipher(self, said: dict[str, bytes]) -> digest_layer.Cipher:
         for cipher in self._ciphers:
             if cipher.name.encode("ascii") == said["cipher"].lower():
                 return cipher
