@@ -191,8 +191,8 @@ tls_sessions_db = stringlist(
     ("skiplist", "sql", "twoskip", "zeroskip"),
     since="3.1.6",
     doc=(
-        "The backend of the cache of TLS sessions: for clients of TLS 1.2 that take no tickets, where OpenSSL "
-        "is a library of its own, as in distributions."
+        "The backend of the cache of TLS sessions: for clients of TLS 1.2 that take no tickets, where "
+        "OpenSSL is a library of its own, as in distributions."
     ),
 )
 tls_sessions_db_path = string(

@@ -58,8 +58,8 @@ tls_ciphers = string(
     "DEFAULT",
     since="2.5.0",
     doc=(
-        "Ciphers, as OpenSSL writes lists of them, for TLS 1.2 and before. The suites of TLS 1.3 are not chosen "
-        "here. TLS 1.0 and 1.1 need @SECLEVEL=0 at the end of the list."
+        "Ciphers, as OpenSSL writes lists of them, for TLS 1.2 and before. The suites of TLS 1.3 are not "
+        "chosen here. TLS 1.0 and 1.1 need @SECLEVEL=0 at the end of the list."
     ),
 )
 tls_crl_file = string(
@@ -67,8 +67,8 @@ tls_crl_file = string(
     None,
     since="3.1.2",
     doc=(
-        "The file with the lists of revoked client certificates, one of each authority. Without a list that is "
-        "in force no certificate of an authority is believed."
+        "The file with the lists of revoked client certificates, one of each authority. Without a list that "
+        "is in force no certificate of an authority is believed."
     ),
 )
 tls_client_ca_dir = string(
@@ -89,8 +89,8 @@ tls_client_certs = enum(
     ("off", "optional", "require"),
     since="2.5.0",
     doc=(
-        "Whether clients are asked for certificates, if there are authorities for them. The common name in one "
-        "is the user for whom SASL's EXTERNAL logs in."
+        "Whether clients are asked for certificates, if there are authorities for them. The common name in "
+        "one is the user for whom SASL's EXTERNAL logs in."
     ),
 )
 tls_client_key = string("tls_client_key", None, since="2.5.0", doc="The key of tls_client_cert.")
@@ -144,8 +144,8 @@ tls_server_dhparam = string(
     None,
     since="3.1.4",
     doc=(
-        "The file with Diffie-Hellman parameters. Without, those in the file of the key or the certificate are "
-        "used, or none."
+        "The file with Diffie-Hellman parameters. Without, those in the file of the key or the certificate "
+        "are used, or none."
     ),
 )
 tls_server_key = string(
@@ -157,8 +157,8 @@ tls_session_timeout = duration(
     unit="m",
     since="3.1.8",
     doc=(
-        "How long sessions can be resumed, at most 24 hours; 0 for not at all. The workers of a service share "
-        "the keys of tickets, which are in their memory only, and change every 12 hours and on SIGHUP."
+        "How long sessions can be resumed, at most 24 hours; 0 for not at all. The workers of a service "
+        "share the keys of tickets, which are in their memory only, and change every 12 hours and on SIGHUP."
     ),
 )
 tls_versions = string(
