@@ -51,10 +51,12 @@ _SERVICES = {
     "mupdate": ("mupdate", "-m"),
     "http": ("httpd",),
     "https": ("httpd", "-s"),
+    "pop3s": ("pop3d", "-s"),
+    "nntps": ("nntpd", "-s"),
     "notify": ("notifyd",),
 }
 _UNIX_SOCKETS = {"lmtpunix": "conf/socket/lmtp", "notify": "conf/socket/notify"}
-_SILENT = ("imaps", "lmtps", "http", "https")
+_SILENT = ("imaps", "lmtps", "http", "https", "pop3s", "nntps")
 """Services that wait for the client to speak first."""
 _DIRECTORIES = ("conf", "conf/socket", "conf/db", "conf/log", "conf/msg", "conf/proc", "spool", "tmp")
 _BAD_LOG_LINE = re.compile(r"IOERROR|DBERROR|Traceback|Fatal|lock order violated|\]: <[012]> ")
@@ -99,7 +101,7 @@ class Instance:
             (directory / name).mkdir(parents=True, exist_ok=True)
             give_away(directory / name)
         self.settings = self._default_settings()
-        if tls or {"imaps", "https"} & set(services):
+        if tls or {"imaps", "https", "pop3s", "nntps"} & set(services):
             self.settings |= make_certificate(directory)
             give_away(directory / "key.pem")
         self.settings |= dict(imapd_conf or {})

@@ -177,6 +177,9 @@ class Client:
         if tells and wanted is not None and not any(wanted in name for name in offered.mechanisms):
             what = f"AUTH={wanted}" if arguments.protocol == "imap" else f"SASL {wanted}"
             raise _NotOffered(f"Server did not advertise {what}")
+        if wanted is not None and wanted not in offered.mechanisms:
+            # it is tried all the same: to see what the server makes of it
+            offered = peer.capabilities = replace(offered, mechanisms=(*offered.mechanisms, wanted))
         if arguments.mechanisms is not None:
             wanted = " ".join(name for name in arguments.mechanisms if wanted in (None, name)) or "NONE"
         from libcyrus.sasl.client import Login, choose, is_secretive
