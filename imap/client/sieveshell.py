@@ -145,7 +145,7 @@ def login(user: str, authname: str, realm: str, password: str | None) -> Callabl
         return password if password is not None else getpass.getpass("Please enter your password: ")
 
     return lambda: Login(
-        authcid=authname, password=ask(), authzid="" if user == authname else user, realm=realm or None
+        authcid=authname, password=ask, authzid="" if user == authname else user, realm=realm or None
     )
 
 

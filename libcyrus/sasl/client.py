@@ -6,7 +6,7 @@ has only succeeded when the server has shown that it knows the password.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from pysasl.creds.client import ClientCredentials
 from pysasl.exception import AuthenticationError
@@ -39,10 +39,13 @@ from libcyrus.sasl.scram import ScramClient
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Who logs in. ``authzid`` empty: as oneself. ``token`` is for the mechanisms that take one."""
+    """Who logs in. ``authzid`` empty: as oneself. ``token`` is for the mechanisms that take one.
+
+    A ``password`` that has to be asked for is called for when a mechanism needs it.
+    """
 
     authcid: str = ""
-    password: str = field(default="", repr=False)
+    password: str | Callable[[], str] = field(default="", repr=False)
     authzid: str = ""
     realm: str | None = None
     token: str | None = field(default=None, repr=False)
@@ -118,8 +121,7 @@ class SaslClient:
 
     def __init__(self, name: str, login: Login, channel: Channel, offered: Collection[str] = ()) -> None:
         self.name = name.upper()
-        secret = login.token if login.token is not None and self.name in OAUTH else login.password
-        self._credentials = ClientCredentials(login.authcid, secret, login.authzid)
+        self._credentials = ClientCredentials(login.authcid, _secret(self.name, login), login.authzid)
         self._mechanism = _build(self.name, login, channel, {other.upper() for other in offered})
         self._challenges: list[ServerChallenge] = []
 
@@ -152,6 +154,14 @@ class SaslClient:
             return self._mechanism.client_attempt(self._credentials, self._challenges).response
         except (AuthenticationError, UnicodeError, ValueError) as error:
             raise SaslError(SaslCode.BADPROT, f"{self.name}: the server's challenge is wrong") from error
+
+
+def _secret(name: str, login: Login) -> str:
+    if not is_secretive(name):
+        return ""
+    if login.token is not None and name in OAUTH:
+        return login.token
+    return login.password if isinstance(login.password, str) else login.password()
 
 
 def _has_ticket() -> bool:

@@ -145,7 +145,7 @@ class Admin:
     def _authenticate(self, credentials: Credentials) -> None:
         from libcyrus.sasl.client import Login
 
-        login = Login(credentials.user, credentials.password(), credentials.authzid)
+        login = Login(credentials.user, credentials.password, credentials.authzid)
         with _guarded():
             self._peer.authenticate(
                 login,
