@@ -18,7 +18,7 @@ From text to actions, one module a step::
     bytecode/reader    bytes, believed in nothing -> instructions with their positions
     bytecode/program   instructions -> Program: what the interpreter runs; old forms made new
     bytecode/listing   instructions -> what sieved(8) prints
-    bytecode/regenerate  instructions -> a script, sieved -s
+    bytecode/regenerate  instructions -> a script, sieved -s; phrases: its words
 
     scripts/*    a user's scripts on disk: put, get, activate (also for timsieved and autocreate)
     sievec, sieved     the two programs
