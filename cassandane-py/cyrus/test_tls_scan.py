@@ -82,6 +82,7 @@ class Files:
         nothing = str(self.directory / "nothing.pem")
         unreadable = write(self.directory / "unreadable.key", private_bytes(rsa.key))
         unreadable.chmod(0)
+        outdated = authority.revoke(days=(-9, -2)).rename(self.directory / "outdated.pem")
         revoked = authority.revoke(self.clients["revoked"])
 
         def pair(certificate: object, key: object) -> dict[str, str]:
@@ -131,6 +132,7 @@ class Files:
             "imap18": pair(garbage, rsa.key_path),
             "imap19": pair(rsa.path, unreadable),
             "imap20": pair("disabled", rsa.key_path),
+            "imap22": {**simple, "tls_crl_file": str(outdated)},
             "imap21": {
                 **pair(rsa.path, rsa.key_path),
                 "tls_client_ca_dir": str(hashed),
@@ -368,6 +370,12 @@ def test_without_revocations_no_client_certificate_is_believed(servers: Servers)
     assert len(outcome(shown["ours"])) == 1
     assert agreed(servers.scan("imap12"))
     assert servers.log_of("ours", r"imap12.*tls_crl_file: can't load CRL file '.*/nothing.pem': No such file")
+
+
+def test_a_list_of_revocations_holds_until_its_next_update(servers: Servers) -> None:
+    assert len(agreed(servers.scan("imap22", client="certified"))) == 1
+    assert servers.log_of("ours", "imap22.*certificate verify failed: num=12:CRL has expired")
+    assert len(agreed(servers.scan("imap22"))) > 1
 
 
 def test_who_must_show_a_certificate_is_not_served_without_an_authority(servers: Servers) -> None:

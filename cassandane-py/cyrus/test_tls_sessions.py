@@ -49,7 +49,12 @@ def server() -> Iterator[Instance]:
             pytest.skip(f"Debian's {name} is not there")
         (modules / found.name).symlink_to(found)
     services = ("imap", "imap2")
-    one = OnDebianModules(services=services, programs={"imap2": "reference"}, tls=True)
+    options = {"tls_sessions_db": "skiplist"}
+    one = OnDebianModules(
+        services=services, programs={"imap2": "reference"}, tls=True, imapd_conf=options
+    )
+    one.settings["tls_sessions_db_path"] = str(database(one))
+    one.write_configuration()
     one.modules = modules
     text = re.sub(r'^(  imap cmd="[^"]*)"', r'\1 -U 1"', one.cyrus_conf.read_text(), flags=re.MULTILINE)
     one.cyrus_conf.write_text(text)
@@ -78,7 +83,7 @@ def session_id(shown: Handshake) -> bytes:
 
 
 def database(server: Instance) -> Path:
-    return server.directory / "conf/tls_sessions.db"
+    return server.directory / "conf/other_sessions.db"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +99,7 @@ def test_a_session_goes_on_by_its_id_in_whichever_process(
         again = connect(server, service, "-sess_in", kept)
         assert again.reused, again.output
         assert session_id(again) == session_id(first)
-    with open_db("twoskip", database(server)) as sessions:
+    with open_db("skiplist", database(server)) as sessions:
         data = sessions.fetch(session_id(first))
     assert data is not None
     assert data[8:].startswith(b"\x30")
@@ -105,7 +110,7 @@ def test_ours_are_as_the_originals(server: Instance, tmp_path: Path) -> None:
     records = {}
     for service in ("imap", "imap2"):
         shown = connect(server, service, "-sess_out", tmp_path / service)
-        with open_db("twoskip", database(server)) as sessions:
+        with open_db("skiplist", database(server)) as sessions:
             data = sessions.fetch(session_id(shown))
         assert data is not None
         records[service] = data
@@ -120,14 +125,14 @@ def test_what_has_expired_or_was_removed_does_not_go_on(
 ) -> None:
     kept = tmp_path / "session"
     first = session_id(connect(server, "imap", "-sess_out", kept))
-    with open_db("twoskip", database(server)) as sessions:
+    with open_db("skiplist", database(server)) as sessions:
         data = sessions.fetch(first)
         assert data is not None
         sessions.store(first, bytes(8) + data[8:])
     assert not connect(server, service, "-sess_in", kept).reused
-    with open_db("twoskip", database(server)) as sessions:
+    with open_db("skiplist", database(server)) as sessions:
         assert sessions.fetch(first) is None
-    with open_db("twoskip", database(server)) as sessions:
+    with open_db("skiplist", database(server)) as sessions:
         sessions.store(first, data[:8] + b"no session at all")
     assert not connect(server, service, "-sess_in", kept).reused
 
@@ -135,18 +140,18 @@ def test_what_has_expired_or_was_removed_does_not_go_on(
 def test_tls_prune_knows_them(server: Instance, tmp_path: Path) -> None:
     first = session_id(connect(server, "imap", "-sess_out", tmp_path / "session"))
     server.run("tls_prune")
-    with open_db("twoskip", database(server)) as sessions:
+    with open_db("skiplist", database(server)) as sessions:
         data = sessions.fetch(first)
         assert data is not None
         sessions.store(first, bytes(8) + data[8:])
     server.run("tls_prune")
-    with open_db("twoskip", database(server)) as sessions:
+    with open_db("skiplist", database(server)) as sessions:
         assert sessions.fetch(first) is None
 
 
 def test_sessions_with_tickets_are_not_kept(server: Instance) -> None:
     def count() -> int:
-        with open_db("twoskip", database(server)) as sessions:
+        with open_db("skiplist", database(server)) as sessions:
             return sum(1 for _ in sessions.foreach())
 
     connect(server, "imap")
