@@ -22,7 +22,7 @@ from libcyrus.server.connection import Connection
 from libcyrus.server.proc import ProcFile
 from libcyrus.server.program import Service, ServiceProgram
 
-ALL = rehearsal.ROUNDS + 2
+ALL = rehearsal.ROUNDS + 1
 """How many conversations a rehearsal has."""
 
 
@@ -112,12 +112,12 @@ def test_packed_functions_do_what_they_did() -> None:
         yield number
         yield number + offset
 
-    run: set[Any] = set()
+    run: dict[int, Any] = {}
     with packing.noting(run):
         outer(1)
         running = generate(1)
         next(running)
-    assert {outer.__code__, generate.__code__} <= run
+    assert {id(outer.__code__), id(generate.__code__)} <= run.keys()
     before = outer.__code__
     gc.unfreeze()
     packing.pack(run)

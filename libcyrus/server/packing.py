@@ -19,11 +19,15 @@ from types import CodeType, FrameType, FunctionType
 
 
 @contextmanager
-def noting(run: set[CodeType]) -> Iterator[None]:
-    """Put the code of every function that is called inside the block into ``run``."""
+def noting(run: dict[int, CodeType]) -> Iterator[None]:
+    """Put the code of every function that is called inside the block into ``run``, by its ``id``.
+
+    To compare code would mean to look at every instruction.
+    """
 
     def note(frame: FrameType, _event: str, _argument: object) -> None:
-        run.add(frame.f_code)
+        code = frame.f_code
+        run[id(code)] = code
 
     before = sys.getprofile()
     sys.setprofile(note)
@@ -33,13 +37,16 @@ def noting(run: set[CodeType]) -> Iterator[None]:
         sys.setprofile(before)
 
 
-def pack(run: set[CodeType]) -> None:
+def pack(run: dict[int, CodeType]) -> None:
     """Give the functions that have this code a copy of it, constants and all, beside the others' copies.
 
-    A function that is running keeps the code it runs until it is called again.
+    A function that is running keeps the code it runs until it is called again. What the garbage collector
+    was to leave alone, it leaves alone afterwards, and all else that is there.
     """
-    functions = [one for one in gc.get_objects() if isinstance(one, FunctionType) and one.__code__ in run]
-    dumps = {id(one.__code__): marshal.dumps(one.__code__) for one in functions}
+    gc.unfreeze()
+    functions = [one for one in gc.get_objects() if type(one) is FunctionType and id(one.__code__) in run]
+    gc.freeze()
+    dumps = {which: marshal.dumps(code) for which, code in run.items()}
     _elsewhere(lambda: _replace(functions, dumps))
 
 

@@ -89,10 +89,9 @@ def _play(program: ServiceProgram[App], service: Service, directory: str) -> Non
                 if program.close is not None:
                     program.close(app)
 
-        code: set[CodeType] = set()
+        code: dict[int, CodeType] = {}
         with packing.noting(code):
-            serve(2)
-        gc.unfreeze()
+            serve(1)
         packing.pack(code)
         serve(ROUNDS)
 
