@@ -18,7 +18,7 @@ EXAMPLES = sorted(path.name for path in (TOP / "conf").glob("*cyrus.conf") if "p
 
 @pytest.fixture
 def instance() -> Iterator[Instance]:
-    instance = Instance(services=("imap", "imaps", "lmtpunix"))
+    instance = Instance(services=("imap", "imaps", "sieve", "lmtpunix"))
     yield instance
     instance.stop(check=False)
     instance.remove()
@@ -44,7 +44,7 @@ def take_over(instance: Instance, name: str) -> None:
     instance.settings = settings | own
     instance.write_configuration()
     text = moved((TOP / "conf" / name).read_text())
-    assert instance.ports.keys() == {"imap", "imaps"}
+    assert instance.ports.keys() == {"imap", "imaps", "sieve"}
     for service, port in instance.ports.items():
         text, changes = re.subn(rf'listen="{service}"', f'listen="127.0.0.1:{port}"', text)
         assert changes == 1

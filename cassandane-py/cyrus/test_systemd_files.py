@@ -92,7 +92,7 @@ def test_the_socket_unit_has_the_addresses_of_the_example() -> None:
     text = next(unit for unit in UNITS if unit.suffix == ".socket").read_text()
     example = str(TOP / "conf/cyrus.conf")
     services = [conf.service(entry) for entry in conf.section(conf.read(example), "SERVICES", example)]
-    ports = [{"imap": 143, "imaps": 993}.get(service.listen) for service in services]
+    ports = [{"imap": 143, "imaps": 993, "sieve": 4190}.get(service.listen) for service in services]
     wanted = [f"{host}:{port}" for port in ports if port for host in ("0.0.0.0", "[::]")]
     assert re.findall(r"^ListenStream=(.*)$", text, re.M) == wanted != []
     assert "\nBindIPv6Only=ipv6-only\n" in text
