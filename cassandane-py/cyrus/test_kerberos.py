@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from cassandane import reference
-from cassandane.instance import TOP, Instance
+from cassandane.instance import Instance, program
 from cassandane.kerberos import Realm
 
 pytestmark = pytest.mark.reference
@@ -54,10 +54,9 @@ def server(request: pytest.FixtureRequest, realm: Realm) -> Iterator[Instance]:
 
 
 def imtest(kind: str, server: Instance, environment: dict[str, str], *options: str) -> str:
-    program = reference.program("imtest") if kind == "reference" else str(TOP / "bin/imtest")
     base = reference.environment() if kind == "reference" else dict(os.environ)
     done = subprocess.run(
-        [program, "-p", str(server.ports["imap"]), *options, "localhost"],
+        [program(kind, "imtest"), "-p", str(server.ports["imap"]), *options, "localhost"],
         input="a1 SELECT INBOX\r\na2 LOGOUT\r\n",
         capture_output=True, text=True, timeout=60, env=base | environment,
     )  # fmt: skip
@@ -132,10 +131,22 @@ def test_tickets_go_over_http(web: Instance, realm: Realm, options: tuple[str, .
     found = []
     for environment in (realm.ticket("cassandane"), realm.environment):
         done = subprocess.run(
-            [str(TOP / "bin/httptest"), "-p", str(web.ports["http"]), "-w", "any", *options, "localhost"],
+            [program("ours", "httptest"), "-p", str(web.ports["http"]), "-w", "any", *options, "localhost"],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
             env=os.environ | environment,
         )  # fmt: skip
         found.append(("Authorization: Negotiate " in done.stdout, "Authenticated.\n" in done.stdout))
     # the server takes any password, by Basic
     assert found == [(True, True), (False, not options)]
+
+
+@pytest.mark.parametrize("kind", ["ours", "reference"])
+def test_cyradm_asks_for_no_password(server: Instance, realm: Realm, kind: str) -> None:
+    done = subprocess.run(
+        [program(kind, "cyradm"), "--norc", "--user", "admin", "--auth", "GSSAPI",
+         "--port", str(server.ports["imap"]), "localhost"],
+        input="lm user/cassandane\n", capture_output=True, text=True, timeout=60,
+        env=reference.environment() | realm.ticket("admin"),
+    )  # fmt: skip
+    assert "user/cassandane" in done.stdout, done.stderr
+    assert "assword" not in done.stdout + done.stderr
