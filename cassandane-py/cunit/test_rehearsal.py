@@ -71,6 +71,7 @@ def test_a_rehearsal_leaves_nothing_behind(
     monkeypatch.setattr(rehearsal, "_IN_MEMORY", str(tmp_path))
     lines: list[str] = []
     monkeypatch.setattr("syslog.syslog", lambda _priority, text: lines.append(text))
+    gc.collect()
     descriptors = os.listdir("/proc/self/fd")
     rehearsal.rehearse(IMAPD, service)
     rehearsal.rehearse(LMTPD, service)

@@ -43,6 +43,7 @@ def pack(run: dict[int, CodeType]) -> None:
     A function that is running keeps the code it runs until it is called again. What the garbage collector
     was to leave alone, it leaves alone afterwards, and all else that is there.
     """
+    gc.collect()
     gc.unfreeze()
     functions = [one for one in gc.get_objects() if type(one) is FunctionType and id(one.__code__) in run]
     gc.freeze()
