@@ -14,6 +14,7 @@ from cassandane import crash
 from libcyrus import mboxops
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError, IoError, MailboxNonexistent
+from libcyrus.mailbox.expunge import expunge_stale
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype
 from libcyrus.records.dav_db import DavDb
@@ -168,6 +169,27 @@ def test_deleting(store: MailStore, scripts: UserScripts) -> None:
         assert not list(mailbox.records(expunged=False))
     scripts.put("x", DISCARD)
     assert scripts.get("x") == DISCARD
+
+
+def test_rows_of_deleted_scripts_go_with_their_messages(top: Path) -> None:
+    store = new_store(top, expunge_mode="delayed")
+
+    def rows() -> list[str]:
+        with DavDb.of_user(store.config, store.userstate, "a") as db:
+            return [name for [name] in db.execute("SELECT name FROM sieve_scripts WHERE alive = 0")]
+
+    with UserScripts(store, "a") as scripts:
+        for name in ("one", "two"):
+            scripts.put(name, KEEP)
+            scripts.delete(name)
+        assert rows() == ["one", "two"]
+        with store.open("user.a.#sieve", write=True) as mailbox:
+            assert expunge_stale(mailbox, 1 << 31) == 2
+            mailbox.commit()
+        scripts.put("three", KEEP)
+        scripts.delete("three")
+        assert rows() == ["three"]
+    store.close()
 
 
 def test_what_does_not_compile_is_not_put(scripts: UserScripts) -> None:

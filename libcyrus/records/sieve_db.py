@@ -2,7 +2,7 @@
 
 A row is one script, kept under the same ``id`` while its name and content change. ``imap_uid`` is the
 message that holds it in the user's mailbox ``#sieve``. Scripts that were deleted stay, not ``alive``, for
-replication.
+replication, as long as their message has a record that is not unlinked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _COLUMNS = (
     "rowid, creationdate, lastupdated, mailbox, imap_uid, modseq, createdmodseq, id, name, contentid, "
     "isactive, alive"
 )
-_SELECT = f"SELECT {_COLUMNS} FROM sieve_scripts WHERE alive = 1"
+_SELECT = f"SELECT {_COLUMNS} FROM sieve_scripts WHERE"
 _INSERT = (
     f"INSERT INTO sieve_scripts ({_COLUMNS}) VALUES (:rowid, :creationdate, :lastupdated, :mailbox, "
     ":imap_uid, :modseq, :createdmodseq, :id, :name, :contentid, :isactive, :alive)"
@@ -53,15 +53,14 @@ class SieveDb:
         self._db = db
 
     def all(self) -> list[ScriptRecord]:
-        return self._find("ORDER BY rowid")
+        return self._find("alive = 1 ORDER BY rowid")
 
     def by_name(self, name: str) -> ScriptRecord | None:
-        found = self._find("AND name = ?", name)
+        found = self._find("alive = 1 AND name = ?", name)
         return found[0] if found else None
 
-    def active(self) -> list[ScriptRecord]:
-        """At most one, unless something went wrong."""
-        return self._find("AND isactive = 1")
+    def deleted(self) -> list[ScriptRecord]:
+        return self._find("alive = 0")
 
     def count(self) -> int:
         [[count]] = self._db.execute("SELECT count(*) FROM sieve_scripts WHERE alive = 1")
@@ -71,6 +70,10 @@ class SieveDb:
         """Add a record, or replace the one with the same rowid."""
         values = {name: getattr(record, name) for name in _COLUMNS.split(", ")}
         self._db.execute(_INSERT if record.rowid is None else _UPDATE, values)
+
+    def remove(self, record: ScriptRecord) -> None:
+        """Forget a deleted script."""
+        self._db.execute("DELETE FROM sieve_scripts WHERE rowid = ?", (record.rowid,))
 
     def _find(self, where: str, *values: str) -> list[ScriptRecord]:
         rows = self._db.execute(f"{_SELECT} {where}", values)

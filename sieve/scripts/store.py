@@ -27,7 +27,7 @@ from libcyrus.append.stage import Stage
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import IoError, MailboxNonexistent
 from libcyrus.mailbox.expunge import expunge_records
-from libcyrus.mailbox.index_record import EXPUNGED, FLAGGED
+from libcyrus.mailbox.index_record import EXPUNGED, FLAGGED, UNLINKED
 from libcyrus.mailbox.lifecycle import make_uniqueid
 from libcyrus.mailbox.mailbox import Mailbox
 from libcyrus.mailbox.mailstore import MailStore
@@ -159,6 +159,9 @@ class UserScripts:
             record.alive = False
             with self._dav.transaction():
                 self._db.write(record)
+                for former in self._db.deleted():
+                    if _is_gone(mailbox, former.imap_uid):
+                        self._db.remove(former)
             self.directory.remove(name)
 
     def rename(self, old: str, new: str) -> None:
@@ -349,6 +352,11 @@ def _text(mailbox: Mailbox, record: ScriptRecord) -> bytes:
         log.error("fetching message (%s:%u) failed", mailbox.name, record.imap_uid)
         raise IoError
     return bytes(mailbox.map_message(message)[message.header_size :])
+
+
+def _is_gone(mailbox: Mailbox, uid: int) -> bool:
+    message = mailbox.find_uid(uid)
+    return message is None or bool(message.internal_flags & UNLINKED)
 
 
 def _expunge(mailbox: Mailbox, uid: int) -> int:
