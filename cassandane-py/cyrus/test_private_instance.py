@@ -95,6 +95,27 @@ def test_it_starts_with_mail_and_keeps_it(directory: Path) -> None:
         again.interrupt()
 
 
+def test_a_script_files_mail(directory: Path) -> None:
+    """With the command that it prints."""
+    script = directory / "lists.sieve"
+    script.write_text('require "fileinto"; if header :contains "subject" "list" { fileinto "lists"; }')
+    run = Run(directory)
+    try:
+        with run.imap() as client:
+            client.create("lists")
+        command = run.find(r"(bin/sieveshell .*)").split()
+        done = subprocess.run(
+            [*command, "-e", f"put {script} lists\nactivate lists"], cwd=TOP, capture_output=True, timeout=60
+        )
+        assert done.returncode == 0, done.stderr
+        with smtplib.LMTP("127.0.0.1", int(run.find(r"LMTP +127\.0\.0\.1:(\d+)"))) as lmtp:
+            lmtp.sendmail("bob@localhost", ["alice"], b"From: bob@localhost\r\nSubject: a list\r\n\r\nhi\r\n")
+        with run.imap() as client:
+            assert client.select("lists") == ("OK", [b"1"])
+    finally:
+        run.interrupt()
+
+
 def test_a_wrong_password_is_refused(directory: Path) -> None:
     run = Run(directory)
     try:

@@ -29,7 +29,7 @@ import click
 TOP = Path(__file__).resolve().parents[2]
 USERS = ("alice", "bob")
 ADMIN = "cyrus"
-PORTS = {"IMAP": 1143, "IMAPS": 1993, "LMTP": 1024}
+PORTS = {"IMAP": 1143, "IMAPS": 1993, "LMTP": 1024, "SIEVE": 4190}
 START_SECONDS = 30
 
 
@@ -218,12 +218,18 @@ def _instructions(directory: Path, passwords: dict[str, str], ports: dict[str, i
         "",
         f"  IMAP   127.0.0.1:{ports['IMAP']} (STARTTLS)    IMAPS  127.0.0.1:{ports['IMAPS']}",
         f"  LMTP   127.0.0.1:{ports['LMTP']} and {directory}/conf/socket/lmtp",
+    ]
+    if "SIEVE" in ports:  # a server made by an earlier version has none
+        lines += [f"  Sieve  127.0.0.1:{ports['SIEVE']} (STARTTLS)"]
+    lines += [
         "",
         f"  curl '{url}/INBOX;MAILINDEX=1'",
         f"  mutt -R -e 'set ssl_starttls=no ssl_force_tls=no' -f '{url}/INBOX'",
-        "",
-        "Ctrl-C stops it.",
     ]
+    if "SIEVE" in ports:
+        login = f"-a {first} -u {first} -p {passwords[first]}"
+        lines += [f"  bin/sieveshell {login} 127.0.0.1:{ports['SIEVE']}"]
+    lines += ["", "Ctrl-C stops it."]
     return "\n".join(lines)
 
 
