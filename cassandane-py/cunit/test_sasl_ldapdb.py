@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from cassandane import directory as directories
 from cassandane import reference
+from cassandane.certificates import Authority
 from cassandane.directory import PROXY, PROXY_PASSWORD, Directory
+from cassandane.instance import TOP, make_directory
 from libcyrus.config import Config
 from libcyrus.sasl import SaslCode, SaslError, SaslServer, SaslSettings, ldapdb
 from libcyrus.sasl.backends import Backends
@@ -106,6 +111,41 @@ def test_a_directory_that_hangs_is_given_up(
         uri = f"ldap://127.0.0.1:{silent.getsockname()[1]}"
         found = place(directory, uris=uri, mechanism=mechanism)
         assert code(lambda: found.lookup("joe")) is SaslCode.UNAVAIL
+
+
+@pytest.mark.parametrize(
+    ("authority", "starttls", "expected"),
+    [("good", "demand", b"secret"), ("none", "demand", None), ("good", "try", b"secret"), ("good", "", None)],
+)
+def test_tls_with_the_librarys_own_settings(
+    tmp_path: Path, authority: str, starttls: str, expected: bytes | None
+) -> None:
+    """In a process of its own, as the library reads its settings once."""
+    directories.make_importable()
+    environment = reference.python_environment()
+    signer = Authority(make_directory())
+    certificate = signer.issue("127.0.0.1")
+    tls = {
+        "TLSCACertificateFile": str(signer.path),
+        "TLSCertificateFile": str(certificate.path),
+        "TLSCertificateKeyFile": str(certificate.key_path),
+    }
+    rc = tmp_path / "ldaprc"
+    rc.write_text(f"TLS_CACERT {signer.path if authority == 'good' else '/dev/null'}\n")
+    made = Directory(tls=tls)
+    made.add("joe", "secret")
+    with made:
+        # PLAIN is not to be had without TLS
+        settings = (made.uri, PROXY, PROXY_PASSWORD, "PLAIN", str(rc), starttls)
+        code = "from libcyrus.sasl import ldapdb\n"
+        code += f"print(ldapdb.Ldapdb(ldapdb.Directory(*{settings!r})).lookup('joe'))"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60,
+            env=environment | {"PYTHONPATH": f"{TOP}:{environment['PYTHONPATH']}"},
+        )  # fmt: skip
+    shutil.rmtree(signer.directory)
+    assert (done.stdout == f"{expected!r}\n") is (expected is not None), done.stderr
+    assert ("the directory cannot be read" in done.stderr) is (expected is None)
 
 
 def test_who_may_not_ask_for_others_learns_nothing(directory: Directory) -> None:
