@@ -201,8 +201,11 @@ def dpkg_deb(*words: str | Path) -> str:
 def test_the_package_depends_on_what_the_programs_need() -> None:
     settings = configparser.ConfigParser()
     settings.read(TOP / "setup.cfg")
-    needed = {re.split("[><=]", line)[0].lower() for line in settings["options"]["install_requires"].split()}
-    named = {"pyopenssl": "openssl", "python-daemon": "daemon"}
+    extras = settings["options.extras_require"]
+    lines = settings["options"]["install_requires"].split()
+    lines += [line for extra in extras if extra != "dev" for line in extras[extra].split()]
+    needed = {re.split(r"[\[><=]", line)[0].lower() for line in lines}
+    named = {"pyopenssl": "openssl", "python-daemon": "daemon", "python-ldap": "ldap", "pyjwt": "jwt"}
     control = (TOP / "conf/debian/control").read_text()
     packages = {found.removeprefix("python3-") for found in re.findall(r"python3-[\w-]+", control)}
     assert {named.get(name, name) for name in needed - {"pysasl"}} <= packages
