@@ -8,6 +8,7 @@ import sqlite3
 import struct
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from libcyrus.errors import SaslCancel, SaslProtocol
 from libcyrus.prot import ProtStream
 from libcyrus.sasl import Challenge, SaslCode, SaslError, SaslServer, SaslSettings, Success
 from libcyrus.sasl.auxprop import Properties
-from libcyrus.sasl.pwcheck import AlwaysTrue, PasswordCheck, Saslauthd
+from libcyrus.sasl.pwcheck import AlwaysTrue, Authdaemond, PasswordCheck, Saslauthd
 from libcyrus.sasl.sql import SqliteAuxprop, Statements, expand
 from libcyrus.server.login import Identity, LoginPolicy, canonify_userid, exchange, is_anonymous
 
@@ -178,6 +179,46 @@ def test_saslauthd_that_hangs_is_given_up(tmp_path: Path, beginning: bytes) -> N
     assert failed == [SaslCode.FAIL]
 
 
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (b"USERNAME=joe\nHOME=/FAIL\n.\n", None),
+        (b".\n", None),
+        (b"FAIL\n", SaslCode.BADAUTH),
+        (b"USERNAME=joe\n", SaslCode.FAIL),
+        (b"", SaslCode.FAIL),
+        (b"x" * 9000 + b"\n.\n", SaslCode.FAIL),
+    ],
+)
+def test_authdaemond_is_asked_in_its_own_protocol(
+    tmp_path: Path, answer: bytes, code: SaslCode | None
+) -> None:
+    asked: list[bytes] = []
+
+    def serve() -> None:
+        with listener.accept()[0] as peer:
+            asked.append(peer.recv(1000))
+            with suppress(OSError):
+                peer.sendall(answer)
+
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        listener.listen(1)
+        serving = threading.Thread(target=serve)
+        serving.start()
+        check = Authdaemond("imap", str(tmp_path / "socket"), timeout=5)
+        assert _code(lambda: check.verify("joe@example.net", "pässword")) == code
+        serving.join()
+    body = "imap\nlogin\njoe@example.net\npässword\n".encode()
+    assert asked == [b"AUTH %d\n%b\n" % (len(body), body)]
+
+
+def test_authdaemond_is_not_there_or_not_asked(tmp_path: Path) -> None:
+    check = Authdaemond("imap", str(tmp_path / "none"))
+    assert _code(lambda: check.verify("joe", "x")) is SaslCode.FAIL
+    assert _code(lambda: check.verify("joe", "x\nann")) is SaslCode.BADAUTH
+
+
 def test_what_saslauthd_would_not_take_is_not_sent(tmp_path: Path) -> None:
     check = Saslauthd("imap", str(tmp_path / "mux"))
     with pytest.raises(SaslError, match="too large"):
@@ -314,7 +355,7 @@ def test_the_login_command_checks_the_canonical_name(server: SaslServer[Identity
     assert server.check_password("JOE", "secret").userid == "joe"
     with pytest.raises(SaslError) as caught:
         server.check_password("nobody", "x")
-    assert caught.value.log_text == "SASL(-20): user not found: checkpass failed"
+    assert caught.value.log_text == "SASL(-13): user not found: checkpass failed"
     assert caught.value.code.public_text == "authentication failure"
 
 

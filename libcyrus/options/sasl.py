@@ -17,6 +17,7 @@ class Setting(NamedTuple):
 
 
 SETTINGS = (
+    Setting("sasl_authdaemond_path", "/dev/null", "The socket of Courier's authdaemond."),
     Setting(
         "sasl_auto_transition",
         "no",
@@ -105,8 +106,8 @@ SETTINGS = (
     Setting(
         "sasl_pwcheck_method",
         "auxprop",
-        "What checks clear passwords: auxprop (sasl_auxprop_plugin), saslauthd, or alwaystrue, which takes "
-        "any, for tests. Several are asked in their order.",
+        "What checks clear passwords: auxprop (sasl_auxprop_plugin), saslauthd, authdaemond, or "
+        "alwaystrue, which takes any, for tests. Several are asked in their order.",
     ),
     Setting("sasl_saslauthd_path", "/var/run/saslauthd/mux", "The socket of saslauthd."),
     Setting("sasl_sasldb_mapsize", "1048576", "Bytes to which a sasldb file of LMDB's may grow."),

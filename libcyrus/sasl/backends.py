@@ -14,6 +14,7 @@ from libcyrus.sasl.mechanisms import DEFAULT_ITERATIONS, GSSAPI, MOST_ITERATIONS
 from libcyrus.sasl.pwcheck import (
     SASLAUTHD_PATH,
     AlwaysTrue,
+    Authdaemond,
     PasswordCheck,
     Saslauthd,
     Unusable,
@@ -84,6 +85,8 @@ class Backends:
             case "saslauthd":
                 path = setting(self._config, "saslauthd_path") or SASLAUTHD_PATH
                 return [Saslauthd(self._service, path)]
+            case "authdaemond":
+                return [Authdaemond(self._service, setting(self._config, "authdaemond_path") or os.devnull)]
             case "alwaystrue":
                 return [AlwaysTrue()]
         return [Unusable(f"sasl_pwcheck_method {method}: not supported")]

@@ -23,6 +23,9 @@ SASLAUTHD_PATH = "/var/run/saslauthd/mux"
 SASLAUTHD_TIMEOUT = 60.0
 """Seconds for the whole conversation: the daemon may wait for a directory itself."""
 
+AUTHDAEMOND_TIMEOUT = 30.0
+
+_LARGEST_ATTRIBUTES = 8192
 _LARGEST_REQUEST = 8192 - 30
 _LARGEST_ANSWER = 1023
 
@@ -85,6 +88,47 @@ class Saslauthd:
             return _receive(sock, min(length, _LARGEST_ANSWER), deadline)
 
 
+class Authdaemond:
+    """``authdaemond``: ask Courier's daemon on its UNIX socket.
+
+    A request is service, kind of login, user and password, a line each, behind a line with their length. The
+    answer is the user's attributes and a line with a dot, or a line FAIL.
+    """
+
+    def __init__(self, service: str, path: str, *, timeout: float = AUTHDAEMOND_TIMEOUT) -> None:
+        self._service = service
+        self._path = path
+        self._timeout = timeout
+
+    def verify(self, user: str, password: str) -> None:
+        if "\n" in user + password:
+            raise SaslError(SaslCode.BADAUTH, "authentication failed")
+        told = os.fsencode(f"{self._service}\nlogin\n{user}\n{password}\n")
+        try:
+            answer = self._ask(b"AUTH %d\n%b\n" % (len(told), told))
+        except (OSError, EOFError) as error:
+            reason = getattr(error, "strerror", None) or error
+            log.error("cannot connect to Courier authdaemond: %s: %s", self._path, reason)
+            raise SaslError(SaslCode.FAIL, "could not verify password") from error
+        if answer != b".":
+            raise SaslError(SaslCode.BADAUTH, "authentication failed")
+
+    def _ask(self, request: bytes) -> bytes:
+        """The line that decides."""
+        deadline = time.monotonic() + self._timeout
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+            sock.settimeout(self._timeout)
+            sock.connect(self._path)
+            sock.sendall(request)
+            answer = b""
+            while len(answer) < _LARGEST_ATTRIBUTES:
+                answer += _receive_some(sock, _LARGEST_ATTRIBUTES - len(answer), deadline)
+                for line in answer.split(b"\n")[:-1]:
+                    if line in (b".", b"FAIL"):
+                        return line
+        raise EOFError("bad answer from authdaemond")
+
+
 class Unusable:
     """Stands for a method or plugin that cannot work here: it refuses everybody, and says so."""
 
@@ -135,12 +179,16 @@ class PasswordCheck:
 def _receive(sock: socket.socket, size: int, deadline: float) -> bytes:
     data = b""
     while len(data) < size:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        sock.settimeout(left)
-        block = sock.recv(size - len(data))
-        if not block:
-            raise EOFError("connection closed")
-        data += block
+        data += _receive_some(sock, size - len(data), deadline)
     return data
+
+
+def _receive_some(sock: socket.socket, size: int, deadline: float) -> bytes:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("timed out")
+    sock.settimeout(left)
+    block = sock.recv(size)
+    if not block:
+        raise EOFError("connection closed")
+    return block
