@@ -193,7 +193,7 @@ def _plugins(config: Config) -> list[Auxprop | Unusable]:
             names.append("sql")
         if setting(config, "ldapdb_uri", "ldapdb"):
             names.append("ldapdb")
-        if os.path.exists(_sasldb_path(config)):
+        if os.access(_sasldb_path(config), os.R_OK):
             names.append("sasldb")
     else:
         names = wanted.split()
