@@ -37,6 +37,9 @@ _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345678
 _SPACE = " \t\v\f\r\n"
 _SEPARATORS = str.maketrans("\t\r\n", "   ")
 _SAFE_FORKRATE = 10
+UNLIMITED = 2**31 - 1
+"""What no limit of processes is shown as."""
+
 _TCP = ("tcp", "tcp4", "tcp6")
 
 
@@ -97,6 +100,18 @@ class ServiceSpec(NamedTuple):
     @property
     def is_daemon(self) -> bool:
         return not self.listen
+
+    @property
+    def understood(self) -> str:
+        """The entry in one line, for the log."""
+        command = " ".join(self.command)
+        if self.is_daemon:
+            return f"{'waitdaemon' if self.waits else 'daemon'} '{self.name}' ({command}, {self.maxfds})"
+        most = UNLIMITED if self.maxchild is None else self.maxchild
+        return (
+            f"service '{self.name}' ({command}, {self.proto}:{self.listen}, "
+            f"{self.prefork}, {most}, {self.maxfds})"
+        )
 
     @property
     def is_tcp(self) -> bool:
@@ -227,7 +242,8 @@ def _lines(content: bytes) -> Iterator[tuple[int, str]]:
         for at in range(0, max(1, len(line)), _LINE):
             number_ += 1
             text = line[at : at + _LINE].split(b"\0")[0]
-            yield number_, os.fsdecode(text).lstrip(_SPACE)
+            # a character for each byte: what is no ASCII letter is as wrong as what is none at all
+            yield number_, text.decode("latin-1").lstrip(_SPACE)
 
 
 def _opens(text: str, name: str) -> bool:
@@ -250,7 +266,7 @@ def _entries(lines: Iterator[tuple[int, str]], path: str) -> Iterator[Entry]:
         while end < len(text) and text[end] in _NAME:
             end += 1
         if 0 < end < len(text) and text[end] not in _SPACE:
-            raise _fatal(path, f"bad character '{text[end]}' in name on line {number_}")
+            raise _fatal(path, f"bad character '{_text(text[end])}' in name on line {number_}")
         yield Entry(text[:end], tuple(_arguments(text[end + 1 :], number_, path)), number_)
 
 
@@ -262,7 +278,7 @@ def _arguments(text: str, line: int, path: str) -> Iterator[tuple[str, str]]:
         while end < len(text) and text[end] in _NAME:
             end += 1
         if text[end : end + 1] != "=":
-            raise _fatal(path, f"bad character '{text[end : end + 1]}' in argument on line {line}")
+            raise _fatal(path, f"bad character '{_text(text[end : end + 1])}' in argument on line {line}")
         key, text = text[:end], text[end + 1 :]
         if text.startswith('"'):
             value, quote, text = text[1:].partition('"')
@@ -274,8 +290,12 @@ def _arguments(text: str, line: int, path: str) -> Iterator[tuple[str, str]]:
         count += 1
         if count > _MOST_ARGUMENTS:
             raise _fatal(path, f"too many arguments on line {line}")
-        yield key, value
+        yield key, _text(value)
         text = text.lstrip(_SPACE)
+
+
+def _text(octets: str) -> str:
+    return os.fsdecode(octets.encode("latin-1"))
 
 
 def _fatal(path: str, what: str) -> Fatal:

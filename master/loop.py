@@ -68,7 +68,7 @@ class Master:
         Raises Fatal.
         """
         startup.run_start(wanted.start)
-        services.merge(self._table, wanted, strict=True)
+        services.merge(self._table, wanted, strict=True, verbose=self._verbose)
         self._schedule.replace(wanted.events, now=time.monotonic(), wall=time.time())
         self._signals.install()
         self._open_sockets(self._settings.how)
@@ -348,7 +348,7 @@ class Master:
             return
         for service in self._table.services:
             self._pools.retire(service)
-        services.merge(self._table, wanted, strict=False)
+        services.merge(self._table, wanted, strict=False, verbose=self._verbose)
         for child in self._table.living():
             if child.service is not None and not child.is_pool_parent:
                 hang_up(child)

@@ -16,9 +16,8 @@ from libcyrus import options as opt
 from libcyrus.base import lock
 from libcyrus.base.systemlog import write
 from libcyrus.config import Config
+from master import conf
 from master.table import Service, Table
-
-_UNLIMITED = 2**31 - 1
 
 _METRICS: tuple[tuple[str, str, str, Callable[[Service], str]], ...] = (
     ("ready_workers", "gauge", "The number of ready workers", lambda s: str(s.workers.ready)),
@@ -29,7 +28,7 @@ _METRICS: tuple[tuple[str, str, str, Callable[[Service], str]], ...] = (
     ),
     (
         "max_children", "gauge", "The maximum number of child processes",
-        lambda s: str(_UNLIMITED if s.workers.maxchild is None else s.workers.maxchild),
+        lambda s: str(conf.UNLIMITED if s.workers.maxchild is None else s.workers.maxchild),
     ),
     (
         "forks_per_second", "gauge", "The rate at which we're spawning children",

@@ -48,15 +48,21 @@ def read(path: str, *, strict: bool) -> Wanted:
     )
 
 
-def merge(table: Table, wanted: Wanted, *, strict: bool) -> None:
-    """Enable what is wanted, reusing what runs already on the same address; all else is disabled."""
+def merge(table: Table, wanted: Wanted, *, strict: bool, verbose: int = 0) -> None:
+    """Enable what is wanted, reusing what runs already on the same address; all else is disabled.
+
+    With a ``verbose`` of more than 2 the log says how each entry was understood.
+    """
     for service in table.everything():
         service.enabled = False
     for spec in (*wanted.services, *wanted.daemons):
         try:
-            _merge_one(table, spec)
+            is_known = _merge_one(table, spec)
         except ConfError as error:
             _complain(str(error), strict=strict)
+            continue
+        if verbose > 2:
+            write(syslog.LOG_DEBUG, f"{'reconfig' if is_known else 'add'}: {spec.understood}")
 
 
 def open_listeners(table: Table, service: Service, how: How) -> None:
@@ -106,7 +112,8 @@ def remove(table: Table, service: Service) -> None:
     (table.waitdaemons if service in table.waitdaemons else table.services).remove(service)
 
 
-def _merge_one(table: Table, spec: ServiceSpec) -> None:
+def _merge_one(table: Table, spec: ServiceSpec) -> bool:
+    """Whether there was such a service already."""
     own, other = table.services, table.waitdaemons
     kind = "service"
     if spec.waits:
@@ -121,6 +128,7 @@ def _merge_one(table: Table, spec: ServiceSpec) -> None:
     if not spec.is_daemon and spec.is_tcp and spawn.may_pool(path):
         pooling = Pooling.UNKNOWN
     same = [service for service in own if _is_same(service.spec, spec)]
+    is_known = bool(same)
     if all(service.address for service in same):
         # the first address is new, or was given up for its failures
         first = Service(spec, family="daemon" if spec.is_daemon else "")
@@ -128,6 +136,7 @@ def _merge_one(table: Table, spec: ServiceSpec) -> None:
         own.append(first)
     for service in same:
         service.configure(spec, path, pooling)
+    return is_known
 
 
 def _is_same(old: ServiceSpec, new: ServiceSpec) -> bool:

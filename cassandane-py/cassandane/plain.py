@@ -126,21 +126,19 @@ def answer(words: list[str], uses: int) -> str:
 
 
 def converse(client: socket.socket, uses: int) -> None:
-    with client, client.makefile("rwb") as stream:
-        stream.write(b"hello %d\r\n" % os.getpid())
-        stream.flush()
+    with client, client.makefile("rb") as stream:
         try:
+            client.sendall(b"hello %d\r\n" % os.getpid())
             for line in stream:
                 words = line.decode().split()
                 if words == ["quit"]:
                     return
-                stream.write(answer(words, uses).encode() + b"\r\n")
-                stream.flush()
+                client.sendall(answer(words, uses).encode() + b"\r\n")
         except ConnectionError:
             return
         except SystemExit as ended:
             if ended.code == os.EX_TEMPFAIL:
-                stream.write(b"bye\r\n")
+                client.sendall(b"bye\r\n")
             raise
 
 

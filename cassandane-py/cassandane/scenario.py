@@ -160,6 +160,10 @@ class Stage:
                 lines.append(self.masked(found[2]))
         return lines
 
+    def complaints_in_order(self) -> list[str]:
+        """The same, as often as it was said."""
+        return self.said(level=_NOTICE)
+
     def complaints(self) -> list[str]:
         """What master has logged so far, notices and worse, each line once."""
         return sorted(set(self.said(level=_NOTICE)))
