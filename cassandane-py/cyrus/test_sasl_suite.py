@@ -577,3 +577,35 @@ def test_anonymous_needs_no_secret(server: Instance) -> None:
         said = outcome(server.ports[_service(number, "ours")], "imap", Case("ANONYMOUS", trace))
         assert said[0].startswith("c OK ")
     assert outcome(port(server, "imap", "ours"), "imap", Case("ANONYMOUS", b""))[0].startswith("c NO ")
+
+
+DISPROVEN = "authentication failure"
+UNKNOWN = "user not found"
+LOGGED = {
+    "PLAIN wrong": f"(admin) [SASL(-13): {DISPROVEN}: Password verification failed]",
+    "PLAIN unknown user": f"(-notset-) [SASL(-13): {UNKNOWN}: Password verification failed]",
+    "PLAIN for another": f"(other) [SASL(-13): {DISPROVEN}: user cassandane is not allowed to proxy]",
+    "PLAIN other realm": f"(-notset-) [SASL(-13): {UNKNOWN}: Password verification failed]",
+    "LOGIN wrong": f"(admin) [SASL(-13): {DISPROVEN}: checkpass failed]",
+    "LOGIN unknown user": f"(-notset-) [SASL(-13): {UNKNOWN}: checkpass failed]",
+    "CRAM-MD5 wrong": f"(admin) [SASL(-13): {DISPROVEN}: incorrect digest response]",
+    "DIGEST-MD5 wrong":
+        f"(admin) [SASL(-13): {DISPROVEN}: client response doesn't match what we generated (tried bogus)]",
+    "DIGEST-MD5 unknown user": f"(-notset-) [SASL(-13): {UNKNOWN}: unable to canonify user and get auxprops]",
+    "SCRAM wrong": f"(admin) [SASL(-13): {DISPROVEN}: StoredKey mismatch]",
+}  # fmt: skip
+
+
+def test_the_log_tells_of_guesses_in_the_originals_words(server: Instance) -> None:
+    """Which programs that ban guessers look for: the pattern is that of fail2ban's filter cyrus-imap."""
+    every = cases("imap")
+    ban = re.compile(
+        r"badlogin: [^\[]*\[127\.0\.0\.1\] \S+ .*?"
+        r"\[?SASL\(-13\): (authentication failure|user not found): .*\]?$"
+    )
+    for name, expected in LOGGED.items():
+        before = len(server.log_lines())
+        outcome(port(server, "imap", "ours"), "imap", every[name])
+        (line,) = [line for line in server.log_lines()[before:] if " badlogin: " in line]
+        assert line.endswith(f" badlogin: localhost [127.0.0.1] {every[name].mechanism} {expected}")
+        assert ban.search(line)

@@ -23,9 +23,13 @@ class SaslCode(enum.IntEnum):
         return _TEXTS[self]
 
     @property
+    def public(self) -> SaslCode:
+        """What the client may know: an unknown user looks like a wrong password."""
+        return SaslCode.BADAUTH if self is SaslCode.NOUSER else self
+
+    @property
     def public_text(self) -> str:
-        """What the client may read: an unknown user looks like a wrong password."""
-        return _TEXTS[SaslCode.BADAUTH if self is SaslCode.NOUSER else self]
+        return self.public.text
 
 
 _TEXTS = {
@@ -56,5 +60,8 @@ class SaslError(Exception):
 
     @property
     def log_text(self) -> str:
-        """As ``sasl_errdetail`` words it, for the ``badlogin:`` line."""
-        return f"SASL({int(self.code)}): {self.code.text}: {self.args[0]}"
+        """As ``sasl_errdetail`` words it, for the ``badlogin:`` line, which programs that ban guessers read.
+
+        The number is that of a wrong password for an unknown user too, the text is not.
+        """
+        return f"SASL({int(self.code.public)}): {self.code.text}: {self.args[0]}"

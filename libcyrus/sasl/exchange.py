@@ -79,6 +79,16 @@ class Claim:
     layer: SecurityLayer | None = None
 
 
+# as libsasl2's mechanisms word a wrong password, for those who search logs
+_DISPROVEN = {
+    "PLAIN": "Password verification failed",
+    "LOGIN": "checkpass failed",
+    CRAM_MD5: "incorrect digest response",
+    DIGEST_MD5: "client response doesn't match what we generated (tried bogus)",
+}
+_CANNOT_LOOK_UP = "unable to canonify user and get auxprops"
+
+
 class Exchange:
     """The answers of a client so far."""
 
@@ -136,15 +146,15 @@ class Exchange:
         return len(parts) == 3 and not parts[1]
 
     def _check(self, credentials: ServerCredentials, canonical: str) -> None:
-        plain = isinstance(credentials, PlainCredentials)
-        detail = "Password verification failed" if plain else "incorrect digest response"
+        detail = _DISPROVEN.get(self._name, "StoredKey mismatch")
         try:
             proven = credentials.verify(_Holder(canonical, credentials.authcid, self._surroundings))
         except SaslError as error:
             raise SaslError(error.code, detail, userid=canonical) from error
         if not proven:
             if isinstance(credentials, ProofCredentials) and not credentials.known:
-                raise SaslError(SaslCode.NOUSER, "no secret in database", userid=canonical)
+                why = _CANNOT_LOOK_UP if self._name != CRAM_MD5 else "no secret in database"
+                raise SaslError(SaslCode.NOUSER, why, userid=canonical)
             raise SaslError(SaslCode.BADAUTH, detail, userid=canonical)
 
 

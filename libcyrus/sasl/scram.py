@@ -197,11 +197,14 @@ class ScramMechanism(ServerMechanism):
         if final is None:
             raise InvalidResponse
         bound = _unbase64(final["binding"])
+        name = self.name.decode("ascii")
         if bound is None or not hmac.compare_digest(bound, self._expected_binding(first)):
-            raise InvalidResponse
+            raise SaslError(SaslCode.BADPROT, f"Channel bindings don't match in {name} input")
         nonce = answer.challenge.partition(b",")[0].removeprefix(b"r=")
         proof = _unbase64(final["proof"])
-        if final["nonce"] != nonce or proof is None or len(proof) != hashlib.new(self._hash).digest_size:
+        if final["nonce"] != nonce:
+            raise SaslError(SaslCode.BADPROT, f"Nonce mismatch {name} input")
+        if proof is None or len(proof) != hashlib.new(self._hash).digest_size:
             raise InvalidResponse
         keys = secret.keys()
         bare = first.string[first.end("header") :]

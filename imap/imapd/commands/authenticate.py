@@ -11,7 +11,7 @@ from imap.imapd.session import Session
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.base.xlog import NOTICE
 from libcyrus.errors import SaslCancel, SaslProtocol
-from libcyrus.sasl import SaslError
+from libcyrus.sasl import SaslCode, SaslError
 from libcyrus.sasl.layer import SecurityLayer
 from libcyrus.server.login import exchange, pause_after_failure
 
@@ -48,12 +48,14 @@ def run(session: Session, args: AuthenticateArgs) -> Outcome:
     except SaslProtocol as error:
         return No(f"Error reading client response: {error}")
     except SaslError as error:
+        # who names nobody may have written a password in the wrong place
+        tried = error.userid if error.userid and error.code is not SaslCode.NOUSER else "-notset-"
         log.log(
             NOTICE,
             "badlogin: %s %s (%s) [%s]",
             session.client_host,
             args.mechanism,
-            error.userid or "-notset-",
+            tried,
             error.log_text,
         )
         pause_after_failure(session.process.config)

@@ -31,7 +31,7 @@ def run(session: Session, argument: bytes) -> tuple[str, ...]:
     except SaslError as error:
         if error.code is SaslCode.NOMECH:
             return ("504 Unrecognized authentication type.",)
-        tried = error.userid if error.userid and error.code is not SaslCode.NOUSER else "-notset-"
+        tried = error.userid or "-notset-"
         log.error("badlogin: %s %s (%s) [%s]", session.client.host, mechanism, tried, error.log_text)
         if session.app.metrics is not None:
             session.app.metrics.add("authenticate_total_result_no")
