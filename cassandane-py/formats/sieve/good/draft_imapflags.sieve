@@ -1,0 +1,2 @@
+require "imapflags";
+setflag ["\\Flagged"]; mark; unmark; addflag "x"; removeflag ["a", "b"];

@@ -1,0 +1,2 @@
+redirect "bart@example.com";
+redirect "\"Simpson, Bart\" <bart@example.com>";

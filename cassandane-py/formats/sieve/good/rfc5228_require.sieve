@@ -1,0 +1,3 @@
+require ["fileinto", "reject"];
+require "fileinto";
+keep;

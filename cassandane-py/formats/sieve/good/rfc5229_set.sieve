@@ -1,0 +1,14 @@
+require "variables";
+set "honorific"  "Mr";
+set "first_name" "Wile";
+set "last_name"  "Coyote";
+set "vendor" "ACME";
+set "a" "juMBlEd lETteRS";
+set :length "b" "${a}";
+set :lower "b" "${a}";
+set :upperfirst "b" "${a}";
+set :upperfirst :lower "b" "${a}";
+set :quotewildcard "b" "Rock*";
+set "text" "&%${}!";
+set "text" "${doh!}";
+set "text" "${1.2}$${honorific}";
