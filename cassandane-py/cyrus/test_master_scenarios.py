@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from cassandane.labmaster import exists, services
+from cassandane.labmaster import LabClient, exists, services
 from cassandane.scenario import PROGRAMS, Seen, Stage, play
 
 pytestmark = pytest.mark.reference
@@ -166,36 +166,42 @@ def test_the_fork_rate_is_estimated_alike() -> None:
 # deaths
 
 
-@each_program
-@pytest.mark.parametrize(
-    ("command", "words"),
-    [
-        ("exit 0", []),
-        ("exit 1", ["exited, status 1"]),
-        ("exit 75", []),
-        ("exit 255", ["exited, status 255"]),
-        ("kill 9", ["signaled to death by signal 9 (Killed)"]),
-        ("kill 15", []),
-        ("kill 6", ["signaled to death by signal 6 (Aborted"]),
-        ("kill 11", ["signaled to death by signal 11 (Segmentation fault"]),
-    ],
-)
-def test_a_busy_worker_dies(program: str, command: str, words: list[str]) -> None:
-    if command == "kill 15":
-        command = "exit 75"  # what a service makes of it
+DEATHS = {
+    "exit 0": [],
+    "exit 1": ["exited, status 1"],
+    "exit 75": [],
+    "exit 255": ["exited, status 255"],
+    "kill 9": ["signaled to death by signal 9 (Killed)"],
+    "kill 6": ["signaled to death by signal 6 (Aborted"],
+    "kill 11": ["signaled to death by signal 11 (Segmentation fault"],
+}
 
+
+@each_program
+def test_a_busy_worker_dies(program: str) -> None:
     def scenario(stage: Stage) -> Seen:
-        other, guest = stage.crowd(2)
-        guest.send(command)
-        stage.gone(guest.pid)
-        seen = {"other": other.ask("uses"), "workers": stage.settle(2), "ready": stage.ready(other)}
-        seen["words"] = [line.partition("pid:N ")[2] for line in stage.said("^process.*name:svc", level=5)]
+        other = stage.client()
+        seen: Seen = {}
+        for command in DEATHS:
+            guest = stage.client()
+            before = len(deaths(stage))
+            guest.send(command)
+            stage.gone(guest.pid)
+            numbers = stage.settle(2), stage.ready(other)
+            seen[command] = numbers, other.ask("uses"), deaths(stage)[before:]
         return seen
 
     conf = services('svc cmd="{program}" listen="{port}" prefork=1')
     seen = play(conf, scenario, program=program)
-    assert [line[: len(word)] for line, word in zip(seen["words"], words, strict=True)] == words
-    assert (seen["other"], seen["workers"], seen["ready"]) == ("1", 2, 1)
+    for command, words in DEATHS.items():
+        numbers, uses, said = seen[command]
+        assert (numbers, uses) == ((2, 1), "1")
+        assert [line[: len(word)] for line, word in zip(said, words, strict=True)] == words
+
+
+def deaths(stage: Stage) -> list[str]:
+    """What became of processes of the service, as far as that is worth a notice."""
+    return [line.partition("pid:N ")[2] for line in stage.said("^process.*name:svc", level=5)]
 
 
 @each_program
@@ -279,21 +285,26 @@ MESSAGES = [
 
 
 @each_program
-@pytest.mark.parametrize(("messages", "workers"), MESSAGES)
-def test_strange_messages_of_a_busy_worker(program: str, messages: list[int], workers: int) -> None:
+def test_strange_messages_of_a_busy_worker(program: str) -> None:
     def scenario(stage: Stage) -> Seen:
-        guest = stage.client()
-        for message in messages:
-            guest.ask(f"tell {message}")
-        seen = {"ready": stage.ready(guest), "said": stage.said("svc/ipv4 pid")}
-        other = stage.waiting(1)[0]
-        seen["workers"] = stage.settle(workers)
-        seen["log"] = stage.complaints()
-        guest.quit()
-        seen["other"] = other.line.greeting() > 0
-        return seen
+        seen: Seen = {}
+        for place, (messages, workers) in enumerate(MESSAGES):
+            path = f"{stage.lab.directory}/conf/socket/m{place}"
+            guest = stage.guest_at(path)
+            for message in messages:
+                guest.ask(f"tell {message}")
+            ready = stage.ready(guest, f"m{place}")
+            said = stage.said(f"m{place}/unix pid")
+            other = LabClient(path)
+            seen[str(messages)] = ready, said, stage.settle(workers, f"m{place}")
+            guest.quit()
+            other.greeting()
+            other.quit()
+        return seen | {"log": []}
 
-    play(services('svc cmd="{program}" listen="{port}" maxchild=2'), scenario, program=program)
+    entry = 'm{place} cmd="{program}" listen="{directory}/conf/socket/m{place}" maxchild=2\n'
+    conf = services("".join(entry.replace("{place}", str(place)) for place in range(len(MESSAGES))))
+    play(conf, scenario, program=program)
 
 
 def test_messages_about_others() -> None:
