@@ -267,6 +267,25 @@ def test_new_files_are_found_without_being_told(renewable: tuple[Instance, Autho
         wait_for(lambda: shown() == "third", "the old certificate is shown", detail=server.describe)
 
 
+@pytest.mark.reference
+def test_tickets_of_before_a_reload_cost_a_handshake_and_nothing_else(
+    renewable: tuple[Instance, Authority], tmp_path: Path
+) -> None:
+    """Keys end with their pool, so that nobody who gets at a later one can read what was said before."""
+    server, _ = renewable
+    kept, port = tmp_path / "session", server.ports["imaps"]
+    assert openssl(port, "-sess_out", kept).ok
+    assert openssl(port, "-sess_in", kept).reused
+    os.kill(int(server.pidfile.read_text()), signal.SIGHUP)
+
+    def begun_anew() -> bool:
+        shown = openssl(port, "-sess_in", kept)
+        assert any(line.startswith("a OK") for line in shown.said), shown.output
+        return not shown.reused
+
+    wait_for(begun_anew, "the old keys are still in use", detail=server.describe)
+
+
 def greeted(server: Instance) -> bool:
     """Whether a new connection to ``imaps`` comes to its greeting."""
     with socket.create_connection(("127.0.0.1", server.ports["imaps"]), timeout=30) as sock:

@@ -57,10 +57,10 @@ class SessionStore:
 
     def remember(self, connection: SSL.Connection, lifetime: int) -> None:
         """Keep the session that was just begun for so many seconds, if the client can name it."""
-        session = connection.get_session()
-        if session is None:
+        handle = getattr(connection.get_session(), "_session", None)
+        if handle is None:
             return
-        pointer = _pointer(session._session)
+        pointer = _pointer(handle)
         size = ctypes.c_uint()
         start = self._library.SSL_SESSION_get_id(pointer, ctypes.byref(size))
         session_id = ctypes.string_at(start, size.value) if start else b""
@@ -74,8 +74,9 @@ class SessionStore:
 
 
 def reach(store: Store) -> SessionStore | None:
-    """None where OpenSSL's functions cannot be called."""
-    library = _library()
+    """None where OpenSSL's functions cannot be called, or not with what pyOpenSSL has in its hands."""
+    known = "_ffi" in vars(SSL) and hasattr(SSL.Context(SSL.TLS_SERVER_METHOD), "_context")
+    library = _library() if known else None
     return None if library is None else SessionStore(library, store)
 
 
