@@ -6,6 +6,8 @@ from libcyrus import options as opt
 from libcyrus.config import Config
 from sieve import extensions
 from sieve.bytecode.emit import emit
+from sieve.bytecode.reader import MAX_SIZE
+from sieve.errors import ScriptError, ScriptErrors
 from sieve.parser import Rules, parse
 
 
@@ -20,5 +22,8 @@ def rules(config: Config) -> Rules:
 
 
 def compile_script(text: bytes, rules: Rules) -> bytes:
-    """The bytecode of a script. Raises ScriptErrors."""
-    return emit(parse(text, rules))
+    """The bytecode of a script, which anybody can load. Raises ScriptErrors."""
+    bytecode = emit(parse(text, rules))
+    if len(bytecode) > MAX_SIZE:
+        raise ScriptErrors([ScriptError(1, 1, "script too large")])
+    return bytecode

@@ -30,7 +30,7 @@ from sieve.tree import Action, Command, If, Script, Test
 MAX_NESTING = 100
 """Levels of blocks and tests within each other; RFC 5228 section 2.10.5 asks for 15."""
 MAX_ERRORS = 1000
-MAX_SIZE = 4 << 20
+MAX_SIZE = 2 << 20
 
 Element = TypeVar("Element")
 

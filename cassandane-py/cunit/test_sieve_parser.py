@@ -8,7 +8,7 @@ import pytest
 
 from libcyrus.config import Config
 from sieve import checks, extensions, parser
-from sieve.bytecode import actions, conditions
+from sieve.bytecode import actions, conditions, reader
 from sieve.bytecode.program import load
 from sieve.compiler import compile_script, rules
 from sieve.errors import ScriptErrors
@@ -260,6 +260,11 @@ def test_many_branches_are_no_nesting() -> None:
 def test_errors_and_sizes_are_limited() -> None:
     assert len(texts('fileinto "x";' * 5000)) == parser.MAX_ERRORS
     assert texts(b" " * (parser.MAX_SIZE + 1)) == ["script too large"]
+
+
+def test_what_compiles_can_be_loaded() -> None:
+    many = reader.MAX_SIZE // 40 + 1
+    assert texts(b'require "imap4flags";' + b"mark;" * many) == ["script too large"]
 
 
 def test_hostile_text_takes_no_long_time() -> None:

@@ -29,7 +29,7 @@ from sieve.bytecode.opcodes import (
 from sieve.errors import BytecodeError, BytecodeVersion
 
 MAX_NESTING = 200
-MAX_SIZE = 16 << 20
+MAX_SIZE = 8 << 20
 """Bytes of a file; scripts are far below (``sieve_maxscriptsize`` is 32 KiB by default)."""
 
 _INT = struct.Struct(">i")
@@ -134,6 +134,7 @@ class _Reader:
             raise BytecodeVersion
         self._data = data
         self.words = len(data) // WORD
+        self._numbers_of_file = struct.unpack_from(f">{self.words}i", data)
         self._kinds = {
             "i": self._number,
             "s": self._string,
@@ -227,13 +228,16 @@ class _Reader:
         return arguments
 
     def _ahead(self, words: int) -> int:
-        if self._position + words >= self.words:
-            raise BytecodeError("end of file in arguments", self._position)
-        number: int = _INT.unpack_from(self._data, (self._position + words) * WORD)[0]
-        return number
+        try:
+            return self._numbers_of_file[self._position + words]
+        except IndexError as error:
+            raise BytecodeError("end of file in arguments", self._position) from error
 
     def _number(self) -> int:
-        number = self._ahead(0)
+        try:
+            number = self._numbers_of_file[self._position]
+        except IndexError as error:
+            raise BytecodeError("end of file in arguments", self._position) from error
         self._position += 1
         return number
 
