@@ -20,6 +20,7 @@ import pytest
 
 from cassandane import reference
 from cassandane.instance import Instance, give_away, program, wait_for
+from libcyrus.sasl import otp
 
 PROGRAMS = {
     "imtest": "imap", "pop3test": "pop3", "nntptest": "nntp", "lmtptest": "lmtpauth", "sivtest": "sieve",
@@ -204,7 +205,7 @@ class _Smtp(socketserver.StreamRequestHandler):
             word = line.split()[0].upper()
             if word == b"EHLO":
                 tls = [] if isinstance(self.request, ssl.SSLSocket) else [b"250-STARTTLS"]
-                self.say(b"250-mail.example.org", *tls, b"250-AUTH PLAIN LOGIN", b"250 8BITMIME")
+                self.say(b"250-mail.example.org", *tls, b"250-AUTH PLAIN LOGIN OTP", b"250 8BITMIME")
             elif word == b"STARTTLS":
                 self.say(b"220 go ahead")
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -225,6 +226,11 @@ class _Smtp(socketserver.StreamRequestHandler):
     def log_in(self, words: list[bytes]) -> None:
         if words[0] == b"PLAIN":
             parts = base64.b64decode(words[1] if len(words) > 1 else self.asked(b"")).split(b"\0")[1:]
+        elif words[0] == b"OTP":
+            names = base64.b64decode(words[1]).split(b"\0")
+            answer = base64.b64decode(self.asked(b"otp-md5 499 ke1234 ext"))
+            right = b"hex:" + otp.password("md5", 499, "ke1234", "a pass-phrase").encode()
+            parts = [names[1], b"secret" if answer in (right, b"word:ON THE LIST") else b""]
         elif words[0] != b"LOGIN":
             self.say(b"504 5.5.4 not here")
             return
@@ -300,6 +306,26 @@ def test_httptest(server: Instance, mechanism: str | None) -> None:
     assert "Authentication failed. generic failure\nSecurity strength factor: 0\n" in refused
     # and without a logout of its protocol it would wait until the server closes
     assert refused.endswith("Connection closed.\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "typed", "good"),
+    [
+        (["-c"], "word:ON THE LIST\nNOOP\n", True),
+        (["-c"], "word:FROM ANOTHER LIST\nNOOP\n", False),
+        (["-c", "-m", "PLAIN", "-w", "secret"], "NOOP\n", True),
+        (["-m", "OTP", "-w", "a pass-phrase"], "NOOP\n", True),
+        (["-m", "OTP", "-w", "another"], "NOOP\n", False),
+    ],
+)
+def test_one_time_passwords(relay: int, options: list[str], typed: str, good: bool) -> None:
+    done = run("ours", "smtptest", "-p", str(relay), "-a", "cassandane", *options, "127.0.0.1", typed=typed)
+    said = done.stdout.decode()
+    prompt = "Server challenge: otp-md5 499 ke1234 ext\nPlease enter your one-time password: "
+    assert (prompt in said) is (options == ["-c"])
+    assert ("Authenticated.\n" in said) is good
+    # what was typed behind the password is for the server
+    assert "250 ok\r\n" in said
 
 
 JWT_KEY = b"a key of httpd, known to the one who signs tokens"
@@ -394,7 +420,7 @@ def test_visitors_at_a_socket_share_the_session(server: Instance, tmp_path: Path
         (["-P", "gopher", "host"], "failure: unknown protocol\n"),
         (["-x", "a", "-X", "b"], "failure: cannot specify both -X and -x\n"),
         (["-x", "a", "-f", "b"], "failure: cannot pipe a file when using unix domain socket output\n"),
-        (["-c", "host"], "failure: one-time passwords (OTP) are not among the mechanisms here\n"),
+        (["-o", "otp_mda=md5", "host"], "failure: no mechanism here has the option otp_mda\n"),
         (["-p", "1", "127.0.0.1"], "connect: Connection refused\nfailure: Network initialization - "
          "cannot connect to 127.0.0.1:1\n"),
     ],

@@ -34,6 +34,7 @@ from libcyrus.sasl.mechanisms import (
     SCRAM_HASHES,
 )
 from libcyrus.sasl.oauth import OAuthClient
+from libcyrus.sasl.otp import OTP, OtpClient
 from libcyrus.sasl.scram import ScramClient
 
 
@@ -41,7 +42,8 @@ from libcyrus.sasl.scram import ScramClient
 class Login:
     """Who logs in. ``authzid`` empty: as oneself. ``token`` is for the mechanisms that take one.
 
-    A ``password`` that has to be asked for is called for when a mechanism needs it.
+    A ``password`` that has to be asked for is called for when a mechanism needs it. ``one_time`` answers the
+    challenge of OTP, which then comes before all others; without it the password is the pass-phrase.
     """
 
     authcid: str = ""
@@ -49,6 +51,7 @@ class Login:
     authzid: str = ""
     realm: str | None = None
     token: str | None = field(default=None, repr=False)
+    one_time: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +83,16 @@ def choose(
 ) -> str:
     """The name of the mechanism to use. Raises SaslError(NOMECH) if there is none.
 
-    ``wanted`` is the only one to use, or several separated by spaces; only so can ANONYMOUS and EXTERNAL
+    ``wanted`` is the only one to use, or several separated by spaces; only so can ANONYMOUS, EXTERNAL and OTP
     be chosen. ``plaintext`` False leaves out those that show a password to who listens, unless the
     channel is protected. Where a mechanism cannot act for another, one logs in as oneself if it is wanted
     by name, but never if ``as_another``.
     """
     names = {name.upper() for name in offered}
     asked = None if wanted is None else set(wanted.upper().split())
+    otp = OTP in names and channel.limits.allow(0)
+    if otp and login.one_time is not None and (asked is None or OTP in asked):
+        return OTP
     for mechanism in MECHANISMS.values():
         name = mechanism.name
         if name not in names:
@@ -108,6 +114,8 @@ def choose(
         if mechanism.strongest < channel.limits.least:
             continue
         return name
+    if otp and asked is not None and OTP in asked:
+        return OTP
     raise SaslError(SaslCode.NOMECH, "No worthy mechs found")
 
 
@@ -157,7 +165,7 @@ class SaslClient:
 
 
 def _secret(name: str, login: Login) -> str:
-    if not is_secretive(name):
+    if not is_secretive(name) or (name == OTP and login.one_time is not None):
         return ""
     if login.token is not None and name in OAUTH:
         return login.token
@@ -202,6 +210,8 @@ def _build(name: str, login: Login, channel: Channel, offered: set[str]) -> Clie
             return OAuthClient(name, channel.host, channel.port)
         case _ if name == ANONYMOUS:
             return AnonymousMechanism()
+        case _ if name == OTP:
+            return OtpClient(login.one_time, channel.host)
         case _ if name == EXTERNAL:
             return ExternalMechanism()
     raise SaslError(SaslCode.NOMECH, f"No worthy mechs found: {name} is not known here")

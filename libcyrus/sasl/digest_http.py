@@ -63,7 +63,7 @@ class HttpDigestClient(ClientMechanism):
         qops = offered.get("qop", AUTH).lower().replace(b" ", b"").split(b",")
         if algorithm.lower() not in _ALGORITHMS or AUTH not in qops or "nonce" not in offered:
             raise UnexpectedChallenge
-        realm = offered["realm"] if "realm" in offered else self._realm or b""
+        realm = offered.get("realm", self._realm or b"")
         said = {
             "username": creds.authcid.encode(), "realm": realm, "nonce": offered["nonce"],
             "cnonce": self._cnonce, "nc": b"00000001", "qop": AUTH,

@@ -56,6 +56,7 @@ class Arguments:
     compress: bool = False
     initial_response: bool = True
     timing: bool = False
+    challenge: bool = False
     verbose: bool = False
     pid_file: str | None = None
     socket: str | None = None
@@ -93,7 +94,7 @@ def _take(found: Arguments, letter: str, value: str) -> None:
         case "s":
             found.wrapped = True
         case "c":
-            raise Failure("one-time passwords (OTP) are not among the mechanisms here")
+            found.challenge = True
         case "i":
             found.initial_response = False
         case "z":
@@ -171,6 +172,8 @@ def usage(program: str, protocol: str) -> str:
         f"  -q       : Enable {protocol} COMPRESSion (after authentication)"
         if protocol in ("imap", "nntp", "mupdate", "csync")
         else None,
+        "  -c       : enable challenge prompt callbacks",
+        "             (enter one-time password instead of secret pass-phrase)",
         "  -n       : number of auth attempts (default=1)",
         "  -I file  : output my PID to (file) (useful with -X)",
         "  -x file  : open the named socket for the interactive portion",

@@ -182,19 +182,17 @@ class Client:
             offered = peer.capabilities = replace(offered, mechanisms=(*offered.mechanisms, wanted))
         if arguments.mechanisms is not None:
             wanted = " ".join(name for name in arguments.mechanisms if wanted in (None, name)) or "NONE"
-        from libcyrus.sasl.client import Login, choose, is_secretive
+        from libcyrus.sasl.client import Login
 
-        login = Login(
-            authcid=self._name(),
-            authzid=arguments.username or "",
-            realm=arguments.realm,
-            token=self._ask() if wanted in ("OAUTHBEARER", "XOAUTH2") else None,
-        )
-        channel = peer.channel(minimum=arguments.minimum, maximum=arguments.maximum)
-        if is_secretive(choose(offered.mechanisms, login, channel, wanted=wanted)):
-            login = replace(login, password=self._ask())
         peer.authenticate(
-            login,
+            Login(
+                authcid=self._name(),
+                password=self._ask,
+                authzid=arguments.username or "",
+                realm=arguments.realm,
+                token=self._ask() if wanted in ("OAUTHBEARER", "XOAUTH2") else None,
+                one_time=_ask_one_time if arguments.challenge else None,
+            ),
             wanted=wanted,
             minimum=arguments.minimum,
             maximum=arguments.maximum,
@@ -234,6 +232,15 @@ class Client:
         if self._password is None:
             self._password = getpass.getpass("Please enter your password: ")
         return self._password
+
+
+def _ask_one_time(challenge: str) -> str:
+    show(f"Server challenge: {challenge}\nPlease enter your one-time password: ")
+    # not a byte more: what follows is for the server
+    typed = b""
+    while not typed.endswith(b"\n") and (byte := os.read(0, 1)):
+        typed += byte
+    return os.fsdecode(typed.rstrip(b"\r\n"))
 
 
 class _NotOffered(Exception):
