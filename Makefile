@@ -10,7 +10,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := libcyrus imap master
+PACKAGES := libcyrus imap master sieve timsieved
 JOBS ?= 2
 
 .PHONY: all run test check soak lint types contracts reference install deb clean

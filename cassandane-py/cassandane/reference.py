@@ -44,6 +44,8 @@ PACKAGES = (
     "krb5-kdc",
     "krb5-user",
     "ldap-utils",
+    "libauthen-sasl-perl",
+    "libio-socket-ssl-perl",
     "libmail-imaptalk-perl",
     "libsasl2-modules-gssapi-mit",
     "libsasl2-modules-ldap",
