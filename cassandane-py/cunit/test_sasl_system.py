@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from cassandane import reference
+from cassandane.instance import TOP
 from libcyrus.config import Config
 from libcyrus.errors import LayerBroken
 from libcyrus.sasl import (
@@ -122,6 +125,13 @@ def test_a_password_logs_in(make: Make, name: str) -> None:
     assert (done.authcid, done.userid, done.identity.is_admin) == ("joe", "joe", False)
     assert code(lambda: converse(client(name, password="wrong"), make())) is SaslCode.BADAUTH
     assert code(lambda: converse(client(name, user="nobody"), make())) in (SaslCode.NOUSER, SaslCode.BADAUTH)
+
+
+@pytest.mark.parametrize("name", ["PLAIN", "DIGEST-MD5", "SCRAM-SHA-1"])
+def test_a_refusal_says_whose_password_it_was(make: Make, name: str) -> None:
+    with pytest.raises(SaslError) as caught:
+        converse(client(name, user="JOE", password="wrong"), make())
+    assert caught.value.userid == "joe"
 
 
 def test_names_are_the_policys(make: Make) -> None:
@@ -253,3 +263,25 @@ def test_a_library_that_is_not_there_lets_nobody_in(
     assert code(lambda: server.check_password("joe", "secret")) is SaslCode.NOMECH
     assert make(sasl_library="other").mechanisms() == ()
     assert "sasl_library other: there is no such thing" in caplog.text
+
+
+def test_where_no_memory_may_be_written_and_executed() -> None:
+    """As in a service that systemd has hardened."""
+    text = """
+import ctypes, sys
+if ctypes.CDLL(None).prctl(65, 1, 0, 0, 0):
+    sys.exit(77)
+from libcyrus.config import Config
+from libcyrus.sasl import SaslSettings, make_server
+from libcyrus.server.login import LoginPolicy
+config = Config.for_tests(extra={"sasl_library": "system", "sasl_pwcheck_method": "alwaystrue"})
+server = make_server(SaslSettings.from_config(config, "imap"), LoginPolicy(config))
+print(server.check_password("JOE", "any").userid)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, timeout=60,
+        env=reference.environment() | {"PYTHONPATH": str(TOP)},
+    )  # fmt: skip
+    if done.returncode == 77:
+        pytest.skip("this kernel cannot forbid it (PR_SET_MDWE)")
+    assert done.stdout == "joe\n", done.stderr

@@ -7,6 +7,8 @@ library.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from libcyrus.sasl.codes import SaslCode, SaslError
@@ -45,23 +47,19 @@ class SystemServer(SaslServer[T]):
     def start(self, mechanism: str, initial: bytes | None) -> Challenge | Success[T]:
         if self.external is not None:
             return super().start(mechanism, initial)
-        # a connection of the library's has one exchange
-        self._connection = self._identity = None
-        return self._after(self._settled().start(mechanism, initial))
+        with self._naming():
+            return self._after(self._fresh().start(mechanism, initial))
 
     def step(self, response: bytes) -> Challenge | Success[T]:
         if self.external is not None or self._connection is None:
             return super().step(response)
-        return self._after(self._settled().step(response))
+        with self._naming():
+            return self._after(self._settled().step(response))
 
     def check_password(self, user: str, password: str) -> Success[T]:
-        self._connection = self._identity = None
-        connection = self._settled()
-        try:
+        connection = self._fresh()
+        with self._naming():
             connection.check_password(user, password)
-        except SaslError as error:
-            error.userid = error.userid or self._named
-            raise
         return self._finished(connection)
 
     def new_apop_challenge(self) -> bytes | None:
@@ -72,14 +70,24 @@ class SystemServer(SaslServer[T]):
         return apop.new_challenge(self._settings.host)
 
     def check_apop(self, challenge: bytes, response: bytes) -> Success[T]:
-        self._connection = self._identity = None
-        connection = self._settled()
-        try:
+        connection = self._fresh()
+        with self._naming():
             connection.check_apop(challenge, response)
+        return self._finished(connection)
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Let errors tell the last name that the library wanted to know."""
+        try:
+            yield
         except SaslError as error:
             error.userid = error.userid or self._named
             raise
-        return self._finished(connection)
+
+    def _fresh(self) -> Connection:
+        """A connection of the library's is good for one exchange."""
+        self._connection = self._identity = None
+        return self._settled()
 
     def _usable(self) -> tuple[str, ...]:
         return super()._usable() if self.external is not None else self._settled().mechanisms()
