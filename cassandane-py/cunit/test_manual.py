@@ -43,7 +43,7 @@ def programs() -> dict[str, str]:
 PROGRAMS = programs()
 
 REFUSED = {"imap.client.deliver": {"-E", "-F"}, "imap.client.imtest.main": {"-c"}}
-"""Options of the original's that these programs know only to say that they do not have them; a page may too."""
+"""Options that these programs know only to say that they do not have them; a page may say so too."""
 
 
 def taken(name: str) -> dict[str, bool]:
