@@ -137,7 +137,8 @@ def action_text(instruction: Instruction, indent: int, needs: set[Extension]) ->
         case Op.SET:
             words = _words(needs, b"set", Extension.VARIABLES)
             for modifier, *extensions in _MODIFIERS:
-                words.switch(b":" + str(modifier.name).lower().encode(), a["modifiers"] & modifier, *extensions)
+                word = f":{modifier.name}".lower().encode()
+                words.switch(word, a["modifiers"] & modifier, *extensions)
             words.argument(a["variable"]).argument(a["value"])
         case Op.ADDHEADER:
             words = _words(needs, b"addheader", Extension.EDITHEADER).switch(b":last", a["index"] < 0)

@@ -134,7 +134,7 @@ class _Reader:
             raise BytecodeVersion
         self._data = data
         self.words = len(data) // WORD
-        self._numbers_of_file = struct.unpack_from(f">{self.words}i", data)
+        self._values: tuple[int, ...] = struct.unpack_from(f">{self.words}i", data)
         self._kinds = {
             "i": self._number,
             "s": self._string,
@@ -229,13 +229,13 @@ class _Reader:
 
     def _ahead(self, words: int) -> int:
         try:
-            return self._numbers_of_file[self._position + words]
+            return self._values[self._position + words]
         except IndexError as error:
             raise BytecodeError("end of file in arguments", self._position) from error
 
     def _number(self) -> int:
         try:
-            number = self._numbers_of_file[self._position]
+            number = self._values[self._position]
         except IndexError as error:
             raise BytecodeError("end of file in arguments", self._position) from error
         self._position += 1
