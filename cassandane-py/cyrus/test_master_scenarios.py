@@ -312,6 +312,7 @@ def test_messages_about_others() -> None:
 
     def scenario(stage: Stage) -> Seen:
         guest, other = stage.client(0), stage.client(1)
+        stage.sync()  # else what they said themselves might be heard last
         for pid in (4194303, 4194303, other.pid, stage.lab.pid):
             for message in (2, 3, 1):
                 guest.ask(f"tell {message} {pid}")
