@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +24,8 @@ OURS, THEIRS = "sieve", "sieve2"
 @pytest.fixture(scope="module")
 def server() -> Iterator[Instance]:
     """Services with a 2 are the original's."""
-    instance = Instance(services=SERVICES, programs={"lmtp2": "reference", "sieve2": "reference"})
+    others = {"lmtp2": "reference", "sieve2": "reference"}
+    instance = Instance(services=SERVICES, programs=others, imapd_conf={"sieve_maxscripts": "20"})
     instance.start()
     try:
         yield instance
@@ -178,3 +182,46 @@ def test_the_originals_tools_are_content(server: Instance, pair: tuple[str, Siev
         done = server.run("reconstruct", "-n", f"user/{user}/#sieve", kind=program)
         assert done.returncode == 0
         assert not done.stdout.decode().replace(f"user/{user}/#sieve", "").strip()
+
+
+def test_both_change_scripts_at_once(server: Instance, pair: tuple[str, Sieve, Sieve]) -> None:
+    """No change is lost, and in the end all agree, databases and files included."""
+    user, ours, theirs = pair
+    # who comes first makes the folder
+    ours.put("first", "keep;\r\n")
+    last: dict[str, str] = {}
+
+    def hammer(client: Sieve, who: str) -> None:
+        for number in range(8):
+            name, text = f"{who}{number % 2}", f"# {who} {number}\r\nkeep;\r\n"
+            client.put(name, text)
+            last[name] = text
+            if number % 3 == 0:
+                client.ok(f'SETACTIVE "{name}"')
+            if number % 4 == 3:
+                client.put("moving" + who, text)
+                client.ok(f'RENAMESCRIPT "moving{who}" "moved{who}"')
+                if client.say(f'DELETESCRIPT "moved{who}"')[-1].startswith(b"NO (ACTIVE)"):
+                    raise AssertionError("nobody made this one active")
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(hammer, ours, "o"), pool.submit(hammer, theirs, "t")]:
+            done.result()
+    for client in (ours, theirs):
+        listed = client.list()
+        active = [name for name in listed if name.endswith(" ACTIVE")]
+        assert len(active) == 1, listed
+        assert sorted(name.removesuffix(" ACTIVE") for name in listed) == ["first", "o0", "o1", "t0", "t1"]
+        assert {name: client.get(name) for name in last} == last
+    directory = active_link(server, active[0]).parent
+    assert {path.name for path in directory.iterdir()} >= {f"{name}.bc" for name in ("first", *last)}
+
+
+def active_link(server: Instance, name: str) -> Path:
+    """The link to a script that is active."""
+    target = name.removesuffix(" ACTIVE") + ".bc"
+    links = [
+        path for path in (server.directory / "conf/sieve").rglob("defaultbc") if os.readlink(path) == target
+    ]
+    assert links
+    return links[0]
