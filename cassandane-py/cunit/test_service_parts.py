@@ -202,6 +202,24 @@ def test_a_pool_renews_its_context_when_files_change_or_keys_grow_old(
     assert not demand.follow()
 
 
+def test_a_pool_renews_its_context_when_a_further_certificate_changes(tmp_path: Path) -> None:
+    further = tmp_path / "further"
+    further.mkdir()
+    make_certificate(further)
+    whole = further / "whole.pem"
+    whole.write_bytes((further / "cert.pem").read_bytes() + (further / "key.pem").read_bytes())
+    (further / "cert.pem").unlink()
+    (further / "key.pem").unlink()
+    more, pair = {"tls_server_cert_dir": str(further)}, make_certificate(tmp_path)
+    settings = Config.for_tests(extra=more, configdirectory=str(tmp_path), **pair)
+    demand = starttls.on_demand(_Service(settings), "imap")  # type: ignore[arg-type]
+    first = demand()
+    assert not demand.follow()
+    whole.write_bytes(whole.read_bytes() + b"\n")
+    assert demand.follow()
+    assert demand() is not first
+
+
 def test_a_pool_without_a_certificate_finds_the_one_that_comes(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -56,6 +56,7 @@ def site() -> Iterator[Site]:
     whole.key_path.unlink()
     write(further / "broken.pem", b"nothing of use\n")
     write(further / "note.txt", b"not looked at\n")
+    write(further / "keyless.pem", one.path.read_bytes())
     assert one.key_path.exists()
     settings = {
         **localhost.server_options(), "tls_server_cert_dir": str(further), "imap4_tls_session_timeout": "0",
@@ -153,7 +154,10 @@ def test_the_certificate_is_that_of_the_name_asked_for(site: Site, name: str | N
         shown = openssl(site.server.ports[service], *asked, starttls=starttls, say=ENDS[service])
         assert shown.subject == subject, service
     said = "\n".join(site.server.log_lines())
-    assert re.search("tls_server_cert_dir: '.*/broken.pem': ", said)
+    assert re.search("TLS server engine: tls_server_cert_dir: '.*/broken.pem': ", said)
+    assert re.search(
+        "engine: tls_server_cert_dir: unable to get private key from '.*/keyless.pem': no start line", said
+    )
     assert "note.txt" not in said
 
 

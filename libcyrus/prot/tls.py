@@ -12,6 +12,7 @@ hardened host denies. What OpenSSL would call back for is found out before the h
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -86,7 +87,12 @@ class ServerParameters:
     def files(self) -> tuple[str, ...]:
         """All that a context depends on."""
         one = (self.certificate_dir, self.client_ca_file, self.crl_file, self.dhparam_file)
-        return self.certificates + self.keys + tuple(name for name in one if name)
+        found = [*self.certificates, *self.keys, *(name for name in one if name)]
+        if self.certificate_dir is not None:
+            with contextlib.suppress(TlsError):
+                for pair in further_certificates(self.certificate_dir):
+                    found += pair
+        return tuple(found)
 
 
 class TlsContext:
@@ -159,16 +165,17 @@ def server_context(parameters: ServerParameters, store: Store | None = None) -> 
         try:
             found = list(further_certificates(parameters.certificate_dir))
         except TlsError as error:
-            log.error("TLS server engine: tls_server_cert_dir: %s", error)
+            log.error("TLS server engine: %s", error)
             found = []
         for certificate, key in found:
             try:
-                names = names_in(certificate)
-                one = _server_context(replace(parameters, certificates=(certificate,), keys=(key,)))
+                hosts = names_in(certificate)
+                pair = replace(parameters, certificates=(certificate,), keys=(key,))
+                one = _server_context(pair, ("tls_server_cert_dir", "tls_server_cert_dir"))
             except TlsError as error:
-                log.error("TLS server engine: tls_server_cert_dir: %s", error)
+                log.error("TLS server engine: %s", error)
                 continue
-            for name in names:
+            for name in hosts:
                 by_name.setdefault(name, one)
     sessions = reach(store) if store is not None and parameters.session_timeout > 0 else None
     if sessions is not None:
@@ -177,7 +184,10 @@ def server_context(parameters: ServerParameters, store: Store | None = None) -> 
     return TlsContext(context, by_name, sessions, parameters.session_timeout)
 
 
-def _server_context(parameters: ServerParameters) -> SSL.Context:
+def _server_context(
+    parameters: ServerParameters, names: tuple[str, str] = ("tls_server_cert", "tls_server_key")
+) -> SSL.Context:
+    """``names`` are the options that the certificates and keys are of."""
     context = SSL.Context(SSL.TLS_SERVER_METHOD)
     context.set_options(_protocol_options(parameters))
     context.set_mode(getattr(SSL, "MODE_RELEASE_BUFFERS", 0))
@@ -185,7 +195,7 @@ def _server_context(parameters: ServerParameters) -> SSL.Context:
     keys = parameters.keys
     for number, certificate in enumerate(parameters.certificates):
         key = keys[number] if number < len(keys) else certificate
-        load_pair(context, certificate, key, ("tls_server_cert", "tls_server_key"), _warn)
+        load_pair(context, certificate, key, names, _warn)
     load_parameters(context, parameters.dhparam_file, (*keys, *parameters.certificates), _warn)
     _set_curve(context, parameters.eccurve)
     _set_client_certificates(context, parameters)

@@ -153,7 +153,7 @@ def further_certificates(directory: str) -> Iterator[tuple[str, str]]:
     try:
         found = sorted(os.listdir(directory))
     except OSError as error:
-        raise TlsError(f"'{directory}': {error.strerror}") from error
+        raise TlsError(f"tls_server_cert_dir: '{directory}': {error.strerror}") from error
     for name in found:
         stem, extension = os.path.splitext(name)
         if extension != ".pem" or name.startswith("."):
@@ -175,8 +175,8 @@ def names_in(path: str) -> list[str]:
         except x509.ExtensionNotFound:
             common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
             names = [str(one.value) for one in common]
-    except ValueError as error:
-        raise TlsError(f"'{path}': {error}") from error
+    except (TlsError, ValueError) as error:
+        raise TlsError(f"tls_server_cert_dir: '{path}': {error}") from error
     return [name.lower() for name in names]
 
 
