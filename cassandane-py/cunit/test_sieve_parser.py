@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -283,3 +284,50 @@ def test_bytes_that_are_no_text() -> None:
     ]
     assert texts(b"keep;\0keep;") == ["syntax error"]
     assert texts(b"\xff") == ["syntax error"]
+
+
+PIECES = (
+    b'"',
+    b"{",
+    b"}",
+    b"(",
+    b")",
+    b"[",
+    b";",
+    b"text:\n",
+    b"/*",
+    b"${",
+    b":comparator ",
+    b"\0",
+    b"not ",
+    b"if ",
+)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_any_bytes_compile_or_are_told_why_not(seed: int) -> None:
+    """Scripts with bytes changed, removed, moved: nothing but errors with texts, or bytecode that loads."""
+    chance = random.Random(seed)
+    files = [path.read_bytes() for path in sorted((BAD[0].parent.parent).glob("*/*.sieve"))]
+    loaded = 0
+    for _ in range(400):
+        data = bytearray(chance.choice(files))
+        for _ in range(chance.choice((1, 2, 4, 16))):
+            place, other = chance.randrange(len(data) + 1), chance.randrange(len(data) + 1)
+            match chance.randrange(4):
+                case 0:
+                    data[place : place + 1] = bytes([chance.randrange(256)])
+                case 1:
+                    del data[place : place + chance.randrange(1, 20)]
+                case 2:
+                    data[place:place] = chance.choice(PIECES)
+                case _:
+                    data[place:place] = data[other : other + chance.randrange(1, 200)]
+        try:
+            bytecode = compile_script(bytes(data), RULES)
+        except ScriptErrors as error:
+            assert error.errors and all(fault.text for fault in error.errors)
+            continue
+        load(bytecode)
+        loaded += 1
+    assert loaded
