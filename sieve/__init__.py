@@ -17,6 +17,7 @@ From text to actions, one module a step::
     bytecode/emit      tree -> bytes
     bytecode/reader    bytes, believed in nothing -> instructions with their positions
     bytecode/program   instructions -> Program: what the interpreter runs; old forms made new
+                       (arguments: theirs, checked; actions, conditions: what a Program is made of)
     bytecode/listing   instructions -> what sieved(8) prints
     bytecode/regenerate  instructions -> a script, sieved -s; phrases: its words
 
