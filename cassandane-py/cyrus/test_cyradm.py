@@ -187,3 +187,21 @@ def test_files_of_commands(server: Instance, tmp_path: object) -> None:
         input=b"", capture_output=True, timeout=60,
     )  # fmt: skip
     assert done.stdout.startswith(b"from the file\nolga lrswipkxtecdan\n")
+
+
+def test_no_option_and_no_command_is_missing() -> None:
+    helped, listed = [], []
+    for kind in ("ours", "reference"):
+        said = subprocess.run(
+            [program(kind, "cyradm"), "--help"], capture_output=True, env=reference.environment()
+        ).stdout.decode()
+        helped.append(set(re.findall(r"(?m)^  .*?--([a-z]+|\[no\]rc)", said)))
+        said = subprocess.run(
+            [program(kind, "cyradm"), "--norc"], input=b"help\n", capture_output=True,
+            env=reference.environment(),
+        ).stdout.decode()
+        rows = [line.split("  ")[0].removeprefix("cyradm> ") for line in said.splitlines()]
+        listed.append({name for row in rows for name in row.split(", ") if name})
+    assert helped[1] - {"[no]rc"} <= helped[0] and "rc" in helped[0]
+    assert listed[1] <= listed[0]
+    assert len(listed[1]) > 40

@@ -20,6 +20,7 @@ import pytest
 
 from cassandane import reference
 from cassandane.instance import Instance, give_away, program, wait_for
+from imap.client.imtest.arguments import Usage, parse
 from libcyrus.sasl import otp
 
 PROGRAMS = {
@@ -430,8 +431,22 @@ def test_mistakes(arguments: list[str], said: str) -> None:
     assert (done.returncode, done.stderr.decode()) == (1, said)
 
 
-@pytest.mark.parametrize("name", [*PROGRAMS, "smtptest"])
+@pytest.mark.reference
+@pytest.mark.parametrize("name", [*PROGRAMS, "smtptest", "httptest"])
 def test_usage(name: str) -> None:
-    done = run("ours", name, "-h")
-    assert done.returncode == 1
-    assert done.stdout.startswith(f"Usage: {name} [options] hostname\n".encode())
+    """No option of the original's is missing, nor any that it only has."""
+    ours, theirs = (run(kind, name, "-h") for kind in ("ours", "reference"))
+    assert ours.returncode == theirs.returncode == 1
+    assert ours.stdout.startswith(f"Usage: {name} [options] hostname\n".encode())
+    shown = [set(re.findall(r"(?m)^  -([a-zA-Z])", done.stdout.decode())) for done in (ours, theirs)]
+    assert shown[1] <= shown[0]
+
+
+@pytest.mark.parametrize("letter", "cisqvzPpmauwklrfntIoxX")
+def test_every_option_is_known(letter: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Those too that are in no help."""
+    valued = letter not in "cisqvz"
+    with pytest.raises(Usage):
+        parse("imtest", [f"-{letter}"] if valued else [f"-{letter}", "-h"])
+    said = capsys.readouterr().err
+    assert said == (f"imtest: option requires an argument -- '{letter}'\n" if valued else "")
