@@ -32,7 +32,7 @@ class Case:
 
 
 class Talk(Connection):
-    """A client of IMAP or LMTP."""
+    """A client of IMAP, LMTP or ManageSieve."""
 
     def __init__(
         self,
@@ -44,7 +44,10 @@ class Talk(Connection):
     ) -> None:
         super().__init__(("127.0.0.1", port))
         self.protocol = protocol
-        self.line()
+        if protocol == "sieve":
+            self._sieve_lines()
+        else:
+            self.line()
         if protocol == "lmtp":
             self.capabilities()
         if tls:
@@ -53,6 +56,8 @@ class Talk(Connection):
             self.start_tls(newest)
             if protocol == "lmtp":
                 self.capabilities()
+            elif protocol == "sieve":
+                self._sieve_lines()
 
     def binding(self, kind: str = "tls-unique") -> bytes:
         """The channel's data (RFC 5929); tls-server-end-point for a certificate signed with SHA-256."""
@@ -66,11 +71,20 @@ class Talk(Connection):
         if self.protocol == "imap":
             words = self.lines(b"CAPABILITY")[0].split()
             return [word for word in words if re.match("AUTH=|STARTTLS|LOGINDIS|SASL-IR", word)]
+        if self.protocol == "sieve":
+            self.send(b"CAPABILITY\r\n")
+            return [line for line in self._sieve_lines() if re.match('"(SASL|STARTTLS)"', line)]
         self.send(b"LHLO here\r\n")
         lines = [self.line().decode()]
         while lines[-1][3] == "-":
             lines.append(self.line().decode())
         return [line[4:] for line in lines if re.match("250.(AUTH|STARTTLS)", line)]
+
+    def _sieve_lines(self) -> list[str]:
+        lines = [self.line().decode()]
+        while not re.match("OK|NO|BYE", lines[-1]):
+            lines.append(self.line().decode())
+        return lines
 
     def lines(self, command: bytes) -> list[str]:
         """All that an IMAP command brings, without what is different each time."""
@@ -82,30 +96,52 @@ class Talk(Connection):
 
     def authenticate(self, case: Case) -> list[str]:
         """``+`` for each challenge (``+ empty`` for one that says nothing), and how it ended."""
-        prompt = b"+ " if self.protocol == "imap" else b"334 "
-        command = (b"c AUTHENTICATE " if self.protocol == "imap" else b"AUTH ") + case.mechanism.encode()
-        if case.initial is not None:
-            command += b" " + (_written(case.initial) or b"=")
+        mechanism = case.mechanism.encode()
+        match self.protocol:
+            case "sieve":
+                command = b'AUTHENTICATE "%s"' % mechanism
+                if case.initial is not None:
+                    command += b" " + _sieve_string(_written(case.initial))
+            case protocol:
+                command = (b"c AUTHENTICATE " if protocol == "imap" else b"AUTH ") + mechanism
+                if case.initial is not None:
+                    command += b" " + (_written(case.initial) or b"=")
         self.send(command + b"\r\n")
         answers = list(case.answers)
         said: list[str] = []
-        while (line := self.line()).startswith(prompt):
-            challenge = base64.b64decode(line[len(prompt) :])
+        while (challenge := self._challenge(line := self.line())) is not None:
             said.append("+" if challenge else "+ empty")
             answer: Answer = answers.pop(0) if answers else "*"
             if callable(answer):
                 answer = answer(challenge)
-            self.send(_written(answer) + b"\r\n")
+            response = _written(answer)
+            self.send((_sieve_string(response) if self.protocol == "sieve" else response) + b"\r\n")
         return [*said, self._tame(line)]
+
+    def _challenge(self, line: bytes) -> bytes | None:
+        """What the server says in this line, None if it is no challenge."""
+        begin = {"imap": b"+ ", "lmtp": b"334 ", "sieve": b"{"}[self.protocol]
+        if not line.startswith(begin):
+            return None
+        text = line[len(begin) :]
+        if self.protocol == "sieve":
+            text = self.read(int(text.rstrip(b"}")))
+            self.line()
+        return base64.b64decode(text)
 
     @staticmethod
     def _tame(line: bytes) -> str:
         text = line.decode("latin-1")
-        return re.sub(r"(?<=SESSIONID=<)[^>]*|(?<=CAPABILITY )(?!IMAP4rev1 [^\]]*$)[^\]]*", "", text)
+        varying = r"(?<=SESSIONID=<)[^>]*|(?<=CAPABILITY )(?!IMAP4rev1 [^\]]*$)[^\]]*|(?<=SASL \")[^\"]*"
+        return re.sub(varying, "", text)
 
 
 def _written(answer: bytes | str) -> bytes:
     return answer.encode("latin-1") if isinstance(answer, str) else base64.b64encode(answer)
+
+
+def _sieve_string(text: bytes) -> bytes:
+    return b'"%s"' % text if len(text) < 1000 else b"{%d+}\r\n%s" % (len(text), text)
 
 
 def outcome(port: int, protocol: str, case: Case, *, tls: bool = False) -> list[str]:
@@ -113,7 +149,7 @@ def outcome(port: int, protocol: str, case: Case, *, tls: bool = False) -> list[
     talk = Talk(port, protocol, tls=tls)
     try:
         said = talk.authenticate(case)
-        if not (case.layered and re.match("c OK|235", said[-1])):
+        if not (case.layered and re.match("c OK|235|OK", said[-1])):
             talk.send(b"z NOOP\r\n" if protocol == "imap" else b"NOOP\r\n")
             said.append(talk.line().decode("latin-1"))
         return said

@@ -30,6 +30,9 @@ from libcyrus.sasl.client import Login
 
 pytestmark = pytest.mark.reference
 
+DAEMONS = {"imap": "imap", "lmtp": "lmtpauth", "sieve": "sieve"}
+"""The services, by their protocols."""
+
 SCRAM = [f"SCRAM-SHA-{size}" for size in ("1", "224", "256", "384", "512")]
 SECRET = [*SCRAM, "DIGEST-MD5", "CRAM-MD5", "PLAIN", "LOGIN"]
 USERS = {
@@ -64,7 +67,11 @@ def _service(number: int, kind: str) -> str:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Instance]:
-    programs = {"imap": "ours", "imap2": "reference", "lmtpauth": "ours", "lmtpauth2": "reference"}
+    programs = {
+        name + suffix: kind
+        for name in DAEMONS.values()
+        for suffix, kind in (("", "ours"), ("2", "reference"))
+    }
     settings: dict[str, str] = {}
     for number, options in enumerate(PAIRS):
         for kind in ("ours", "reference"):
@@ -89,8 +96,11 @@ def server() -> Iterator[Instance]:
         "sasl_sql_select": "SELECT userPassword FROM users WHERE name = '%u'",
     }
     instance.write_configuration()
+    (instance.directory / "conf/sieve").mkdir()
+    give_away(instance.directory / "conf/sieve")
     instance.start()
-    instance.create_user("other")
+    for user in ("other", "cassandane", "admin"):
+        instance.create_user(user)
     with instance.imap("admin") as admin:
         admin.ok("SETACL user/other cassandane lra")
         admin.ok("SETACL user/other admin lrswiptexka")
@@ -101,7 +111,7 @@ def server() -> Iterator[Instance]:
 
 
 def port(server: Instance, protocol: str, kind: str) -> int:
-    name = {"imap": "imap", "lmtp": "lmtpauth"}[protocol]
+    name = DAEMONS[protocol]
     return server.ports[name if kind == "ours" else name + "2"]
 
 
@@ -115,27 +125,32 @@ def run(command: list[str], typed: str = "") -> subprocess.CompletedProcess[str]
 # the original's clients with our servers
 
 
-def imtest(kind: str, server: Instance, at: str, mechanism: str, password: str, *options: str) -> str:
-    """Run ``imtest`` or ``lmtptest`` of one kind at the servers of another."""
-    protocol = "lmtp" if "lmtp" in options else "imap"
+TESTERS = {"imap": ("imtest", ". logout"), "lmtp": ("lmtptest", "QUIT"), "sieve": ("sivtest", "LOGOUT")}
+"""Their names, and how to say goodbye."""
+
+
+def imtest(
+    kind: str, server: Instance, at: str, mechanism: str, password: str, *options: str, protocol: str = "imap"
+) -> str:
+    """Run a test client of one kind at the servers of another."""
+    name, goodbye = TESTERS[protocol]
     return run(
         [
-            program(kind, f"{protocol.removesuffix('ap')}test" if protocol == "lmtp" else "imtest"),
-            "-m", mechanism, "-a", "admin", "-u", "admin", "-w", password,
-            "-p", str(port(server, protocol, at)), *(word for word in options if word != "lmtp"), "127.0.0.1",
+            program(kind, name), "-m", mechanism, "-a", "admin", "-u", "admin", "-w", password,
+            "-p", str(port(server, protocol, at)), *options, "127.0.0.1",
         ],
-        ". logout\r\n" if protocol == "imap" else "QUIT\r\n",
+        goodbye + "\r\n",
     ).stdout  # fmt: skip
 
 
 @pytest.mark.parametrize("tls", [False, True])
-@pytest.mark.parametrize("protocol", ["imap", "lmtp"])
+@pytest.mark.parametrize("protocol", DAEMONS)
 @pytest.mark.parametrize("mechanism", SECRET)
 def test_the_originals_clients(server: Instance, mechanism: str, protocol: str, tls: bool) -> None:
     # with TLS the original takes the -PLUS of a SCRAM, and binds
-    options = ["lmtp"] * (protocol == "lmtp") + ["-t", ""] * tls
-    assert "Authenticated." in imtest("reference", server, "ours", mechanism, "secret", *options)
-    assert "Authentication failed." in imtest("reference", server, "ours", mechanism, "wrong", *options)
+    options = ["-t", ""] if tls else []
+    for password, said in (("secret", "Authenticated."), ("wrong", "Authentication failed.")):
+        assert said in imtest("reference", server, "ours", mechanism, password, *options, protocol=protocol)
 
 
 @pytest.mark.parametrize("mechanism", SECRET)
@@ -175,7 +190,7 @@ def log_in(
 
 
 @pytest.mark.parametrize("tls", [False, True])
-@pytest.mark.parametrize("protocol", ["imap", "lmtp"])
+@pytest.mark.parametrize("protocol", DAEMONS)
 @pytest.mark.parametrize("kind", ["ours", "reference"])
 def test_our_client(server: Instance, kind: str, protocol: str, tls: bool) -> None:
     for mechanism in SECRET:
@@ -361,7 +376,7 @@ def test_gsasl_has_integrity(server: Instance) -> None:
 
 # what is refused, and how
 
-@pytest.mark.parametrize("protocol", ["imap", "lmtp"])
+@pytest.mark.parametrize("protocol", DAEMONS)
 def test_every_exchange_ends_as_with_the_original(server: Instance, protocol: str) -> None:
     ours, theirs = {}, {}
     for name, case in cases(protocol).items():
@@ -452,7 +467,7 @@ BOUND = {
 }
 
 
-@pytest.mark.parametrize("protocol", ["imap", "lmtp"])
+@pytest.mark.parametrize("protocol", DAEMONS)
 def test_nobody_in_between_can_take_the_binding_away(server: Instance, protocol: str) -> None:
     """Each under the -PLUS name and under the plain one; a client that says y has been lied to."""
 
@@ -470,7 +485,7 @@ def test_nobody_in_between_can_take_the_binding_away(server: Instance, protocol:
             ours, theirs = (ask(kind, scram, plus=plus) for kind in ("ours", "reference"))
             # RFC 5802 section 6 has who says that it cannot bind refused under a -PLUS name
             assert ours[-1] == theirs[-1] or (name, plus) == ("flag says that it cannot", True), (name, plus)
-            well = ours[-1].startswith(("c OK", "235"))
+            well = ours[-1].startswith(("c OK", "235", "OK"))
             fine = name in ("right", "for another") or (name == "flag says that it cannot" and not plus)
             assert well == fine, (name, plus)
 
