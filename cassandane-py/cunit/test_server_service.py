@@ -158,6 +158,18 @@ def test_a_forked_child_loses_no_signal(noted: Signals) -> None:
 # proc files
 
 
+def test_ps_shows_what_a_process_does_where_it_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the original's form, from the module of that name if it is there."""
+    shown: list[str] = []
+    monkeypatch.setattr(proc, "_title", shown.append)
+    own = proc.ProcFile(str(tmp_path))
+    own.register("imap", "here [::1]")
+    own.register("imap", "here [::1]", "joe", "user.joe", "Fetch")
+    own.register("imap", "here [::1]", "joe", "user.joe", "Fetch")
+    own.cleanup()
+    assert shown == ["imap: here [::1]   ", "imap: here [::1] joe user.joe Fetch"]
+
+
 def test_proc_files_say_what_was_registered(tmp_path: Path) -> None:
     directory = tmp_path / "a/proc"
     own = proc.ProcFile(str(directory))
