@@ -1,4 +1,4 @@
-"""Our imapd with the system's libsasl2: users of saslpasswd2, the original's client, and what both log."""
+"""Our imapd with users of saslpasswd2, by its own mechanisms and by the system's libsasl2."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.reference
 SCRAM = ["SCRAM-SHA-1", "SCRAM-SHA-256", "SCRAM-SHA-512"]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Instance]:
+@pytest.fixture(scope="module", params=["builtin", "system"])
+def server(request: pytest.FixtureRequest) -> Iterator[Instance]:
     instance = Instance(services=("imap",), tls=True)
     users = instance.directory / "sasldb2"
     for name, password in (("cassandane", "secret"), ("admin", "root")):
@@ -27,7 +27,7 @@ def server() -> Iterator[Instance]:
     give_away(users)
     del instance.settings["sasl_mech_list"]
     instance.settings |= {
-        "sasl_library": "system",
+        "sasl_library": request.param,
         "sasl_pwcheck_method": "auxprop",
         "sasl_auxprop_plugin": "sasldb",
         "sasl_sasldb_path": str(users),
