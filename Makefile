@@ -38,7 +38,7 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 
 types: $(VENV)/dev
-	$(BIN)/mypy $(PACKAGES) cassandane-py/cassandane cassandane-py/conftest.py
+	$(BIN)/mypy $(PACKAGES) conf/manual.py cassandane-py/cassandane cassandane-py/conftest.py
 
 contracts: $(VENV)/dev
 	$(BIN)/lint-imports
