@@ -20,7 +20,7 @@ from cassandane import reference
 from cassandane.exchanges import Answer, Case, Digest, Scram, Talk, cases, cram, outcome
 from cassandane.instance import Instance, give_away, program
 from libcyrus.backend.connect import Address, open_socket
-from libcyrus.backend.dialect import Dialect, Refused
+from libcyrus.backend.dialect import Capabilities, Dialect, Refused
 from libcyrus.backend.dialects import DIALECTS
 from libcyrus.backend.peer import Peer
 from libcyrus.prot import ProtStream
@@ -172,14 +172,19 @@ def test_the_originals_cyradm(server: Instance, mechanism: str) -> None:
 # our clients with the original's servers, and with ours
 
 
-def log_in(
-    server: Instance, protocol: str, kind: str, mechanism: str, password: str, *, tls: bool, maximum: int = 0
-) -> Peer:
+def connected(server: Instance, protocol: str, kind: str) -> Peer:
     dialect: Dialect = DIALECTS[protocol]("here") if protocol == "lmtp" else DIALECTS[protocol]()  # type: ignore[call-arg]
     sock = open_socket(Address("127.0.0.1", port(server, protocol, kind)), dialect, timeout=30)
     peer = Peer(ProtStream(sock, timeout=30), dialect, "mail.example.org")
+    peer.greet()
+    return peer
+
+
+def log_in(
+    server: Instance, protocol: str, kind: str, mechanism: str, password: str, *, tls: bool, maximum: int = 0
+) -> Peer:
+    peer = connected(server, protocol, kind)
     try:
-        peer.greet()
         if tls:
             peer.starttls(client_context(ClientParameters()))
         peer.authenticate(Login("admin", password), wanted=mechanism, maximum=maximum)
@@ -278,6 +283,16 @@ def test_what_breaks_a_layer_ends_the_connection_in_the_same_words(server: Insta
     }.items():
         begin = "decoding error: generic failure; SASL(-1): generic failure: "
         assert say("ours", broken).endswith(f" {begin}{words}\r\n")
+
+
+@pytest.mark.parametrize("kind", ["ours", "reference"])
+def test_a_list_of_mechanisms_that_was_cut_on_its_way_is_noticed(server: Instance, kind: str) -> None:
+    """Under the layer, where the true list comes."""
+    peer = connected(server, "imap", kind)
+    peer.capabilities = Capabilities(mechanisms=("DIGEST-MD5",))
+    with pytest.raises(SaslError, match="possible MITM attack"):
+        peer.authenticate(Login("admin", "secret"), maximum=128)
+    peer.close()
 
 
 def test_unauthenticate_takes_the_layer_away(server: Instance) -> None:

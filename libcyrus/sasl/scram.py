@@ -2,7 +2,8 @@
 
 The server's secrets come as clear passwords, from which keys are derived with a salt that stays the same
 while the server runs, or as stored keys in the form of RFC 5803. A name nobody has gets keys as well,
-derived just as slowly, which no proof fits: the exchange tells nobody who has an account.
+derived just as slowly, which no proof fits: the exchange tells nobody who has an account, where stored keys
+have salts of 16 bytes and the number of iterations that is configured for the others.
 """
 
 from __future__ import annotations
