@@ -7,6 +7,7 @@ import re
 import signal
 import struct
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -257,6 +258,32 @@ def test_the_same_conversation_counts_the_same() -> None:
             made.remove()
     assert found[0] == found[1]
     assert len(found[0]) > 40
+
+
+@pytest.mark.reference
+def test_the_originals_httpd_serves_the_report() -> None:
+    """With what master, ours too, has written beside it."""
+    made = Instance(
+        services=("imap", "http"),
+        programs={"http": "reference"},
+        imapd_conf={
+            **ENABLED, "httpmodules": "prometheus", "prometheus_need_auth": "none",
+            "prometheus_update_freq": "1s",
+        },
+    )  # fmt: skip
+    made.start()
+    try:
+        made.create_user("bob")
+        made.run("promstatsd", "-1")
+        wait_for(lambda: (stats(made) / "master.txt").exists(), "master reports nothing")
+        with urllib.request.urlopen(f"http://127.0.0.1:{made.ports['http']}/metrics", timeout=30) as answer:
+            said = answer.read().decode()
+    finally:
+        made.kill()
+        made.remove()
+    assert 'cyrus_imap_create_total{service="imap"} 1 ' in said
+    assert 'cyrus_usage_users{partition="default"} 1 ' in said
+    assert 'cyrus_master_ready_workers{service="imap",family="' in said
 
 
 def _running(server: Instance) -> bool:
