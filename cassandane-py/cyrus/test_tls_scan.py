@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from cassandane.certificates import Authority, Certificate, private_bytes, write
-from cassandane.clients import ImapClient
+from cassandane.clients import ImapClient, LmtpClient
 from cassandane.instance import Instance, give_away, make_directory
 from cassandane.tls_scan import Handshake, gnutls, openssl, openssl_tool
 from libcyrus.backend.connect import connect
@@ -132,6 +132,7 @@ class Files:
             "imap18": pair(garbage, rsa.key_path),
             "imap19": pair(rsa.path, unreadable),
             "imap20": pair("disabled", rsa.key_path),
+            "lmtpauth": simple,
             "imap22": {**simple, "tls_crl_file": str(outdated)},
             "imap21": {
                 **pair(rsa.path, rsa.key_path),
@@ -396,16 +397,20 @@ def test_a_directory_of_authorities(servers: Servers) -> None:
         assert (len(found) > 1) is (login == "OK"), client
 
 
-def certified(servers: Servers, kind: str, service: str = "imap", client: str = "certified") -> ImapClient:
-    one = servers.instances[kind]
+def tls_of(servers: Servers, client: str | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    certificate = servers.files.clients[client]
-    context.load_cert_chain(certificate.path, certificate.key_path)
-    imap = ImapClient(("127.0.0.1", one.ports[service]))
+    if client is not None:
+        certificate = servers.files.clients[client]
+        context.load_cert_chain(certificate.path, certificate.key_path)
+    return context
+
+
+def certified(servers: Servers, kind: str, service: str = "imap", client: str = "certified") -> ImapClient:
+    imap = ImapClient(("127.0.0.1", servers.instances[kind].ports[service]))
     imap.ok("STARTTLS")
-    imap.socket = context.wrap_socket(imap.socket)
+    imap.socket = tls_of(servers, client).wrap_socket(imap.socket)
     return imap
 
 
@@ -436,6 +441,25 @@ def test_the_common_name_is_the_user_of_external(servers: Servers, kind: str) ->
         agreed = r"starttls: TLSv1.3 with cipher \S+ \(256/256 bits new\) authenticated as joe"
         assert servers.log_of(kind, agreed)
         assert servers.log_of(kind, r"login: localhost \[127.0.0.1\] joe EXTERNAL\+TLS User logged in")
+
+
+def delivery(servers: Servers, kind: str, client: str | None) -> list[str]:
+    """What an LMTP server says to a client on its way through TLS."""
+    lmtp = LmtpClient(("127.0.0.1", servers.instances[kind].ports["lmtpauth"]))
+    said = [lmtp.lhlo, lmtp.command("MAIL FROM:<>"), lmtp.command("STARTTLS")]
+    lmtp.socket = tls_of(servers, client).wrap_socket(lmtp.socket)
+    for line in ("LHLO again", "STARTTLS", "AUTH EXTERNAL =", "MAIL FROM:<>", "RCPT TO:<joe>", "STARTTLS"):
+        said.append(lmtp.command(line))
+    lmtp.close()
+    return [re.sub("SESSIONID=<.*?>", "SESSIONID", text) for text in said]
+
+
+@pytest.mark.parametrize("client", ["certified", None])
+def test_delivery_in_tls(servers: Servers, client: str | None) -> None:
+    said = {kind: delivery(servers, kind, client) for kind in KINDS}
+    assert said["ours"] == said["reference"]
+    assert "250-AUTH PLAIN EXTERNAL" in said["ours"][3] or client is None
+    assert said["ours"][6].startswith("250 " if client else "430 ")
 
 
 # our side as a client
