@@ -290,6 +290,32 @@ def test_bytecode_and_link_are_made_again(store: MailStore) -> None:
         assert "defaultbc" not in files(scripts)
 
 
+def test_a_lost_database_is_made_again(store: MailStore) -> None:
+    with UserScripts(store, "a") as scripts:
+        for name, text in (("x", DISCARD), ("zw\u00f6lf", KEEP), ("x", STOP)):
+            scripts.put(name, text)
+        scripts.activate("zw\u00f6lf")
+        before = [(script.name, scripts.get(script.name)) for script in scripts.list()]
+    os.unlink(store.userstate.user_path("a", "dav"))
+    with UserScripts(store, "a") as scripts:
+        # in the order of the messages
+        assert listed(scripts) == ["zw\u00f6lf*", "x"]
+        assert [(script.name, scripts.get(script.name)) for script in scripts.list()] == before[::-1]
+        scripts.put("x", KEEP)
+        scripts.delete("x")
+        assert listed(scripts) == ["zw\u00f6lf*"]
+
+
+def test_scripts_of_a_folder_that_is_gone_are_gone(store: MailStore) -> None:
+    with UserScripts(store, "a") as scripts:
+        scripts.put("x", DISCARD)
+    mboxops.delete(store, "user.a.#sieve", is_admin=True, userid=None, auth=None, force=True)
+    with UserScripts(store, "a") as scripts:
+        assert listed(scripts) == []
+        scripts.put("y", DISCARD)
+        assert listed(scripts) == ["y"]
+
+
 def test_a_full_disk_leaves_all_as_it_was(scripts: UserScripts, monkeypatch: pytest.MonkeyPatch) -> None:
     scripts.put("x", KEEP)
     scripts.activate("x")

@@ -62,6 +62,16 @@ class SieveDb:
     def deleted(self) -> list[ScriptRecord]:
         return self._find("alive = 0")
 
+    def forget_others(self, mailbox: str) -> None:
+        """Drop what is not in the mailbox with this unique id: that was of one that is gone."""
+        if self._db.execute("SELECT 1 FROM sieve_scripts WHERE mailbox != ? LIMIT 1", (mailbox,)):
+            with self._db.transaction():
+                self._db.execute("DELETE FROM sieve_scripts WHERE mailbox != ?", (mailbox,))
+
+    def is_empty(self) -> bool:
+        """Whether there never was a script."""
+        return not self._db.execute("SELECT 1 FROM sieve_scripts LIMIT 1")
+
     def count(self) -> int:
         [[count]] = self._db.execute("SELECT count(*) FROM sieve_scripts WHERE alive = 1")
         return int(count)

@@ -7,12 +7,18 @@ it looks at the message again.
 from __future__ import annotations
 
 import hashlib
+import re
 
 from libcyrus.base import times
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.text.headerencoding import encode_header
 
 EXTENSION = ".sieve"
+_UNFOLD = re.compile(rb"\r\n[ \t]+")
+_SUBJECT = re.compile(rb"^Subject: ?(.*?)\r?$", re.MULTILINE | re.IGNORECASE)
+_FILENAME = re.compile(
+    rb'^Content-Disposition:.*filename="?([^";\r\n]+)\.sieve"?', re.MULTILINE | re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +28,18 @@ class ScriptMessage:
     id: str
     name: str
     text: bytes
+
+    @classmethod
+    def parse(cls, message: bytes, header_size: int) -> ScriptMessage | None:
+        """What a message holds; None for one that is no script."""
+        header, text = _UNFOLD.sub(b" ", message[:header_size]), message[header_size:]
+        subject, filename = _SUBJECT.search(header), _FILENAME.search(header)
+        if subject is None or filename is None:
+            return None
+        try:
+            return cls(filename[1].decode("ascii"), subject[1].decode(), text)
+        except UnicodeDecodeError:
+            return None
 
     @property
     def contentid(self) -> str:

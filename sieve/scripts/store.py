@@ -88,6 +88,7 @@ class UserScripts:
         try:
             self.directory.make()
             self._make_mailbox()
+            self._know_messages()
             self._settle()
         except BaseException:
             self._dav.close()
@@ -315,6 +316,38 @@ class UserScripts:
                 return
             create_one(store, self._mailbox_name, Actor(True, self.userid, None), mbtype=mbtypes.SIEVE)
         self._move_in()
+
+    def _know_messages(self) -> None:
+        """Let the database know this mailbox, if it is of another one, or is not there any more."""
+        self._db.forget_others(self._store.lookup(self._mailbox_name).uniqueid or "")
+        if not self._db.is_empty():
+            return
+        with self._writing() as mailbox:
+            known: dict[str, ScriptRecord] = {}
+            for record in mailbox.records(expunged=False):
+                message = bytes(mailbox.map_message(record))
+                script = ScriptMessage.parse(message, record.header_size)
+                if script is None:
+                    continue
+                # the newest one of a name counts
+                known[script.name] = ScriptRecord(
+                    rowid=None,
+                    creationdate=record.internaldate,
+                    lastupdated=record.internaldate,
+                    mailbox=mailbox.uniqueid,
+                    imap_uid=record.uid,
+                    modseq=record.modseq,
+                    createdmodseq=record.createdmodseq,
+                    id=script.id,
+                    name=script.name,
+                    contentid=script.contentid,
+                    isactive=bool(record.system_flags & FLAGGED),
+                )
+            if known:
+                log.error("sieve scripts of %s are known again from %s", self.userid, mailbox.name)
+                with self._dav.transaction():
+                    for row in {row.id: row for row in known.values()}.values():
+                        self._db.write(row)
 
     def _move_in(self) -> None:
         """Take scripts that are files of an earlier version into the mailbox; what does not compile stays."""
