@@ -362,6 +362,10 @@ def test_httptest_over_tls(server: Instance) -> None:
     assert said.count("Authenticated.\nSecurity strength factor: 256\n") == 2
     theirs = run("reference", "httptest", "-a", "admin", *line, typed=CLOSING)
     assert exchanged(done)[:12] == exchanged(theirs)[:12]
+    line = ["-p", str(server.ports["https"]), "-s", "-m", "basic", "-a", "admin", "-w", "secret", "127.0.0.1"]
+    done, theirs = (run(kind, "httptest", *line, typed=CLOSING) for kind in ("ours", "reference"))
+    assert exchanged(done) == exchanged(theirs)
+    assert "Authenticated." in exchanged(done)
 
 
 @pytest.mark.reference
