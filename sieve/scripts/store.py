@@ -49,6 +49,7 @@ from sieve.errors import (
 )
 from sieve.scripts.directory import directory_of, is_valid_name
 from sieve.scripts.mailfile import ScriptMessage
+from sieve.scripts.recover import records_of
 
 log = logging.getLogger(__name__)
 
@@ -323,31 +324,12 @@ class UserScripts:
         if not self._db.is_empty():
             return
         with self._writing() as mailbox:
-            known: dict[str, ScriptRecord] = {}
-            for record in mailbox.records(expunged=False):
-                message = bytes(mailbox.map_message(record))
-                script = ScriptMessage.parse(message, record.header_size)
-                if script is None:
-                    continue
-                # the newest one of a name counts
-                known[script.name] = ScriptRecord(
-                    rowid=None,
-                    creationdate=record.internaldate,
-                    lastupdated=record.internaldate,
-                    mailbox=mailbox.uniqueid,
-                    imap_uid=record.uid,
-                    modseq=record.modseq,
-                    createdmodseq=record.createdmodseq,
-                    id=script.id,
-                    name=script.name,
-                    contentid=script.contentid,
-                    isactive=bool(record.system_flags & FLAGGED),
-                )
-            if known:
+            found = records_of(mailbox)
+            if found:
                 log.error("sieve scripts of %s are known again from %s", self.userid, mailbox.name)
                 with self._dav.transaction():
-                    for row in {row.id: row for row in known.values()}.values():
-                        self._db.write(row)
+                    for record in found:
+                        self._db.write(record)
 
     def _move_in(self) -> None:
         """Take scripts that are files of an earlier version into the mailbox; what does not compile stays."""
