@@ -5,6 +5,6 @@ in ``dav.db``; the flag ``\\Flagged`` and the row say which one is active. What 
 ``sievedir/...``: ``NAME.bc``, the bytecode, and the link ``defaultbc`` to the active one. Earlier versions
 kept the text there too, as ``NAME.script``; such files move into ``#sieve`` when that is made.
 
-``store`` does all this; ``directory`` is the part in ``sievedir``, ``mailfile`` the message, ``recover`` makes
-rows anew, ``default`` is the script that a new user gets.
+``store`` does all this; ``directory`` is the part in ``sievedir``, ``mailfile`` the message; ``recover``
+makes rows anew; ``default`` is the script that a new user gets.
 """
