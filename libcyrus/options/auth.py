@@ -90,11 +90,16 @@ force_sasl_client_mech = string(
     doc="The SASL mechanism to prefer when logging in to other servers.",
 )
 sasl_maximum_layer = integer(
-    "sasl_maximum_layer", 256, since="2.3.17", doc="The strongest SASL security layer to negotiate, in bits."
+    "sasl_maximum_layer",
+    256,
+    since="2.3.17",
+    doc="The strongest protection to negotiate, in bits, TLS and a SASL security layer together: "
+    "with 0 a mechanism brings no layer, 1 stands for integrity alone.",
 )
 sasl_minimum_layer = integer(
     "sasl_minimum_layer",
     0,
     since="2.3.17",
-    doc="The weakest SASL security layer to accept, in bits; more than 1 forbids plaintext.",
+    doc="The weakest protection to accept, in bits. What TLS does not give has to come from a mechanism's own "
+    "security layer, as DIGEST-MD5 and GSSAPI have it; others are not offered then.",
 )
