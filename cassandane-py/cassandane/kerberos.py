@@ -107,6 +107,16 @@ class Realm:
         give_away(cache)
         return environment
 
+    def of_another(self, realm: str) -> dict[str, str]:
+        """The environment of a server that has keys of this realm, but is at home in another."""
+        text = (self.directory / "krb5.conf").read_text()
+        text = text.replace(f"default_realm = {REALM}", f"default_realm = {realm}")
+        text = text.replace("[domain_realm]", f"[domain_realm]\n  localhost = {REALM}")
+        path = self.directory / f"krb5-{realm}.conf"
+        path.write_text(text)
+        give_away(path)
+        return self.environment | {"KRB5_CONFIG": str(path)}
+
     def _answers(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self._port)) == 0

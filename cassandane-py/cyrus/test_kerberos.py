@@ -126,6 +126,49 @@ def test_cyradm_asks_for_no_password(server: Instance, realm: Realm, pair: Pair)
 
 
 @pytest.fixture(scope="module")
+def elsewhere(realm: Realm) -> Iterator[Instance]:
+    """Servers for which the realm is not their own; the last two let its users in."""
+    keytab = str(realm.directory / "keytab")
+    instance = Instance(
+        services=("imap1", "imap2", "imap3", "imap4"),
+        programs={"imap2": "reference", "imap4": "reference"},
+        imapd_conf={
+            "servername": "localhost", "sasl_mech_list": "GSSAPI", "sasl_keytab": keytab,
+            "failedloginpause": "0", "imap3_loginrealms": "example.org", "imap4_loginrealms": "example.org",
+            "admins": "admin@example.org",
+        },
+    )  # fmt: skip
+    realm.add_user("host/name")
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**realm.of_another("OTHER.ORG"), "KRB5_KTNAME": keytab}.items():
+            environment.setenv(name, value)
+        instance.start()
+    yield instance
+    instance.stop()
+    instance.remove()
+
+
+@pytest.mark.parametrize(
+    ("user", "options", "at_home", "let_in"),
+    [
+        ("cassandane", (), False, True),
+        ("admin", ("-u", "bob"), False, True),
+        ("cassandane", ("-u", "bob"), False, False),
+        ("host/name", (), False, False),
+    ],
+)
+def test_users_of_another_realm(
+    elsewhere: Instance, realm: Realm, user: str, options: tuple[str, ...], at_home: bool, let_in: bool
+) -> None:
+    found = []
+    for service in ("imap1", "imap2", "imap3", "imap4"):
+        said = Pair("ours", service).imtest(elsewhere, realm.ticket(user), "-m", "GSSAPI", *options)
+        assert "A01 OK" in said or "A01 NO authentication failure" in said
+        found.append("Authenticated." in said)
+    assert found == [at_home, at_home, let_in, let_in]
+
+
+@pytest.fixture(scope="module")
 def web(realm: Realm) -> Iterator[Instance]:
     """The original's httpd, which lists its mechanisms to proxies as Negotiate."""
     keytab = realm.directory / "http-keytab"
