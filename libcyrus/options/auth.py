@@ -100,6 +100,6 @@ sasl_minimum_layer = integer(
     "sasl_minimum_layer",
     0,
     since="2.3.17",
-    doc="The weakest protection to accept, in bits. What TLS does not give has to come from a mechanism's own "
-    "security layer, as DIGEST-MD5 and GSSAPI have it; others are not offered then.",
+    doc="The weakest protection to accept, in bits. What TLS does not give has to come from a mechanism's "
+    "own security layer, as DIGEST-MD5 and GSSAPI have it; others are not offered then.",
 )
