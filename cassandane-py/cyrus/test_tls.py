@@ -17,6 +17,7 @@ import pytest
 
 from cassandane.certificates import Authority, Certificate, write
 from cassandane.clients import ImapClient, LmtpClient
+from cassandane.debian_modules import OnDebianModules
 from cassandane.instance import HARDENED, Instance, make_directory, wait_for
 from cassandane.tls_scan import gnutls, openssl
 
@@ -40,8 +41,17 @@ class Site:
         return [one[1] for one in found if one]
 
 
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(Instance, id="built-in"),
+        pytest.param(OnDebianModules, id="debian", marks=[pytest.mark.long, pytest.mark.reference]),
+    ],
+)
+def site(request: pytest.FixtureRequest) -> Iterator[Site]:
+    """The module's server, with the OpenSSL of each kind of pyOpenSSL."""
+    if request.param is OnDebianModules and (missing := OnDebianModules.missing()):
+        pytest.skip(missing)
     directory = make_directory()
     authority = Authority(directory)
     localhost = authority.issue("localhost", kind="rsa", hosts=["localhost"])
@@ -62,7 +72,7 @@ def site() -> Iterator[Site]:
         **localhost.server_options(), "tls_server_cert_dir": str(further), "imap4_tls_session_timeout": "0",
     }
     services = ("imap", "imaps", "imap2", "imap3", "imap4", "lmtpauth", "lmtps")
-    server = Instance(services=services, tls=True, imapd_conf=settings)
+    server: Instance = request.param(services=services, tls=True, imapd_conf=settings)
     text = server.cyrus_conf.read_text()
     for name in ("imap", "imaps", "imap2", "imap3"):
         text = re.sub(rf'^(  {name} cmd="[^"]*)"', r'\1 -U 1"', text, flags=re.MULTILINE)

@@ -7,47 +7,28 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cassandane import reference
-from cassandane.instance import HARDENED, Instance, make_directory
+from cassandane.debian_modules import OnDebianModules
+from cassandane.instance import HARDENED, Instance
 from cassandane.tls_scan import Handshake, openssl
 from libcyrus.cyrusdb import open_db
 
 pytestmark = pytest.mark.reference
 
 TLS12 = ("-tls1_2", "-no_ticket")
-_MODULES = ("OpenSSL", "cryptography", "_cffi_backend.*.so")
-
-
-class OnDebianModules(Instance):
-    """Its servers have pyOpenSSL, and what that needs, from Debian's packages."""
-
-    modules: Path | None = None
-
-    def environment(self) -> dict[str, str]:
-        environment = {**reference.environment(), **super().environment()}
-        environment["PYTHONPATH"] += f":{self.modules}"
-        return environment
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Instance]:
     """``imap`` is ours with one connection a worker, ``imap2`` the original's."""
-    if sys.version_info[:2] != (3, 11):
-        pytest.skip("Debian's modules are for Python 3.11")
-    modules = make_directory()
-    places = [Path(one) for one in reference.python_environment()["PYTHONPATH"].split(":")]
-    for name in _MODULES:
-        found = next((path for place in places for path in place.glob(name)), None)
-        if found is None:
-            pytest.skip(f"Debian's {name} is not there")
-        (modules / found.name).symlink_to(found)
+    missing = OnDebianModules.missing()
+    if missing:
+        pytest.skip(missing)
     services = ("imap", "imap2")
     options = {"tls_sessions_db": "skiplist"}
     one = OnDebianModules(
@@ -55,7 +36,6 @@ def server() -> Iterator[Instance]:
     )
     one.settings["tls_sessions_db_path"] = str(database(one))
     one.write_configuration()
-    one.modules = modules
     text = re.sub(r'^(  imap cmd="[^"]*)"', r'\1 -U 1"', one.cyrus_conf.read_text(), flags=re.MULTILINE)
     one.cyrus_conf.write_text(text)
     one.wrapper = HARDENED
@@ -67,7 +47,6 @@ def server() -> Iterator[Instance]:
         raise
     one.stop()
     one.remove()
-    shutil.rmtree(modules)
 
 
 def connect(server: Instance, service: str, *arguments: str | Path) -> Handshake:
