@@ -393,9 +393,10 @@ class Changes:
         try:
             if pending.header:
                 self._write_header()
+            # both before the index, in this order: a journal that has the cache has the names already
+            mailbox.cache_files.sync()
             while pending.directories:
                 files.fsync_dir(pending.directories.pop())
-            mailbox.cache_files.sync()
             if pending.index and mailbox.annotations.written:
                 mailbox.index_file.mark_changing()
                 mailbox.annotations.commit_written()
