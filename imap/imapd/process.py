@@ -54,7 +54,9 @@ class Process:
         self.settings = settings
         self.admins = config[opt.admins]
         self.tls_enabled = starttls.enabled(config)
-        self.tls = starttls.on_demand(service, "imap", now=settings.switches.imaps)
+        # where every client comes to it, the first one need not wait for it
+        at_once = settings.switches.imaps or settings.tls_required
+        self.tls = starttls.on_demand(service, "imap", now=at_once)
         self.sasl = SaslSettings.from_config(
             config, "imap", anonymous=config[opt.allowanonymouslogin], load=service.on_demand(sasl.load)
         )
