@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -263,6 +264,28 @@ def test_a_library_that_is_not_there_lets_nobody_in(
     assert code(lambda: server.check_password("joe", "secret")) is SaslCode.NOMECH
     assert make(sasl_library="other").mechanisms() == ()
     assert "sasl_library other: there is no such thing" in caplog.text
+
+
+def test_a_call_that_does_not_come_back_ends_the_process(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "mux"))
+        silent.listen(1)
+        text = f"""
+from libcyrus.config import Config
+from libcyrus.sasl import SaslSettings, libsasl, make_server
+from libcyrus.server.login import LoginPolicy
+libsasl.MOST_SECONDS = 1
+extra = {{"sasl_library": "system", "sasl_pwcheck_method": "saslauthd"}}
+config = Config.for_tests(extra=extra | {{"sasl_saslauthd_path": "{tmp_path}/mux"}})
+make_server(SaslSettings.from_config(config, "imap"), LoginPolicy(config)).check_password("joe", "any")
+"""
+        done = subprocess.run(
+            [sys.executable, "-c", text], capture_output=True, text=True, timeout=60,
+            env=reference.environment() | {"PYTHONPATH": str(TOP)},
+        )  # fmt: skip
+    assert done.returncode == 1
+    assert "Timeout" in done.stderr
+    assert "check_password" in done.stderr
 
 
 def test_where_no_memory_may_be_written_and_executed() -> None:

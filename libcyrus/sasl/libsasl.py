@@ -35,6 +35,7 @@ MOST_SECONDS = 90
 NO_PLAINTEXT, NO_ANONYMOUS = 0x01, 0x10
 SUCCESS_DATA = 0x04
 
+_STDERR = 2
 _OK, _CONTINUE, _FAIL, _BUFOVER = 0, 1, -1, -3
 _GETOPT, _LOG, _PROXY_POLICY, _CANON_USER = 1, 2, 0x8001, 0x8007
 _AUTHID, _AUTHZID = 1, 2
@@ -344,7 +345,7 @@ def _write_log(_: object, level: int, message: bytes) -> int:
 @contextmanager
 def _bounded() -> Iterator[None]:
     """End the process, and say where it was, if the library does not come back."""
-    faulthandler.dump_traceback_later(MOST_SECONDS, exit=True)
+    faulthandler.dump_traceback_later(MOST_SECONDS, exit=True, file=_STDERR)
     try:
         yield
     finally:
