@@ -178,6 +178,19 @@ def test_configurations_are_judged_alike(server: Instance, tmp_path: Path, setti
         assert "# HELP" in (server.directory / "elsewhere/deep/report.txt").read_text()
 
 
+@pytest.mark.reference
+def test_a_debugger_is_run_first(server: Instance) -> None:
+    said = server.directory / "conf/debugger"
+    lines = [f"{key}: {value}\n" for key, value in server.settings.items()]
+    file = server.directory / "another.conf"
+    file.write_text("".join([*lines, f"debug_command: echo '%s' %d %s > {said}\n"]))
+    for kind in ("ours", "reference"):
+        server.run("promstatsd", "-C", str(file), "-D", "-1", kind=kind)
+        path, pid, name = said.read_text().split()
+        assert (path.endswith("/promstatsd"), pid.isdigit(), name) == (True, True, "promstatsd")
+        said.unlink()
+
+
 def test_statistics_are_cleaned_away_and_nothing_else(server: Instance) -> None:
     directory = stats(server)
     for name in (".kept", "4711", "doneprocs.x", "master.txt"):
