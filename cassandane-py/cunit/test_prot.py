@@ -7,6 +7,7 @@ import os
 import select
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -350,6 +351,18 @@ def test_signals_are_looked_at_during_a_handshake(context: TlsContext) -> None:
     ours, theirs = socket.socketpair()
     with theirs, pytest.raises(Told):
         ProtStream(ours, before_wait=look).starttls(context)
+
+
+def test_an_end_without_goodbye_is_told_in_the_systems_words(context: TlsContext) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        theirs = socket.create_connection(listener.getsockname())
+        ours, _ = listener.accept()
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    stream = ProtStream(ours, timeout=20)
+    theirs.sendall(b"\x16")
+    theirs.close()
+    with pytest.raises(TlsError, match="^Connection reset by peer$"):
+        stream.starttls(context)
 
 
 def test_only_the_configured_versions_are_spoken(pair: Pair, certificate: dict[str, str]) -> None:

@@ -182,6 +182,9 @@ def names_in(path: str) -> list[str]:
 
 def reason(error: Exception) -> str:
     """OpenSSL's first word on what went wrong, which is nearest to the cause, or the system's."""
+    if isinstance(error, SSL.SysCallError) and error.args[0] > 0:
+        # pyOpenSSL has the name of the number only
+        return os.strerror(error.args[0])
     if error.args and isinstance(error.args[0], list):
         words = [str(one[-1]) for one in error.args[0] if one[-1]]
         return words[0] if words else "protocol error"
