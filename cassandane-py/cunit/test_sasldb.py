@@ -96,8 +96,13 @@ def test_a_new_file_is_nobody_elses(tmp_path: Path) -> None:
 
 def test_no_file_is_no_users_and_no_file_is_made(tmp_path: Path) -> None:
     path = tmp_path / "none"
-    assert Sasldb(str(path), REALM).lookup("joe") is None
+    place = Sasldb(str(path), REALM)
+    assert place.lookup("joe") is None
     assert not path.exists()
+    path.touch()
+    assert place.lookup("joe") is None
+    place.store("joe", "userPassword", b"secret")
+    assert place.lookup("joe") == b"secret"
 
 
 @pytest.mark.parametrize("content", [b"junk" * 1000, b"\0" * 12 + b"\x61\x15\x06\0" + b"\xff" * 5000])

@@ -64,9 +64,14 @@ class Sasldb(Auxprop):
         self._readers = readers
 
     def lookup(self, user: str, prop: str = PASSWORD) -> bytes | None:
-        """Without a file there are no users."""
-        if not os.path.exists(self._path):
+        """Without a file, or in one that was only touched, there are no users."""
+        try:
+            if not os.path.getsize(self._path):
+                return None
+        except FileNotFoundError:
             return None
+        except OSError as error:
+            raise self._failed(error) from error
         with self._open(write=False) as table:
             return table.get(self._key(user, prop))
 
@@ -107,8 +112,11 @@ class Sasldb(Auxprop):
                 yield table
         except Exception as error:
             # each library has errors of its own
-            log.error("sasldb plugin: %s: %s", self._path, error)
-            raise SaslError(SaslCode.FAIL, "the password database cannot be used") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> SaslError:
+        log.error("sasldb plugin: %s: %s", self._path, error)
+        return SaslError(SaslCode.FAIL, "the password database cannot be used")
 
     def _kind(self) -> str:
         try:
