@@ -6,12 +6,14 @@ and so much time altogether, and variables have a limit of their own.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Callable
 from typing import Any
 
 from libcyrus.base import times
+from libcyrus.errors import CyrusError
 from libcyrus.text.headerencoding import encode_header
 from libcyrus.text.mimeheader import parse_mimeheader
 from sieve.bytecode import actions as code
@@ -35,6 +37,8 @@ from sieve.run.outcomes import (
 )
 from sieve.run.variables import modified, valid_flags
 
+log = logging.getLogger(__name__)
+
 MOST_STEPS = 100_000
 MOST_SECONDS = 10.0
 DEEPEST_INCLUDE = 50
@@ -54,6 +58,10 @@ def run(program: Program, message: Message, host: Host) -> Outcomes:
     try:
         interpreter.run()
     except SieveError as error:
+        outcomes.error = str(error)
+    except CyrusError as error:
+        # a store or database that cannot be asked now must not decide a test
+        log.error("sieve: %s", error)
         outcomes.error = str(error)
     except RecursionError:
         outcomes.error = "tests nested too deep"

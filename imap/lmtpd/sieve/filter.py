@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import closing
 
 from imap.lmtpd.app import Lmtpd
 from imap.lmtpd.placing import Message, Place
@@ -48,6 +49,11 @@ class Filter:
             remote=self._remote,
             extensions=app.settings.sieve_extensions,
         )
+        with closing(host):
+            return self._run(program, host)
+
+    def _run(self, program: Program, host: ScriptHost) -> tuple[str, ...] | None:
+        app, message = self._app, self._message
         seen = self._seen(host)
         outcomes = interpreter.run(program, seen, host)
         performer = self._performer(host, seen)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from imap.lmtpd import recipients
 from imap.lmtpd.app import Lmtpd
+from imap.lmtpd.sieve.lists import Lists
 from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass
 from libcyrus.errors import CyrusError
@@ -38,7 +39,10 @@ def text(data: bytes) -> str:
 
 @dataclass(slots=True)
 class ScriptHost:
-    """``recipient`` is what the mail is addressed to; ``remote`` is (host, address) of the client."""
+    """``recipient`` is what the mail is addressed to; ``remote`` is (host, address) of the client.
+
+    Close it after use.
+    """
 
     app: Lmtpd
     recipient: MboxName
@@ -47,6 +51,17 @@ class ScriptHost:
     remote: tuple[str, str]
     extensions: frozenset[Extension]
     notify_methods: Sequence[bytes] = (b"mailto:",)
+    _lists: Lists | None = None
+
+    @property
+    def lists(self) -> Lists:
+        if self._lists is None:
+            self._lists = Lists(self.app.config, self.app.store, self.userid)
+        return self._lists
+
+    def close(self) -> None:
+        if self._lists is not None:
+            self._lists.close()
 
     @property
     def userid(self) -> str | None:
@@ -175,13 +190,11 @@ class ScriptHost:
         store = self.app.store
         return self.app.scripts.named(store, self.recipient.with_boxes(), text(name), is_global=is_global)
 
-    # lists are address books, which need a CardDAV server
-
     def list_known(self, name: bytes) -> bool:
-        return False
+        return self.lists.known(name)
 
     def in_list(self, value: bytes, name: bytes) -> bool:
-        return False
+        return self.lists.has(name, value)
 
     # what was seen before
 

@@ -24,7 +24,7 @@ from libcyrus.append import Appender, Stage
 from libcyrus.auth import AuthState
 from libcyrus.base.dataclasses import dataclass, replace
 from libcyrus.base.xlog import NOTICE
-from libcyrus.errors import CyrusError, MailboxNonexistent
+from libcyrus.errors import CyrusError, MailboxNonexistent, NotFound, PermissionDenied
 from libcyrus.events.mboxevent.kinds import EventType
 from libcyrus.mboxops import annotation, checks
 from libcyrus.mboxops.subscribe import subscribe
@@ -46,6 +46,8 @@ from sieve.run.outcomes import (
 
 log = logging.getLogger(__name__)
 
+MOST_MEMBERS = 1000
+"""Addresses of a list that one message is redirected to."""
 _REPORT_LIMIT = 4096
 
 
@@ -121,9 +123,10 @@ class Performer:
             return
         header = self.seen.original_header if outcome.edited is None else outcome.edited
         sender = self.app.srs.forward(self.sender) if self.app.srs is not None else self.sender
+        recipients = self._members(outcome.address) if outcome.is_list else [address]
         envelope = Envelope(
             Mailbox(sender),
-            (Mailbox(address),),
+            tuple(Mailbox(recipient) for recipient in recipients),
             auth=self.host.userid,
             notify=_word(outcome.notify),
             ret=_word(outcome.ret),
@@ -136,6 +139,15 @@ class Performer:
         self._audit("auditlog: redirect sessionid=<%s> message-id=%s target=<%s> userid=<%s>", address)
         self._count("redirect")
         self._note(f"Redirected to {address}")
+
+    def _members(self, name: bytes) -> list[str]:
+        """Whom a list stands for (RFC 6134); without anybody there is nobody to send to."""
+        members = self.host.lists.members(name, MOST_MEMBERS + 1)
+        if not members:
+            raise NotFound(f"list {text(name)} is empty or unknown")
+        if len(members) > MOST_MEMBERS:
+            raise PermissionDenied(f"list {text(name)} has more than {MOST_MEMBERS} members")
+        return members
 
     def reject(self, outcome: Reject) -> None:
         reason = outcome.reason
