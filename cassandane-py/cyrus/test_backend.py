@@ -107,7 +107,9 @@ def go_through(instance: Instance, protocol: str, mechanism: str | None, tls: Tl
         peer.authenticate(login, wanted=mechanism)
         if tls is None and peer.capabilities.compress:
             peer.compress()
+        assert peer.is_alive()
         peer.logout()
+        assert not peer.is_alive()
     with closing(dial(instance, protocol)) as peer, pytest.raises(Refused):
         peer.authenticate(Login(login.authcid, "wrong"), wanted=mechanism)
 

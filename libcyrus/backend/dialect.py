@@ -143,6 +143,10 @@ class Dialect(ABC):
         raise Refused(f"{self.name} has no compression")
 
     @abstractmethod
+    def ping(self, peer: Lines) -> None:
+        """Ask something that changes nothing: it keeps the connection, or shows that it is broken."""
+
+    @abstractmethod
     def send_logout(self, peer: Lines) -> None: ...
 
     @abstractmethod

@@ -112,6 +112,12 @@ class Http(Dialect):
         self._mechanism = ""
         self._request(peer)
 
+    def ping(self, peer: Lines) -> None:
+        self._request(peer)
+        response = http_response.read(peer)
+        if response.status != 200:
+            raise Refused(as_text(response.line))
+
     def send_logout(self, peer: Lines) -> None:
         self._request(peer, "Connection: close")
 

@@ -63,6 +63,9 @@ class Imap(Dialect):
     def compress(self, peer: Lines) -> None:
         tagged(peer, b"Z01", b"COMPRESS DEFLATE")
 
+    def ping(self, peer: Lines) -> None:
+        tagged(peer, b"N01", b"NOOP")
+
     def send_logout(self, peer: Lines) -> None:
         peer.send(b"Q01 LOGOUT")
 

@@ -68,6 +68,10 @@ class Nntp(Dialect):
         peer.send(b"COMPRESS DEFLATE")
         expect(peer, b"206")
 
+    def ping(self, peer: Lines) -> None:
+        peer.send(b"DATE")
+        expect(peer, b"111")
+
     def send_logout(self, peer: Lines) -> None:
         peer.send(b"QUIT")
 

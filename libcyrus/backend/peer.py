@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from libcyrus.backend.dialect import AuthChallenge, AuthSuccess, Capabilities, Dialect, Refused
 from libcyrus.base.dataclasses import replace
 from libcyrus.errors import ProtocolError
-from libcyrus.prot import ProtStream
+from libcyrus.prot import ProtError, ProtStream
 from libcyrus.prot.deflate import Deflate
 from libcyrus.sasl import SaslCode, SaslError
 
@@ -216,6 +216,14 @@ class Peer:
     def compress(self) -> None:
         self.dialect.compress(self)
         self.stream.compress(Deflate())
+
+    def is_alive(self) -> bool:
+        """Ask something that changes nothing; False when the connection is of no more use."""
+        try:
+            self.dialect.ping(self)
+        except (ProtError, ProtocolError, Refused):
+            return False
+        return True
 
     def logout(self) -> None:
         """Say goodbye and read the answer."""

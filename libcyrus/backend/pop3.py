@@ -53,6 +53,10 @@ class Pop3(Dialect):
             return AuthChallenge(decoded(line[1:].strip()))
         raise Refused(as_text(line))
 
+    def ping(self, peer: Lines) -> None:
+        peer.send(b"NOOP")
+        self._ok(peer)
+
     def send_logout(self, peer: Lines) -> None:
         peer.send(b"QUIT")
 

@@ -71,6 +71,10 @@ class Sieve(Dialect):
     def cancel_auth(self, peer: Lines) -> None:
         peer.send(b'"*"')
 
+    def ping(self, peer: Lines) -> None:
+        peer.send(b"NOOP")
+        self._ok(peer.receive())
+
     def send_logout(self, peer: Lines) -> None:
         peer.send(b"LOGOUT")
 

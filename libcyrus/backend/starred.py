@@ -85,6 +85,9 @@ class Mupdate(_Starred):
     def compress(self, peer: Lines) -> None:
         tagged(peer, b"Z01", b'COMPRESS "DEFLATE"')
 
+    def ping(self, peer: Lines) -> None:
+        tagged(peer, b"N01", b"NOOP")
+
     def send_logout(self, peer: Lines) -> None:
         peer.send(b"Q01 LOGOUT")
 
@@ -112,6 +115,9 @@ class Csync(_Starred):
 
     def compress(self, peer: Lines) -> None:
         self._command(peer, b"COMPRESS DEFLATE")
+
+    def ping(self, peer: Lines) -> None:
+        self._command(peer, b"NOOP")
 
     def send_logout(self, peer: Lines) -> None:
         peer.send(b"EXIT")

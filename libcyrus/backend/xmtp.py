@@ -57,6 +57,10 @@ class Lmtp(Dialect):
             return AuthSuccess(line)
         raise Refused(as_text(line))
 
+    def ping(self, peer: Lines) -> None:
+        peer.send(b"NOOP")
+        read_reply(peer, b"250")
+
     def send_logout(self, peer: Lines) -> None:
         peer.send(b"QUIT")
 
