@@ -38,7 +38,8 @@ def contact(store: MailStore, book: str, *emails: str, alive: bool = True) -> No
     entry = store.mboxlist.lookup(f"user.a.#addressbooks.{book}")
     with DavDb.of_user(store.config, store.userstate, "a") as db:
         db.execute(
-            "INSERT INTO vcard_objs (mailbox, alive, imap_uid) SELECT ?, ?, count(*) FROM vcard_objs",
+            "INSERT INTO vcard_objs (mailbox, alive, imap_uid, resource) "
+            "SELECT ?, ?, count(*), count(*) FROM vcard_objs",
             (entry.uniqueid, int(alive)),
         )
         [[rowid]] = db.execute("SELECT max(rowid) FROM vcard_objs")
@@ -60,7 +61,7 @@ def contact(store: MailStore, book: str, *emails: str, alive: bool = True) -> No
         (SHORT + b"Default/card.vcf", True),
         (SHORT + b"My%20Friends", False),
         (SHORT + b"other", False),
-        (SHORT, False),
+        (SHORT, True),  # what holds all books, as in the original
         (b"addrbook:Default", False),
         (b"tag:example.com,2010:Default", False),
         (b"URN:ietf:params:sieve:addrbook:Default", False),

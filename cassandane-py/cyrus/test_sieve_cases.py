@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -45,13 +45,15 @@ _MASKS = (
 
 
 class World:
-    """One server, and what it did."""
+    """One server, and what it did; ``others`` are further services and whose programs they are."""
 
-    def __init__(self, program: str) -> None:
-        services = ("imap", "sieve", "lmtp")
+    def __init__(self, program: str, others: Mapping[str, str] | None = None, **settings: str) -> None:
+        programs = dict.fromkeys(("imap", "sieve", "lmtp"), program) | dict(others or {})
         self.server = Instance(
-            services=services, programs=dict.fromkeys(services, program),
-            imapd_conf={"autocreate_quota": "0", "sieve_utf8fileinto": "yes", "duplicatesuppression": "yes"},
+            services=tuple(programs), programs=programs,
+            imapd_conf={
+                "autocreate_quota": "0", "sieve_utf8fileinto": "yes", "duplicatesuppression": "yes", **settings
+            },
         )  # fmt: skip
         self._outgoing = self.server.directory / "outgoing"
         self._outgoing.mkdir(mode=0o777)
@@ -69,20 +71,25 @@ class World:
         with self.server.imap(user) as imap:
             imap.ok("CREATE INBOX/a")
             imap.ok("CREATE INBOX/b")
-        client = Client(self.server)
-        client.log_in(user)
-        script = case.script.replace("\n", "\r\n").encode()
-        put = client.say(b'PUTSCRIPT "s" {%d+}\r\n%b' % (len(script), script))
-        seen = [b"put: " + put]
-        if put == b"OK\r\n":
-            seen.append(client.say(b'SETACTIVE "s"'))
-        client.sock.close()
+        seen = self.give_script(user, case.script)
         with self.server.lmtp() as lmtp:
             replies = lmtp.deliver(case.text(user), user + case.detail, sender=case.sender)
         seen += [reply.encode() for reply in replies]
         seen += self._mailboxes(user)
         seen += self.mails()
         return [masked(line) for line in seen]
+
+    def give_script(self, user: str, script: str) -> list[bytes]:
+        """What timsieved said."""
+        client = Client(self.server)
+        client.log_in(user)
+        data = script.replace("\n", "\r\n").encode()
+        put = client.say(b'PUTSCRIPT "s" {%d+}\r\n%b' % (len(data), data))
+        seen = [b"put: " + put]
+        if put == b"OK\r\n":
+            seen.append(client.say(b'SETACTIVE "s"'))
+        client.sock.close()
+        return seen
 
     def _mailboxes(self, user: str) -> list[bytes]:
         seen = []

@@ -61,8 +61,6 @@ class Lists:
         for prefix in _PREFIXES:
             if uri.startswith(prefix) and self._userid is not None:
                 book = os.fsdecode(uri[len(prefix) :]).partition("/")[0]
-                if not book:
-                    return None
                 if book.lower() == _DEFAULT.lower():
                     book = _DEFAULT
                 inbox = self._store.rules.inbox(self._userid)
