@@ -12,6 +12,7 @@ import sqlite3
 import ssl
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -65,18 +66,9 @@ def _service(number: int, kind: str) -> str:
     return f"imap{100 + number if kind == 'ours' else 200 + number}"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Instance]:
-    programs = {
-        name + suffix: kind
-        for name in DAEMONS.values()
-        for suffix, kind in (("", "ours"), ("2", "reference"))
-    }
-    settings: dict[str, str] = {}
-    for number, options in enumerate(PAIRS):
-        for kind in ("ours", "reference"):
-            programs[_service(number, kind)] = kind
-            settings |= {f"{_service(number, kind)}_{name}": value for name, value in options.items()}
+@contextmanager
+def running(programs: dict[str, str], settings: dict[str, str]) -> Iterator[Instance]:
+    """A server with all the users, and with these services and options; an empty one is left out."""
     instance = Instance(services=tuple(programs), programs=programs, tls=True)
     database = instance.directory / "users.db"
     with sqlite3.connect(database) as connection:
@@ -85,7 +77,7 @@ def server() -> Iterator[Instance]:
     connection.close()
     give_away(database)
     del instance.settings["sasl_mech_list"]
-    instance.settings |= settings | {
+    instance.settings |= {
         "failedloginpause": "0",
         "proxyservers": "proxy",
         "loginrealms": "example.net",
@@ -94,7 +86,9 @@ def server() -> Iterator[Instance]:
         "sasl_sql_engine": "sqlite3",
         "sasl_sql_database": str(database),
         "sasl_sql_select": "SELECT userPassword FROM users WHERE name = '%u'",
+        **settings,
     }
+    instance.settings = {name: value for name, value in instance.settings.items() if value}
     instance.write_configuration()
     (instance.directory / "conf/sieve").mkdir()
     give_away(instance.directory / "conf/sieve")
@@ -108,6 +102,22 @@ def server() -> Iterator[Instance]:
     yield instance
     instance.stop()
     instance.remove()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Instance]:
+    programs = {
+        name + suffix: kind
+        for name in DAEMONS.values()
+        for suffix, kind in (("", "ours"), ("2", "reference"))
+    }
+    settings: dict[str, str] = {}
+    for number, options in enumerate(PAIRS):
+        for kind in ("ours", "reference"):
+            programs[_service(number, kind)] = kind
+            settings |= {f"{_service(number, kind)}_{name}": value for name, value in options.items()}
+    with running(programs, settings) as instance:
+        yield instance
 
 
 def port(server: Instance, protocol: str, kind: str) -> int:
@@ -579,25 +589,44 @@ CHECKED = [
 NUMBERS = range(len(LIMITS), len(PAIRS))
 
 
+def logins(at: int) -> list[object]:
+    """What a service says to LOGIN and every mechanism, for themselves and for others."""
+    some = {name: case for name, case in cases("imap").items() if name.partition(" ")[2] in CHECKED}
+    found: list[object] = []
+    for tls in (False, True):
+        talk = Talk(at, tls=tls)
+        found.append([word for word in talk.capabilities() if not re.match("AUTH=[GN]", word)])
+        talk.close()
+        for login in LOGINS if not tls else LOGINS[:2]:
+            talk = Talk(at, tls=tls)
+            found.append((login, *talk.lines(b"LOGIN " + login), *talk.lines(b"NAMESPACE")))
+            talk.close()
+        names = [name for name in some if not tls or name.endswith(" right")]
+        found += [(name, *outcome(at, "imap", some[name], tls=tls)) for name in names]
+    return found
+
+
 @pytest.mark.parametrize("number", NUMBERS, ids=[next(iter(PAIRS[number])) for number in NUMBERS])
 def test_each_option_of_logins(server: Instance, number: int) -> None:
-    """LOGIN and every mechanism, for themselves and for others, beside the original."""
-    some = {name: case for name, case in cases("imap").items() if name.partition(" ")[2] in CHECKED}
-    for tls in (False, True):
-        seen = []
-        for kind in ("ours", "reference"):
-            at = server.ports[_service(number, kind)]
-            talk = Talk(at, tls=tls)
-            found: list[object] = [[word for word in talk.capabilities() if not re.match("AUTH=[GN]", word)]]
-            talk.close()
-            for login in LOGINS if not tls else LOGINS[:2]:
-                talk = Talk(at, tls=tls)
-                found.append((login, *(talk.lines(b"LOGIN " + login)), *talk.lines(b"NAMESPACE")))
-                talk.close()
-            names = [name for name in some if not tls or name.endswith(" right")]
-            found += [(name, *outcome(at, "imap", some[name], tls=tls)) for name in names]
-            seen.append(found)
-        assert seen[0] == seen[1]
+    ours, theirs = (logins(server.ports[_service(number, kind)]) for kind in ("ours", "reference"))
+    assert ours == theirs
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"virtdomains": "userid", "defaultdomain": "example.org", "loginrealms": ""},
+        {"virtdomains": "userid", "loginrealms": "elsewhere.org", "imapmagicplus": "yes"},
+        {"virtdomains": "yes", "loginrealms": ""},
+    ],
+)
+def test_domains_of_users(settings: dict[str, str]) -> None:
+    """What no service can have for itself."""
+    programs = {"imap": "ours", "imap2": "reference"}
+    with running(programs, settings) as instance:
+        ours, theirs = (logins(instance.ports[name]) for name in programs)
+    assert ours == theirs
 
 
 def test_anonymous_needs_no_secret(server: Instance) -> None:
