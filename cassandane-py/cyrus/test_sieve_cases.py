@@ -52,7 +52,8 @@ class World:
         self.server = Instance(
             services=tuple(programs), programs=programs,
             imapd_conf={
-                "autocreate_quota": "0", "sieve_utf8fileinto": "yes", "duplicatesuppression": "yes", **settings
+                "autocreate_quota": "0", "sieve_utf8fileinto": "yes", "duplicatesuppression": "yes",
+                **settings,
             },
         )  # fmt: skip
         self._outgoing = self.server.directory / "outgoing"

@@ -1,8 +1,7 @@
 """External lists (RFC 6134) are address books that the original's CardDAV server writes.
 
-What differs from the original: its ``redirect :list`` looks at no address of any contact, so the mail has no
-recipients, the script fails and the message is kept with ``$SieveFailed``. Ours goes to all addresses in the
-list, in one mail.
+What differs from the original: its compilers die of ``redirect :list`` ("stub function called"), and its lmtpd
+would look at no address of any contact. Ours goes to all addresses in the list, in one mail.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ N:Doe;{uid};;;
 FN:{uid} Doe
 {emails}END:VCARD
 """
-MAIL = b"From: Bob <bob@example.com>\r\nTo: ann@example.org\r\nMessage-ID: <%b@x>\r\nSubject: s\r\n\r\ntext\r\n"
+MAIL = b"From: Bob <bob@example.com>\r\nTo: ann@example.org\r\nMessage-ID: <%b@x>\r\n\r\ntext\r\n"
 REQUIRE = 'require ["extlists", "fileinto", "envelope", "variables", "imap4flags", "copy"];\n'
 
 
@@ -103,18 +102,14 @@ def test_lists(program: str) -> None:
         assert "envelope" not in flags.split()
 
         script = 'redirect :list ":addrbook:default";'
+        if program == "reference":
+            assert not world.give_script("ann", REQUIRE + script)[0].startswith(b"put: OK")
+            return
         assert world.give_script("ann", REQUIRE + script)[1] == b"OK\r\n"
-        kept = world.deliver("four")
-        if program == "ours":
-            assert kept == []
-            [mail] = world.mails()
-            recipients = [line for line in mail.split(b"\n") if line.startswith(b"RCPT TO:")]
-            assert [line.split()[1].strip() for line in recipients] == [
-                b"TO:<bob@example.com>", b"TO:<Robert@example.com>"
-            ]  # fmt: skip
-        else:
-            [flags] = kept
-            assert "$SieveFailed" in flags.split()
+        assert world.deliver("four") == []
+        [mail] = world.mails()
+        recipients = [line.split()[1] for line in mail.split(b"\n") if line.startswith(b"RCPT TO:")]
+        assert recipients == [b"TO:<bob@example.com>", b"TO:<Robert@example.com>"]
 
         # a list that is none keeps the mail, and nothing is sent to its name
         script = 'redirect :list ":addrbook:none";'
