@@ -231,6 +231,16 @@ def test_a_library_that_is_not_there_is_said_so(
         gss.library.cache_clear()
 
 
+def test_what_a_client_chooses(realm: Realm) -> None:
+    channel = Channel("imap", HOST, limits=ANY)
+    offered = ["PLAIN", "GSSAPI", "GSS-SPNEGO"]
+    assert choose(offered, Login("ann"), channel) == "GSS-SPNEGO"
+    # which tells nobody whom to act for
+    assert choose(offered, Login("ann", authzid="bob"), channel) == "GSSAPI"
+    with pytest.raises(SaslError):
+        choose(offered, Login("ann", authzid="bob"), channel, wanted="GSS-SPNEGO", as_another=True)
+
+
 def test_a_client_without_a_ticket(realm: Realm, monkeypatch: pytest.MonkeyPatch) -> None:
     channel = Channel("imap", HOST, limits=ANY)
     assert choose(["GSSAPI", "PLAIN"], Login("ann"), channel) == "GSSAPI"

@@ -52,9 +52,10 @@ class Mechanism:
 
 
 def _all() -> dict[str, Mechanism]:
-    found: list[Mechanism] = []
-    for name in (GSS_SPNEGO, GSSAPI):
-        found.append(Mechanism(name, ticket=True, strongest=256))
+    found = [
+        Mechanism(GSS_SPNEGO, ticket=True, strongest=256, proxies=False),
+        Mechanism(GSSAPI, ticket=True, strongest=256),
+    ]
     for name in SCRAM_HASHES:
         found += [
             Mechanism(f"{name}-PLUS", secret=True, binding=True, longest=2048),
