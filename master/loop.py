@@ -32,6 +32,8 @@ _INSIST = 2.0
 _LOADING = 1.0
 """Seconds for which a program is expected to load before it serves."""
 
+_MOST_SERVICES = 2**31 - 11
+
 _LAST_PATIENCE = 20.0
 """Seconds after which a child that still has not ended is killed."""
 
@@ -75,6 +77,7 @@ class Master:
         drop_privileges()
         self._proc_files.sweep()
         startup.start_waitdaemons(self._table)
+        self._table.most()
 
     def run(self) -> None:
         """Until told to end and everything has ended."""
@@ -360,8 +363,14 @@ class Master:
         self._open_sockets(gentle)
         self._schedule.replace(wanted.events, now=time.monotonic(), wall=time.time())
         self._report = Report(settings.config)
+        used, waited = map(_structures, self._table.most())
         write(
             syslog.LOG_NOTICE,
-            f"Services reconfigured. {len(self._table.services)} services structures and "
-            f"{len(self._table.waitdaemons)} waitdaemon structures are now in use",
+            f"Services reconfigured. {used} services structures and {waited} waitdaemon structures "
+            "are now in use",
         )
+
+
+def _structures(number: int) -> str:
+    """A number as the original says it, which makes room for five more when it needs to."""
+    return f"{number} out of {-(-number // 5) * 5} (max {_MOST_SERVICES})"

@@ -123,6 +123,12 @@ class Table:
         self.waitdaemons: list[Service] = []
         self.children: dict[int, Child] = {}
         self.waitdaemon_group = 0
+        self._most = (0, 0)
+
+    def most(self) -> tuple[int, int]:
+        """The most services and waited-for daemons that this has been asked about."""
+        self._most = max(self._most[0], len(self.services)), max(self._most[1], len(self.waitdaemons))
+        return self._most
 
     def everything(self) -> Iterator[Service]:
         yield from self.services

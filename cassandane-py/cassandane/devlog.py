@@ -22,15 +22,26 @@ _NODES = ("null", "zero", "full", "random", "urandom", "tty")
 _LINE = re.compile(r"<(\d+)>(\w+ +\d+ [\d:]+) (.*?): ?(.*)", re.DOTALL)
 
 
+_MARK = b"mark"
+
+
 class Receiver:
     """Writes what comes to a socket into a file, in the form in which our own programs are captured."""
 
     def __init__(self, path: Path, log: Path) -> None:
         self._log = log
+        self._path = str(path)
+        self._taken = threading.Semaphore(0)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(path))
         path.chmod(0o666)
         threading.Thread(target=self._receive, daemon=True).start()
+
+    def flush(self) -> None:
+        """Return when everything that was sent until now is in the file."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.sendto(_MARK, self._path)
+        assert self._taken.acquire(timeout=30), "nobody takes what is logged"
 
     def close(self) -> None:
         with suppress(OSError):
@@ -40,6 +51,9 @@ class Receiver:
     def _receive(self) -> None:
         with suppress(OSError):
             while data := self._socket.recv(65536):
+                if data == _MARK:
+                    self._taken.release()
+                    continue
                 found = _LINE.match(data.decode("utf-8", "replace").rstrip("\n\0"))
                 if found is None:
                     continue

@@ -232,15 +232,21 @@ class LabMaster:
         children = psutil.Process(self.pid).children(recursive=True)
         return [one.pid for one in children if one.status() == psutil.STATUS_ZOMBIE]
 
+    def log_text(self) -> str:
+        """All that was logged so far."""
+        if self._receiver is not None:
+            self._receiver.flush()
+        return self.log.read_text(errors="replace")
+
     def has_logged(self, text: str, count: int = 1) -> bool:
-        return self.log.read_text(errors="replace").count(text) >= count
+        return self.log_text().count(text) >= count
 
     def wait_for_log(self, text: str, count: int = 1) -> None:
         wait_for(lambda: self.has_logged(text, count), f"not logged: {text}", detail=self.describe)
 
     def describe(self) -> str:
         out = self.directory / "out"
-        return self.log.read_text(errors="replace")[-6000:] + (out.read_text() if out.exists() else "")
+        return self.log_text()[-6000:] + (out.read_text() if out.exists() else "")
 
     def stop(self) -> None:
         """SIGTERM; everything must be gone."""
