@@ -284,7 +284,7 @@ class SaslServer(Generic[T]):
         settings = self._settings
         if (mechanism.binding and self.binding is None) or (mechanism.certified and not self.certified):
             return SaslError(SaslCode.NOMECH, f"Couldn't find mech {mechanism.name}")
-        if mechanism.strongest < settings.limits(self.bits).least:
+        if mechanism.strongest < settings.minimum_layer - self.bits:
             return SaslError(SaslCode.TOOWEAK, f"mech {mechanism.name} is too weak")
         if mechanism.name == ANONYMOUS and not settings.anonymous:
             return SaslError(SaslCode.NOMECH, "security flags do not match required")
