@@ -47,9 +47,10 @@ class Backends:
     def __init__(self, config: Config, service: str) -> None:
         """``service`` is told to saslauthd. What cannot work is logged."""
         self.usable = True
-        plugins = _plugins(config)
         self._config = config
         self._service = service
+        self._methods = (setting(config, "pwcheck_method") or "auxprop").split()
+        plugins = _plugins(config) if self._needs_properties() else []
         self._unusable = [plugin for plugin in plugins if isinstance(plugin, Unusable)]
         self.properties = Properties([plugin for plugin in plugins if isinstance(plugin, Auxprop)])
         self.passwords = self._password_check()
@@ -68,9 +69,16 @@ class Backends:
         made.canonical = str
         return made
 
+    def _needs_properties(self) -> bool:
+        """Whether anything asks the plugins, which may need libraries that are not small."""
+        if "auxprop" in (method.lower() for method in self._methods) or self._service == "pop":
+            return True
+        secret = any(mechanism.secret for mechanism in selected(setting(self._config, "mech_list")))
+        return secret or self._is_transition_on()
+
     def _password_check(self) -> PasswordCheck:
         found: list[Verifier] = []
-        for method in (setting(self._config, "pwcheck_method") or "auxprop").split():
+        for method in self._methods:
             found.extend(self._verifiers(method))
         transition = self._transition if self._wants_transition() else None
         return PasswordCheck(found, transition=transition, settled=[self.properties])
@@ -92,8 +100,10 @@ class Backends:
         return [Unusable(f"sasl_pwcheck_method {method}: not supported")]
 
     def _wants_transition(self) -> bool:
-        wanted = switch(self._config, "auto_transition") or self._without_plain()
-        return wanted and self.properties.writable
+        return self._is_transition_on() and self.properties.writable
+
+    def _is_transition_on(self) -> bool:
+        return switch(self._config, "auto_transition") or self._without_plain()
 
     def _without_plain(self) -> bool:
         return setting(self._config, "auto_transition") == "noplain"
