@@ -1,7 +1,8 @@
 """The pool parent: has everything loaded, and forks a worker whenever master asks for one.
 
 It decides nothing. Master says how many, each worker announces its own birth,
-the parent reports its death. When the pair to master ends, by reload or because
+the parent reports its death. Before it forks more than a few it holds a
+rehearsal, see ``rehearsal``. When the pair to master ends, by reload or because
 master died, the parent exits at once; its workers finish what they are doing
 and are reaped by master (their reaper, see ``master.main``) or, without one,
 by the system.
@@ -75,6 +76,9 @@ def _serve(worker: Worker[App], channel: socket.socket) -> int:
             if not rehearsed and forks + count > _FIRST:
                 rehearsed = True
                 rehearsal.rehearse(worker.program, worker.service)
+                gc.freeze()
+            if rehearsed and any([demand.rehearse() for demand in worker.service.demands]):
+                gc.collect()
                 gc.freeze()
             forks += count
             for _ in range(count):

@@ -7,10 +7,10 @@ to is a page less that it shares with its parent: about a megabyte of six in an
 imapd. What the parent has done before it forks, all workers inherit.
 
 The conversation is held with an empty server of its own: a configuration of
-defaults in a new directory, in memory where the system has such a place, and
-removed afterwards. Nothing is written to the log, no file of the real server is
-opened, and no descriptor remains. A rehearsal that cannot be held changes
-nothing for the service.
+defaults in a new directory, in memory, and removed afterwards. Nothing is
+written to the log, no file of the real server is opened, and no descriptor
+remains. Where the system has no such place, or the rehearsal cannot be held for
+another reason, that changes nothing for the service.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ ROUNDS = 10
 """The interpreter looks at code eight times before it fits it."""
 
 _IN_MEMORY = "/dev/shm"
+"""On a disk, its many syncs would keep clients waiting."""
 
 
 def rehearse(program: ServiceProgram[App], service: Service) -> None:
@@ -43,17 +44,13 @@ def rehearse(program: ServiceProgram[App], service: Service) -> None:
 
     For a process without threads that serves nobody. ``ShutdownRequested`` passes through.
     """
-    if not program.rehearsal:
+    if not program.rehearsal or not os.access(_IN_MEMORY, os.W_OK | os.X_OK):
         return
     # nothing else needs it
     from tempfile import TemporaryDirectory
 
-    writable = os.access(_IN_MEMORY, os.W_OK | os.X_OK)
     try:
-        with (
-            TemporaryDirectory(prefix="cyrus-", dir=_IN_MEMORY if writable else None) as directory,
-            systemlog.silence(),
-        ):
+        with TemporaryDirectory(prefix="cyrus-", dir=_IN_MEMORY) as directory, systemlog.silence():
             _play(program, service, directory)
     except (OSError, CyrusError, Fatal) as error:
         log.debug("%s: no rehearsal: %s", service.name, error)
