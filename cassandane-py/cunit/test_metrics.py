@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from imap.promstatsd import services, usage
 from libcyrus.config import Config
 from libcyrus.errors import Fatal
 from libcyrus.server import metrics
@@ -101,3 +102,11 @@ def test_a_lock_file_that_the_original_removed_is_not_trusted(tmp_path: Path) ->
     assert metrics._take_lock(path) == -1
     fd = metrics._take_lock(path)
     assert fd >= 0 and os.path.sameopenfile(fd, os.open(path, os.O_RDONLY))
+
+
+def test_names_cannot_break_the_report() -> None:
+    found = {'a"b\\c\n': usage.Partition(users=1, shared={'x"y': 2})}
+    text = usage.render(found, 5)
+    assert 'cyrus_usage_users{partition="a\\"b\\\\c\\n"} 1 5\n' in text
+    assert 'namespace="x\\"y"} 2 5\n' in text
+    assert 'total{service="a\\"b"} 3 9\n' in services.render({'a"b': {0: (3.0, 9)}})

@@ -13,7 +13,7 @@ from libcyrus.server.metrics import Numbers
 def render(found: dict[str, Numbers]) -> str:
     """The text for the numbers of each service."""
     lines = []
-    services = sorted(found.items())
+    services = [(metric_table.escaped(ident), numbers) for ident, numbers in sorted(found.items())]
     place = 0
     for metric in metric_table.metrics():
         lines.append(f"# HELP {metric.name} {metric.help}\n# TYPE {metric.name} {metric.kind}\n")

@@ -14,6 +14,7 @@ from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.mboxname import HIERARCHY_SEPARATOR, MboxName
 from libcyrus.records.mboxlist import Mboxlist
 from libcyrus.records.quota import NAMES, QuotaDb
+from libcyrus.server.metric_table import escaped
 
 # nearly every N record begins like this (see records.mbentry): a kind without flags, so no tombstone
 _HEAD = re.compile(rb'%\(T [a-ce-z] (?:I [^ "(){}]+ )?P ([^ "(){}]+) ')
@@ -51,7 +52,7 @@ def count(mailboxes: Mboxlist, quotas: QuotaDb) -> dict[str, Partition]:
 
 def render(found: dict[str, Partition], stamp: int) -> str:
     """The text; ``stamp`` is in milliseconds since 1970."""
-    partitions = sorted(found.items())
+    partitions = [(escaped(name), partition) for name, partition in sorted(found.items())]
 
     def simple(metric: str, text: str, value: Callable[[Partition], int]) -> str:
         lines = [
@@ -69,7 +70,8 @@ def render(found: dict[str, Partition], stamp: int) -> str:
     ]
     for name, partition in partitions:
         for namespace, number in sorted(partition.shared.items()):
-            parts.append(f'{shared}{{partition="{name}",namespace="{namespace}"}} {number} {stamp}\n')
+            label = f'partition="{name}",namespace="{escaped(namespace)}"'
+            parts.append(f"{shared}{{{label}}} {number} {stamp}\n")
     parts.append(_heading(committed, "The amount of quota committed"))
     for name, partition in partitions:
         for resource, amount in zip(NAMES, partition.committed, strict=True):

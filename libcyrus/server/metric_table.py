@@ -72,6 +72,11 @@ def places() -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
 
 
+def escaped(text: str) -> str:
+    """A label's value as it stands in a report. The original forgets that."""
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
 def _imap() -> Iterator[Metric]:
     yield from _process("imap", active="currently active IMAP")
     yield _counter("imap_append", "The total number of IMAP APPENDs")
