@@ -1,6 +1,6 @@
 """External lists (RFC 6134) are address books that the original's CardDAV server writes.
 
-What differs from the original: its compilers die of ``redirect :list`` ("stub function called"), and its lmtpd
+What differs: the original's compilers die of ``redirect :list`` ("stub function called"), and its lmtpd
 would look at no address of any contact. Ours goes to all addresses in the list, in one mail.
 """
 
