@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from imap.promstatsd import services, usage
+from imap.promstatsd import main, services, usage
+from libcyrus.base import lock
 from libcyrus.config import Config
 from libcyrus.errors import Fatal
 from libcyrus.server import metrics
@@ -110,3 +112,23 @@ def test_names_cannot_break_the_report() -> None:
     assert 'cyrus_usage_users{partition="a\\"b\\\\c\\n"} 1 5\n' in text
     assert 'namespace="x\\"y"} 2 5\n' in text
     assert 'total{service="a\\"b"} 3 9\n' in services.render({'a"b': {0: (3.0, 9)}})
+
+
+def test_a_report_that_another_removes_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every promstatsd begins by removing it, while others may wait for its lock."""
+    reporter = main.Reporter(config(tmp_path))
+    path = Path(reporter.path)
+    taken: list[int] = []
+
+    def removed_once(fd: int, command: int, request: bytes) -> object:
+        if not taken:
+            path.unlink()
+        taken.append(fd)
+        return fcntl.fcntl(fd, command, request)
+
+    monkeypatch.setattr(lock, "_lock", removed_once)
+    reporter._write(b"report\n")
+    assert path.read_bytes() == b"report\n" and len(taken) == 2
+    reporter.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import select
@@ -95,10 +96,18 @@ class Reporter:
         return usage.render(found, int(time.time() * 1000))
 
     def _write(self, content: bytes) -> None:
-        # in place, under the lock that readers take; it need not survive a crash
-        with lock.exclusive_file(self.path) as fd:
-            os.pwrite(fd, content, 0)
-            os.ftruncate(fd, len(content))
+        written = False
+        while not written:
+            try:
+                # in place, under the lock that readers take; it need not survive a crash
+                with lock.exclusive_file(self.path) as fd:
+                    os.pwrite(fd, content, 0)
+                    os.ftruncate(fd, len(content))
+                written = True
+            except lock.ReopenError as error:
+                # another promstatsd begins by removing it, perhaps between our opening and locking it
+                if error.errno != errno.ENOENT:
+                    raise
 
 
 def main() -> int:
