@@ -421,10 +421,13 @@ def test_statistics_for_prometheus() -> None:
         stage.gone(guests[0].pid)
         stage.settle(3)
         path = Path(stage.path("stats/master.txt"))
-        wait_for(
-            lambda: path.exists() and 'forks_total{service="svc",family="ipv4"} 4' in path.read_text(),
-            "no statistics", detail=lambda: path.read_text() + stage.lab.describe(),
-        )  # fmt: skip
+        svc = '{service="svc",family="ipv4"}'
+        expected = (f"forks_total{svc} 4 ", f"active_children{svc} 3 ")
+
+        def is_up_to_date() -> bool:
+            return path.exists() and all(one in path.read_text() for one in expected)
+
+        wait_for(is_up_to_date, "no statistics", detail=stage.lab.describe)
         text = [line.split() for line in path.read_text().splitlines() if "probe" not in line]
         rate = "cyrus_master_forks_per_second{"
         return {
