@@ -236,7 +236,8 @@ class SaslServer(Generic[T]):
         if initial is not None and name == CRAM_MD5:
             raise SaslError(SaslCode.BADPROT, "Remote sent first but mech does not allow it.")
         # DIGEST-MD5 was meant to take what an earlier exchange has left, which is not kept here
-        if initial is None or MECHANISMS[name].server_first or (initial == b"" and name in _ASK_AGAIN):
+        asks_again = initial == b"" and name.removesuffix("-PLUS") in _ASK_AGAIN
+        if initial is None or asks_again or MECHANISMS[name].server_first:
             return self._attempt(self._exchange)
         return self.step(initial)
 
