@@ -77,9 +77,6 @@ def _serve(worker: Worker[App], channel: socket.socket) -> int:
                 rehearsed = True
                 rehearsal.rehearse(worker.program, worker.service)
                 gc.freeze()
-            if rehearsed and any([demand.rehearse() for demand in worker.service.demands]):
-                gc.collect()
-                gc.freeze()
             forks += count
             for _ in range(count):
                 pid = _fork(worker, channel)
