@@ -66,6 +66,7 @@ PACKAGES = (
     "dpkg-dev",
     "groff-base",
     "python3-click",
+    "python3-cryptography",
     "python3-daemon",
     "python3-openssl",
     "python3-psutil",
