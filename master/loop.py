@@ -128,8 +128,6 @@ class Master:
     def _check(self, service: Service, now: float) -> None:
         """Enough workers? None left? Nothing left to do?"""
         workers = service.workers
-        if workers.ready < 0:
-            write(syslog.LOG_ERR, f"{service.label} has {workers.ready} workers?!?")
         if not service.enabled:
             if workers.active == 0 and service.pool is None:
                 services.remove(self._table, service)
@@ -245,6 +243,8 @@ class Master:
         now = time.monotonic()
         waiting: dict[int, Service] = {}
         for service in self._table.services:
+            if service.workers.ready < 0:
+                write(syslog.LOG_ERR, f"{service.label} has {service.workers.ready} workers?!?")
             if service.status_read >= 0:
                 poll.register(service.status_read, select.POLLIN)
             if (

@@ -163,6 +163,22 @@ def test_the_fork_rate_is_estimated_alike() -> None:
     assert play(conf, scenario)["needed"] == [12, 4]
 
 
+@each_program
+def test_an_idle_worker_ends_after_its_time(program: str) -> None:
+    """``-T``; the plain program knows no such thing, and stays."""
+    own = "-T 1" if program == "lab" else ""
+
+    def scenario(stage: Stage) -> Seen:
+        guest = stage.client()
+        guest.quit()
+        if program == "lab":
+            stage.gone(guest.pid)
+        return {"workers": stage.settle(0 if program == "lab" else 1), "again": stage.client().ask("uses")}
+
+    conf = services(f'svc cmd="{{{program}}} {own}" listen="{{port}}"')
+    assert play(conf, scenario, program=program)["again"] == ("1" if program == "lab" else "2")
+
+
 # deaths
 
 
@@ -328,6 +344,27 @@ def test_messages_about_others() -> None:
     seen = play(conf, scenario)
     assert any("long dead children" in line for line in seen["log"])
     assert any("changing from service two/ipv4" in line for line in seen["log"])
+
+
+@pytest.mark.parametrize("maxchild", [1, 2])
+def test_messages_that_make_counts_negative(maxchild: int) -> None:
+    """An idle worker of another service is said to be busy here."""
+
+    def scenario(stage: Stage) -> Seen:
+        stage.settle(1, "two")
+        guest = stage.client()
+        stage.sync()
+        (idle,) = stage.workers("two")
+        guest.ask(f"tell 2 {idle}")
+        seen = {"ready": stage.ready(guest), "workers": stage.settle(maxchild), "served": guest.ask("uses")}
+        return seen | {"log": stage.complaints()}
+
+    conf = services(
+        f'svc cmd="{{plain}}" listen="{{port}}" maxchild={maxchild}\n'
+        'two cmd="{plain}" listen="{port2}" prefork=1'
+    )
+    seen = play(conf, scenario)
+    assert ("svc/ipv4 has -1 workers?!?" in seen["log"]) == (maxchild == 1)
 
 
 def test_messages_of_the_wrong_size() -> None:

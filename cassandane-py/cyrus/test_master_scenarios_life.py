@@ -295,6 +295,28 @@ def test_other_signals_end_master_alone() -> None:
     assert seen["orphan"] == ("1", True)
 
 
+def test_a_killed_master_leaves_those_who_are_served() -> None:
+    """Our workers leave when they are idle and nobody is there to hear them, so that the port gets free."""
+
+    def scenario(stage: Stage) -> Seen:
+        stage.settle(2)
+        guest = stage.client()
+        stage.settle(3)
+        left = stage.workers()
+        stage.lab.process.kill()
+        stage.lab.process.wait(30)
+        idle = [pid for pid in left if pid != guest.pid]
+        wait_for(lambda: not any(map(exists, idle)), "idle orphans stay", detail=stage.lab.describe)
+        seen: Seen = {"served": guest.ask("uses"), "exit code": stage.lab.process.returncode}
+        guest.quit()
+        wait_for(lambda: not exists(guest.pid), "the orphan stays", detail=stage.lab.describe)
+        wait_for(lambda: is_refused(stage), "somebody listens", detail=stage.lab.describe)
+        return seen | {"log": [], "another": stage.lab.start().has_logged("ready for work", 2)}
+
+    conf = services('svc cmd="{lab}" listen="{port}" prefork=2')
+    assert play(conf, scenario)["served"] == "1"
+
+
 # pidfile, lock, options
 
 
