@@ -11,7 +11,7 @@ import pytest
 
 from cassandane import reference
 from cassandane.instance import Instance, program
-from cassandane.kerberos import Realm
+from cassandane.kerberos import REALM, Realm
 
 pytestmark = pytest.mark.reference
 
@@ -123,6 +123,36 @@ def test_cyradm_asks_for_no_password(server: Instance, realm: Realm, pair: Pair)
     )  # fmt: skip
     assert "user/cassandane" in done.stdout, done.stderr
     assert "assword" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_gsasl(server: Instance, realm: Realm, tls: bool) -> None:
+    """GNU SASL, which is nobody's relative."""
+    port = server.ports["imap1"]
+    authority = f"--x509-ca-file={server.settings['tls_server_cert']}"
+    safety = ["--starttls", authority] if tls else ["--no-starttls"]
+    done = subprocess.run(
+        [reference.program("gsasl"), "--imap", "--connect", f"localhost:{port}", "--mechanism", "GSSAPI",
+         "--service", "imap", "--hostname", "localhost", "--authentication-id", "cassandane",
+         "--authorization-id", "cassandane", *safety],
+        input="a1 NOOP\r\n", capture_output=True, text=True, timeout=60,
+        env=reference.environment() | realm.ticket("cassandane"),
+    )  # fmt: skip
+    assert "Client authentication finished" in done.stderr
+    assert f"Success ({'tls' if tls else 'no'} protection)" in done.stdout
+
+
+def test_curl(server: Instance, realm: Realm) -> None:
+    def ask(environment: dict[str, str]) -> int:
+        command = [
+            reference.program("curl"), "-sS", "--login-options", "AUTH=GSSAPI", "-u", f"cassandane@{REALM}:",
+            f"imap://localhost:{server.ports['imap1']}/", "-X", "NAMESPACE",
+        ]  # fmt: skip
+        environment = reference.environment() | environment
+        return subprocess.run(command, capture_output=True, timeout=60, env=environment).returncode
+
+    assert ask(realm.ticket("cassandane")) == 0
+    assert ask(realm.environment) != 0
 
 
 @pytest.fixture(scope="module")
