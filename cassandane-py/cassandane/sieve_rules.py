@@ -1,8 +1,8 @@
 """Rules and examples of RFCs as small Sieve scripts with what comes of them, in tables of tests.
 
 An outcome is written as one word a line: ``keep``, ``discard``, ``fileinto NAME``, ``redirect ADDRESS``,
-``reject REASON``, ``vacation TO FROM SUBJECT``, ``notify METHOD OPTION``, ``error TEXT`` for a run that failed
-and ``refused TEXT`` for a script that does not compile; flags follow behind a ``+``.
+``reject REASON``, ``vacation TO FROM SUBJECT``, ``notify METHOD OPTION``, ``error TEXT`` for a run that
+failed and ``refused TEXT`` for a script that does not compile; flags follow behind a ``+``.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from __future__ import annotations
 import pytest
 from cunit.test_sieve_run import FakeHost
 
-from cassandane.sieve_rules import COYOTE, RICH, Rule, holds, result
+from cassandane.sieve_rules import RICH, Rule, holds, result
 
 _FIELDS = """\
+Date: Tue, 1 Apr 1997 09:06:31 -0800
 From: "Bob B." <bob+x@example.com>
 To: alice@example.org, LIST@example.org
 Subject: frobnitzm
@@ -131,7 +132,8 @@ RULES = [
     _field('header :comparator "i;ascii-casemap" :is "subject" "FrobNitzM"', section="2.7.3"),
     Rule("2.7.3", 'if header :comparator "i;none" "a" "b" {}',
          'refused unknown comparator-name "i;none"; refused syntax error'),
-    Rule("2.7.3", 'if header :contains :comparator "i;octet" "Subject" "MAKE MONEY FAST" { discard; }', "keep"),
+    Rule("2.7.3", 'if header :contains :comparator "i;octet" "Subject" "MAKE MONEY FAST" { discard; }',
+         "keep"),
     _field('address :domain :is "to" "EXAMPLE.ORG"', section="2.7.4"),
     _field('address :localpart :comparator "i;octet" :is "to" "LIST"', section="2.7.4"),
     _field('address :localpart :comparator "i;octet" :is "to" "list"', False, "2.7.4"),
@@ -149,7 +151,8 @@ RULES = [
     Rule("2.10.2", 'require "fileinto"; fileinto "a"; keep;', "fileinto a; keep"),
     Rule("2.10.3", "keep; keep;", "keep"),
     Rule("2.10.3", 'require "fileinto"; fileinto "a"; fileinto "a";', "fileinto a"),
-    Rule("2.10.4", "".join(f'redirect "a{number}@b.c";' for number in range(101)), "error too many redirects"),
+    Rule("2.10.4", "".join(f'redirect "a{number}@b.c";' for number in range(101)),
+         "error too many redirects"),
     Rule("2.10.5", 'require "nosuch"; keep;', 'refused Unsupported feature(s) in "require": "nosuch"'),
     Rule("2.10.5", 'fileinto "a";', 'refused fileinto extension MUST be enabled with "require" command'),
     Rule("2.10.5", "if true {" * 15 + "discard;" + "}" * 15, "discard"),
