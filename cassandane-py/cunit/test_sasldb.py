@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
+import struct
 import subprocess
+import sys
 from collections.abc import Callable
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -42,14 +46,18 @@ def tool(name: str, *arguments: str, stdin: str = "") -> str:
     return done.stdout
 
 
-@pytest.fixture(params=["berkeley", "gdbm", "lmdb"])
+# Python can be built without GDBM; a file that then cannot be read has a test of its own
+KINDS = ["berkeley", "lmdb", *(["gdbm"] if find_spec("_gdbm") else [])]
+
+
+@pytest.fixture(params=KINDS)
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """An empty file of each kind."""
     path = tmp_path / "sasldb2"
     if request.param == "gdbm":
-        pytest.importorskip("_gdbm").open(str(path), "n").close()
+        import_module("_gdbm").open(str(path), "n").close()
     elif request.param == "lmdb":
-        pytest.importorskip("lmdb").open(str(path), subdir=False, lock=True).close()
+        import_module("lmdb").open(str(path), subdir=False, lock=True).close()
     return path
 
 
@@ -103,6 +111,17 @@ def test_no_file_is_no_users_and_no_file_is_made(tmp_path: Path) -> None:
     assert place.lookup("joe") is None
     place.store("joe", "userPassword", b"secret")
     assert place.lookup("joe") == b"secret"
+
+
+def test_a_file_whose_library_is_missing_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "sasldb2"
+    path.write_bytes(struct.pack("=I", 0x13579ACE) + bytes(4092))
+    monkeypatch.setitem(sys.modules, "_gdbm", None)
+    assert backends(auxprop_plugin="sasldb", sasldb_path=str(path)).properties is not None
+    assert "_gdbm is not installed" in caplog.text
+    assert code(lambda: Sasldb(str(path), REALM).lookup("joe")) is SaslCode.FAIL
 
 
 @pytest.mark.parametrize("content", [b"junk" * 1000, b"\0" * 12 + b"\x61\x15\x06\0" + b"\xff" * 5000])
