@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import select
-import signal
 import syslog
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from libcyrus.base.systemlog import write
 from libcyrus.config import Config
 from libcyrus.errors import Fatal
 from master import policy, reap, services, spawn, startup, status
+from master.ending import Ending
 from master.janitor import Janitor
 from master.listen import How
 from master.policy import State
@@ -26,16 +26,11 @@ from master.signals import MasterSignals
 from master.systemd import Notifier
 from master.table import Pooling, Service, Table
 
-_INSIST = 2.0
-"""Seconds after which a child that has not ended is told again."""
-
 _LOADING = 1.0
 """Seconds for which a program is expected to load before it serves."""
 
 _MOST_SERVICES = 2**31 - 11
-
-_LAST_PATIENCE = 20.0
-"""Seconds after which a child that still has not ended is killed."""
+"""The original's limit, which a line of the log names."""
 
 
 class Settings(NamedTuple):
@@ -60,8 +55,7 @@ class Master:
         self._janitor = Janitor(settings.janitor_frequency)
         self._report = Report(settings.config)
         self._proc_files = ProcFiles(settings.config)
-        self._shutdown_since: float | None = None
-        self._insist_at = 0.0
+        self._ending = Ending()
         self._processors = os.cpu_count() or 1
 
     def boot(self, wanted: Wanted, drop_privileges: Callable[[], None]) -> None:
@@ -93,9 +87,9 @@ class Master:
                 for pid, code in reap.children(self._table):
                     self._bury(pid, code)
             now = time.monotonic()
-            if self._shutdown_since is None:
+            if not self._ending.has_begun:
                 self._work(now)
-            elif self._is_over(now):
+            elif self._ending.is_over(self._table, now):
                 break
             self._wait(self._delay(now))
             now = time.monotonic()
@@ -220,8 +214,9 @@ class Master:
     def _delay(self, now: float) -> float | None:
         """The longest time until something must be looked at."""
         watchdog = self._settings.notifier.alive(now)
-        if self._shutdown_since is not None:
-            return max(0.0, min(self._insist_at - now, _INSIST, watchdog or _INSIST))
+        if self._ending.has_begun:
+            delay = self._ending.delay(now)
+            return delay if watchdog is None else min(delay, watchdog)
         delays = [watchdog, self._schedule.delay(now=now, wall=time.time()), self._report.delay(now)]
         for service in self._table.everything():
             if now < service.suspended_until:
@@ -249,7 +244,7 @@ class Master:
                 poll.register(service.status_read, select.POLLIN)
             if (
                 service.enabled
-                and self._shutdown_since is None
+                and not self._ending.has_begun
                 and service.listener is not None
                 and policy.wants_connection(service.workers)
                 and not self._is_limited(service, now)
@@ -283,9 +278,8 @@ class Master:
 
     def _bury(self, pid: int, code: int) -> None:
         self._pools.last_words(pid)
-        in_shutdown = self._shutdown_since is not None
         hopeless = reap.account(
-            self._table, pid, code, in_shutdown=in_shutdown, verbose=self._verbose
+            self._table, pid, code, in_shutdown=self._ending.has_begun, verbose=self._verbose
         )
         self._pools.parent_died(pid)
         self._proc_files.forget(pid)
@@ -298,41 +292,12 @@ class Master:
         self._pools.retire(service)
 
     def _begin_shutdown(self) -> None:
-        if self._shutdown_since is not None:
+        if self._ending.has_begun:
             return
-        self._shutdown_since = time.monotonic()
         self._settings.notifier.stopping()
-        write(syslog.LOG_INFO, "attempting clean shutdown on signal")
         for service in self._table.services:
             self._pools.retire(service)
-        self._insist_at = 0.0
-        if os.getpgrp() == os.getpid():
-            # as the leader, this reaches what the children have started too; and ourselves, once more
-            os.kill(0, signal.SIGTERM)
-            self._insist_at = self._shutdown_since + _INSIST
-
-    def _is_over(self, now: float) -> bool:
-        """Whether all are gone who must be; tells those who are not again, now and then."""
-        left = [child for child in self._table.living() if not self._is_waitdaemon(child.service)]
-        if not left:
-            return True
-        if now >= self._insist_at:
-            self._insist_at = now + _INSIST
-            number = signal.SIGTERM
-            if self._shutdown_since is not None and now - self._shutdown_since >= _LAST_PATIENCE:
-                number = signal.SIGKILL
-            for child in left:
-                if number == signal.SIGKILL:
-                    write(syslog.LOG_WARNING, f"{child.describe()} does not end, killing it")
-                try:
-                    os.kill(child.pid, number)
-                except ProcessLookupError:
-                    self._signals.child = True
-        return False
-
-    @staticmethod
-    def _is_waitdaemon(service: Service | None) -> bool:
-        return service is not None and service.spec.waits
+        self._ending.begin(time.monotonic())
 
     # configuration
 
