@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 import sys
 
 from imap.imapd.parse import SP, ExtraArguments, Parser
@@ -58,6 +57,9 @@ def run(session: Session, args: ReconstructArgs) -> Ok:
 
 def _run(session: Session, program: str, *arguments: str) -> None:
     """Wait for one of our programs. Raises SysError if it cannot be run or fails."""
+    # nothing else of imapd needs it
+    import subprocess
+
     path = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), program)
     command = [path, "-C", session.process.config.path, *arguments]
     nothing = subprocess.DEVNULL
