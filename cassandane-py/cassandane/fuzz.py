@@ -1,8 +1,8 @@
-"""Hostile input for imapd: what a session may send, broken in every way, and what must hold all the same.
+"""Hostile input for servers: what a session may send, broken in every way, and what must hold all the same.
 
-A `Target` plays streams of bytes against a running server. Whatever they are, the server must end the
-conversation when the client has ended its half, say nothing that is no IMAP response, log no traceback, and
-serve on.
+A `Target` plays streams of bytes against a running server, which is imapd unless a subclass says otherwise.
+Whatever they are, the server must end the conversation when the client has ended its half, say nothing that
+is no response, log no traceback, and serve on.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ class Broken(AssertionError):
 class Target:
     """A server of ours under fire. ``check`` says what its log has to complain of since the last time."""
 
+    program = "imapd"
+
     def __init__(self, server: Instance, service: str = "imap") -> None:
         self.server = server
         self.service = service
@@ -63,7 +65,7 @@ class Target:
         With ``cut`` the client is gone at once, with ``deaf`` it reads nothing before it has sent all.
         """
         self._recent.append(stream)
-        with self._connect() as sock:
+        with self.connect() as sock:
             if cut:
                 sock.settimeout(PATIENCE)
                 try:
@@ -89,7 +91,8 @@ class Target:
                     raise self.broken(str(error)[:500]) from None
         return found
 
-    def _connect(self) -> socket.socket:
+    def connect(self) -> socket.socket:
+        """A new connection, on which nothing was read yet."""
         sock = socket.create_connection(("127.0.0.1", self.server.ports[self.service]), timeout=PATIENCE)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.service == "imaps":
@@ -122,7 +125,7 @@ class Target:
         for process in found:
             with suppress(psutil.NoSuchProcess):
                 parents.add(process.ppid())
-        return [one for one in found if one.pid not in parents and _is_imapd(one)]
+        return [one for one in found if one.pid not in parents and _runs(one, self.program)]
 
     def memory(self) -> dict[int, int]:
         """KiB in memory of the workers that live, by process id."""
@@ -143,9 +146,9 @@ class Target:
         raise LookupError(port)
 
 
-def _is_imapd(process: psutil.Process) -> bool:
+def _runs(process: psutil.Process, program: str) -> bool:
     with suppress(psutil.NoSuchProcess):
-        return "imapd" in " ".join(process.cmdline())
+        return any(word.endswith(program) for word in process.cmdline())
     return False
 
 
