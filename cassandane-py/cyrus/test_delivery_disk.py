@@ -1,4 +1,4 @@
-"""A disk that is full when mail with scripts arrives: a temporary failure, nothing half there, all well later."""
+"""A full disk when mail with scripts arrives: a temporary failure, nothing half there, and all well later."""
 
 from __future__ import annotations
 
