@@ -1,7 +1,7 @@
-"""Every extension, command, test, match type and argument of Sieve stands in the tables of rules, or has a reason.
+"""Every word of Sieve stands in the tables of rules, or has a reason why not.
 
-What is refused by name has its rules here: extensions of other RFCs that are known and not supported, and what
-waits for calendars and JMAP.
+Words are extensions, commands, tests, match types and arguments. What is refused by name has its rules here:
+extensions of other RFCs that are known and not supported, and what waits for calendars and JMAP.
 """
 
 from __future__ import annotations
