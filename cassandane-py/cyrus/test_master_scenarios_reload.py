@@ -236,7 +236,8 @@ def test_a_service_comes_back(program: str) -> None:
         seen["served"] = guest.ask("uses")
         guest.quit()
         stage.gone(guest.pid)
-        seen["workers"] = stage.settle(2)
+        stage.reload()  # a client may have come to one that had been told to go, or not
+        seen["workers"] = stage.settle(1)
         return seen
 
     seen = play(services('svc cmd="{program}" listen="{port}"'), scenario, program=program)
@@ -332,7 +333,8 @@ def test_many_reloads_in_a_row(program: str) -> None:
         seen: Seen = {"served": [guest.ask("uses") for guest in guests]}
         for guest in guests:
             guest.quit()
-        seen["workers"] = stage.settle(2)
+        stage.reload()  # a client may have come to one that had been told to go, or not
+        seen["workers"] = stage.settle(1)
         return seen
 
     seen = play(services('svc cmd="{program}" listen="{port}" prefork=1'), scenario, program=program)
