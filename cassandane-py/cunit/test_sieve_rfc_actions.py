@@ -9,6 +9,8 @@ What differs from the RFCs, as in the original:
 - Flags may be kept under a name without "variables" (RFC 5232 section 3 wants an error).
 - ``:fcc`` of ``notify`` is taken and nothing is filed (RFC 8580): our notifications are made elsewhere, and
   ``notify_method_capability`` says so.
+- A mailto URI is its address; the header fields in it are left out (RFC 5436 section 2.3). The original takes
+  all of the URI for an address.
 - ``:importance`` is a word of the notification only (RFC 5435 section 3.4).
 """
 
@@ -197,7 +199,13 @@ RULES = [
     _notify("3.6", 'if header :matches "subject" "*" { notify :message "about ${1}" "mailto:a@b.c"; }',
             "notify mailto a@b.c normal about hello there; keep"),
     _notify("3.7", 'set :encodeurl "b" "a b"; notify :message "m" "mailto:a@b.c?body=${b}";',
-            "notify mailto a@b.c?body=${b} normal m; keep"),
+            "notify mailto a@b.c normal m; keep"),
+    _notify("3.7", 'notify :message "m" "mailto:a%2Bx@b.c?subject=s&cc=d@e.f";',
+            "notify mailto a+x@b.c normal m; keep"),
+    _notify("3.7", 'notify :message "m" "mailto:a@b.c%0D%0ABcc:d@e.f";',
+            "notify mailto a@b.c%0D%0ABcc:d@e.f normal m; keep"),
+    _notify("3.7", 'notify :message "m" "mailto:?subject=s&To=%61@b.c";',
+            "notify mailto a@b.c normal m; keep"),
     _notify("3.8", 'notify :message "m" "mailto:a@b.c"; discard;', "notify mailto a@b.c normal m; discard"),
     _notify("3.8", 'notify :message "1" "mailto:a@b.c"; notify :message "2" "mailto:a@b.c";',
             "notify mailto a@b.c normal 1; notify mailto a@b.c normal 2; keep"),

@@ -1,7 +1,8 @@
 """Notifications of scripts, from lmtpd through notifyd to mail (RFC 5435, RFC 5436), beside the original's.
 
-What differs from RFC 5436, in both: a mailto URI is one address, its parameters are no header fields; the
-notification has no Auto-Submitted field, and says who it is from by the option "postmaster" only.
+What differs from RFC 5436, in both: parameters of a mailto URI are no header fields of the notification, it
+has no Auto-Submitted field, and says who it is from by the option "postmaster" only. The original even sends
+to "address?parameters".
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from libcyrus.text.mimeheader import parse_mimeheader
 from sieve.bytecode import actions as code
 from sieve.bytecode.opcodes import Tag
 from sieve.bytecode.program import Program
-from sieve.run import vacation
+from sieve.run import mailto, vacation
 from sieve.run.conditions import at_index, holds, matcher
 from sieve.run.context import Context
 from sieve.run.errors import RunError, SieveError
@@ -284,7 +284,7 @@ class _Interpreter:
     def enotify(self, action: code.Enotify) -> None:
         method, options = action.method, action.options
         if method.lower().startswith(b"mailto:"):
-            method, options = b"mailto", (action.method[len(b"mailto:") :], *options)
+            method, options = b"mailto", (mailto.address(action.method[len(b"mailto:") :]), *options)
         elif method.lower().startswith(_NOTIFIERS):
             method = method[len(_NOTIFIERS) :]
         self._notify(method, None, action.sender, action, options)
