@@ -5,16 +5,21 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from cunit.test_sieve_run import FakeHost, outcomes_of
 
+from imap.lmtpd.sieve import perform
 from imap.lmtpd.sieve.lists import Lists
 from libcyrus import mboxops
 from libcyrus.config import Config
-from libcyrus.errors import IoError
+from libcyrus.errors import CyrusError, IoError
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.records import mbtype
 from libcyrus.records.dav_db import DavDb
+from sieve.run.outcomes import Redirect
 
 SHORT, FULL = b":addrbook:", b"urn:ietf:params:sieve:addrbook:"
 
@@ -136,3 +141,37 @@ def test_a_damaged_database_is_no_empty_list(store: MailStore) -> None:
         sqlite3.connect(path).execute("PRAGMA user_version")
     with pytest.raises(IoError):
         Lists(store.config, store, "a").has(SHORT + b"Default", b"x@example.com")
+
+
+def test_a_list_that_cannot_be_read_decides_nothing() -> None:
+    class Broken(FakeHost):
+        def in_list(self, text: bytes, name: bytes) -> bool:
+            raise IoError
+
+    found = outcomes_of('if not envelope :list "from" ":addrbook:default" { discard; }', Broken())
+    assert found.error == "System I/O error"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (b":addrbook:Empty", "list :addrbook:Empty is empty or unknown"),
+        (b":addrbook:none", "list :addrbook:none is empty or unknown"),
+        (b"x@example.com", "list x@example.com is empty or unknown"),
+        (b":addrbook:Default", "list :addrbook:Default has more than 2 members"),
+    ],
+)
+def test_lists_without_members_or_too_many_are_not_sent_to(
+    store: MailStore, monkeypatch: pytest.MonkeyPatch, name: bytes, text: str
+) -> None:
+    contact(store, "Default", "x@example.com", "second@example.com", "third@example.com")
+    monkeypatch.setattr(perform, "MOST_MEMBERS", 2)
+    app = SimpleNamespace(duplicates=None, srs=None, config=store.config)
+    host = SimpleNamespace(lists=Lists(store.config, store, "a"), address_key=b"", userid="a")
+    message = SimpleNamespace(message_id=b"<1@x>", date="")
+    seen = SimpleNamespace(original_header=b"", rest=b"")
+    performer = perform.Performer(*cast(Any, (app, host, message, seen, "b@x", None, None)))
+    with pytest.raises(CyrusError) as caught:
+        performer.redirect(Redirect(name, True, None, None, None, None, True))
+    assert str(caught.value) == text
+    host.lists.close()
