@@ -14,13 +14,15 @@ from sieve.run.errors import RunError
 
 LONGEST = 16 * 1024 * 1024
 """Bytes that all variables of a script may hold together; a script that doubles a string ends there."""
+LONGEST_FLAGS = 1024 * 1024
+"""Bytes of the strings that name flags."""
 
 _REFERENCE = re.compile(rb"\$\{(?:(?P<number>[0-9]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*))\}")
 _SYSTEM_FLAGS = frozenset((rb"\seen", rb"\answered", rb"\flagged", rb"\draft", rb"\deleted"))
 _NOT_ATOM = re.compile(rb'[\x00-\x1e\x20\x7f-\xff"%()*\\{]')
-_WILD = re.compile(rb"[*?\\]")
-_REGEX = re.compile(rb"[.^$+()\[{|*?\\]")
-_RESERVED = re.compile(rb"[^A-Za-z0-9._~-]")
+_WILD = rb"\*?"
+_REGEX = rb"\.^$+()[{|*?"
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._~-")
 
 
 class OutOfSpace(RunError):
@@ -39,10 +41,18 @@ class Variables:
         """Unknown variables are empty. Raises OutOfSpace."""
         if b"${" not in text:
             return text
-        expanded = _REFERENCE.sub(self._value, text)
-        if len(expanded) > LONGEST:
-            raise OutOfSpace
-        return expanded
+        pieces: list[bytes] = []
+        end = size = 0
+        for found in _REFERENCE.finditer(text):
+            value = self._value(found)
+            pieces += (text[end : found.start()], value)
+            end = found.end()
+            # counted before they are put together: a short text can stand for more than there is memory
+            size += len(value)
+            if size > LONGEST:
+                raise OutOfSpace
+        pieces.append(text[end:])
+        return b"".join(pieces)
 
     def set(self, name: bytes, value: bytes) -> None:
         """Raises OutOfSpace."""
@@ -70,7 +80,10 @@ class Variables:
 
 
 def modified(value: bytes, modifiers: int) -> bytes:
-    """The value that SET stores, changed in the order of precedence (RFC 5229 section 4.1)."""
+    """The value that SET stores, changed in the order of precedence (RFC 5229 section 4.1).
+
+    Raises OutOfSpace.
+    """
     if modifiers & Modifier.LOWER:
         value = value.lower()
     elif modifiers & Modifier.UPPER:
@@ -80,25 +93,47 @@ def modified(value: bytes, modifiers: int) -> bytes:
     elif modifiers & Modifier.UPPERFIRST:
         value = value[:1].upper() + value[1:]
     if modifiers & Modifier.QUOTEREGEX:
-        value = _REGEX.sub(rb"\\\g<0>", value)
+        value = _escaped(value, _REGEX)
     elif modifiers & Modifier.QUOTEWILDCARD:
-        value = _WILD.sub(rb"\\\g<0>", value)
+        value = _escaped(value, _WILD)
     if modifiers & Modifier.ENCODEURL:
-        value = _RESERVED.sub(lambda found: b"%%%02X" % found[0][0], value)
+        value = _url_encoded(value)
     if modifiers & Modifier.LENGTH:
         # octets, as in the original; RFC 5229 section 4.1.3 means characters
         value = b"%d" % len(value)
     return value
 
 
+def _escaped(value: bytes, special: bytes) -> bytes:
+    """With a backslash before each special byte, which the backslash, the first of them, is too.
+
+    One pass for each of them: values are large, and a pass of ``replace`` takes no time.
+    """
+    for byte in special:
+        value = value.replace(b"%c" % byte, b"\\%c" % byte)
+    return value
+
+
+def _url_encoded(value: bytes) -> bytes:
+    """As ``_escaped``; what encodes the others is encoded first."""
+    for byte in sorted(set(value) - _UNRESERVED, key=lambda byte: byte != ord("%")):
+        value = value.replace(b"%c" % byte, b"%%%02X" % byte)
+        if len(value) > LONGEST:
+            raise OutOfSpace
+    return value
+
+
 def valid_flags(words: Iterable[bytes]) -> list[bytes]:
     """The flags that strings name, several to a string perhaps (RFC 5232 section 2).
 
-    Invalid ones are left out, and those that are there already in another case.
+    Invalid ones are left out, and those that are there already in another case. Raises OutOfSpace.
     """
     found: list[bytes] = []
     seen: set[bytes] = set()
-    for flag in b" ".join(words).split():
+    named = b" ".join(words)
+    if len(named) > LONGEST_FLAGS:
+        raise OutOfSpace
+    for flag in named.split():
         folded = flag.lower()
         if flag.startswith(b"\\"):
             if folded not in _SYSTEM_FLAGS:

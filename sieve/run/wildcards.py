@@ -12,6 +12,9 @@ import re
 from libcyrus.base.dataclasses import dataclass
 
 MOST_VARIABLES = 9
+LARGEST_PATTERN = 16 * 1024
+"""Bytes of a pattern that matches anything: a variable can hold millions of stars."""
+_LARGEST_KEPT = 1024
 _STAR, _QUESTION, _BACKSLASH = b"*?\\"
 
 
@@ -25,8 +28,11 @@ class _Piece:
 
 def match(text: bytes, pattern: bytes, ignore_case: bool) -> list[bytes] | None:
     """The match variables: the whole text, then what each wildcard took, at most nine. None: no match."""
+    if len(pattern) > LARGEST_PATTERN:
+        return None
     compared = text.upper() if ignore_case else text
-    pieces = _pieces(pattern.upper() if ignore_case else pattern)
+    cut = _pieces if len(pattern) > _LARGEST_KEPT else _kept_pieces
+    pieces = cut(pattern.upper() if ignore_case else pattern)
     if pieces is None:
         return None
     places = _places(compared, pieces)
@@ -65,7 +71,6 @@ def _places(text: bytes, pieces: tuple[_Piece, ...]) -> list[re.Match[bytes]] | 
     return None if found is None else [*places, found]
 
 
-@functools.lru_cache(maxsize=256)
 def _pieces(pattern: bytes) -> tuple[_Piece, ...] | None:
     """The pattern cut at its stars; None if it ends in a backslash that quotes nothing."""
     pieces: list[_Piece] = []
@@ -95,3 +100,6 @@ def _pieces(pattern: bytes) -> tuple[_Piece, ...] | None:
         expression += re.escape(bytes((char,)))
     finish()
     return tuple(pieces)
+
+
+_kept_pieces = functools.lru_cache(maxsize=256)(_pieces)
