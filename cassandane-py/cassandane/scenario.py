@@ -184,7 +184,7 @@ class Stage:
     def masked(self, text: str) -> str:
         """Without numbers of processes and ports, times, and the directory."""
         for place, port in enumerate(self.lab.ports):
-            text = text.replace(str(port), f"PORT{place}")
+            text = re.sub(rf"\b{port}\b", f"PORT{place}", text)
         text = text.replace(str(self.lab.directory), "DIR")
         text = re.sub(r"path:\S+", "path:PROGRAM", text)
         text = re.sub(r"age:[\d.]+s", "age:T", text)

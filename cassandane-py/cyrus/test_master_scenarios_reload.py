@@ -302,7 +302,7 @@ def test_reload_hangs_up_on_events_only_in_the_original() -> None:
 
     def scenario(stage: Stage) -> Seen:
         path = Path(stage.path("ran"))
-        wait_for(path.exists, "not run", detail=stage.lab.describe)
+        wait_for(lambda: path.exists() and path.read_text(), "not run", detail=stage.lab.describe)
         pid = int(path.read_text().split()[0])
         stage.client()
         stage.reload()
