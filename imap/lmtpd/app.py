@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from imap.lmtpd.errors import Wording
-from imap.lmtpd.sieve.scripts import Scripts
+from imap.lmtpd.sieve.scripts import Scripts, load_machinery
 from libcyrus import mboxops, sasl
 from libcyrus import options as opt
 from libcyrus.annotations import Definitions
@@ -243,7 +243,7 @@ def build(service: Service) -> Lmtpd:
         preauthorized=any(letter == "a" for letter, _ in service.options),
         shutdown=ShutdownWatch(config),
         notifier=Notifier(config) if config[opt.mailnotifier] or config[opt.sievenotifier] else None,
-        scripts=Scripts(config),
+        scripts=Scripts(config, service.on_demand(load_machinery)),
         srs=SenderRewriting.from_config(config),
         metrics=Metrics.from_config(config, "lmtp"),
     )

@@ -13,7 +13,6 @@ from imap.lmtpd import placing, recipients
 from imap.lmtpd.app import Lmtpd
 from imap.lmtpd.placing import Message, Place
 from imap.lmtpd.session import Recipient
-from imap.lmtpd.sieve.filter import Filter
 from libcyrus.append import Stage
 from libcyrus.auth import AuthState
 from libcyrus.base import times
@@ -73,6 +72,9 @@ def _to_recipient(app: Lmtpd, delivery: Delivery, recipient: Recipient) -> None:
     as_sender = _as_sender(delivery, recipient)
     program = app.scripts.for_recipient(app.store, recipient.mboxname)
     if program is not None:
+        # loaded together with the program
+        from imap.lmtpd.sieve.filter import Filter
+
         script = Filter(app, delivery.message, as_sender, delivery.sender, delivery.remote)
         refusal = script.run(program)
         if refusal is not None:

@@ -10,6 +10,9 @@ import logging
 import os
 import pwd
 from collections import OrderedDict
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from libcyrus import options as opt
 from libcyrus.base.dataclasses import replace
@@ -17,10 +20,10 @@ from libcyrus.config import Config
 from libcyrus.errors import CyrusError
 from libcyrus.mailbox.mailstore import MailStore
 from libcyrus.mboxname import MboxName, sieve_path
-from sieve.bytecode.program import Program, load
-from sieve.compiler import compile_script, rules
 from sieve.scripts.directory import BYTECODE, ScriptDirectory
-from sieve.scripts.store import UserScripts
+
+if TYPE_CHECKING:
+    from sieve.bytecode.program import Program
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +34,18 @@ _LONGEST_NAME = 1024
 _Identity = tuple[int, int, int, int]
 
 
-class Scripts:
-    """The scripts that one process has met lately."""
+def load_machinery() -> None:
+    """Load what only mail with a script needs; a pool parent does so once one of its workers had to."""
+    import_module("imap.lmtpd.sieve.filter")
+    import_module("sieve.bytecode.program")
 
-    def __init__(self, config: Config) -> None:
+
+class Scripts:
+    """The scripts that one process has met lately. ``ready`` is called before the first is read."""
+
+    def __init__(self, config: Config, ready: Callable[[], object]) -> None:
         self._config = config
+        self._ready = ready
         self._root = config[opt.sievedir] or ""
         self._in_home = config[opt.sieveusehomedir]
         self._kept: OrderedDict[str, tuple[_Identity, Program]] = OrderedDict()
@@ -92,6 +102,10 @@ class Scripts:
             changed = directory.script_time(name) if directory.has_script(name) else 0
             if directory.has_bytecode(name, changed):
                 return
+            # hardly ever needed, unlike what runs a script
+            from sieve.compiler import compile_script, rules
+            from sieve.scripts.store import UserScripts
+
             if changed:
                 directory.prepare(name, compile_script(directory.read_script(name), rules(self._config)))
                 directory.put(name)
@@ -128,6 +142,9 @@ class Scripts:
             if kept is not None and kept[0] == identity:
                 self._kept.move_to_end(path)
                 return kept[1]
+            self._ready()
+            from sieve.bytecode.program import load
+
             try:
                 program = load(file.read())
             except (OSError, CyrusError) as error:
