@@ -183,12 +183,12 @@ class Stage:
 
     def masked(self, text: str) -> str:
         """Without numbers of processes and ports, times, and the directory."""
+        text = re.sub(r"\b(pid:? ?|child )\d+", r"\1N", text)
         for place, port in enumerate(self.lab.ports):
             text = re.sub(rf"\b{port}\b", f"PORT{place}", text)
         text = text.replace(str(self.lab.directory), "DIR")
         text = re.sub(r"path:\S+", "path:PROGRAM", text)
-        text = re.sub(r"age:[\d.]+s", "age:T", text)
-        return re.sub(r"\b(pid:? ?|child )\d+", r"\1N", text)
+        return re.sub(r"age:[\d.]+s", "age:T", text)
 
     def report(self, name: str) -> Any:
         """The surroundings that ``plain -s`` wrote into a file of this name."""
