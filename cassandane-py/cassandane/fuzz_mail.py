@@ -40,8 +40,8 @@ _PATHS = (
     b"<" + b"a" * 2000 + b">", b'<"\0">', b"<+>", b"<@>", b"<ann+%>", b"<postmaster>", b"<ann+two/../three>",
 )  # fmt: skip
 _PARAMETERS = (
-    b"", b"", b"", b" BODY=8BITMIME", b" BODY=x", b" SIZE=5", b" SIZE=99999999999999999999", b" AUTH=<>",
-    b" AUTH=ann", b" AUTH=+00", b" AUTH=+C3+A9", b" AUTH=bob+40example.org", b" IGNOREQUOTA", b" x", b" ",
+    b" BODY=8BITMIME", b" BODY=x", b" SIZE=5", b" SIZE=99999999999999999999", b" AUTH=<>", b" AUTH=ann",
+    b" AUTH=+00", b" AUTH=+C3+A9", b" AUTH=bob+40example.org", b" IGNOREQUOTA", b" x", b" ",
 )  # fmt: skip
 _SECRETS = (
     b"\0ann\0x", b"\0admin\0x", b"ann\0admin\0x", b"\0\0", b"", b"\0ann", b"\0" * 9,
@@ -93,12 +93,16 @@ def mail(random: Random) -> bytes:
 
 def transaction(random: Random) -> list[bytes]:
     """The lines of one delivery, the message among them."""
-    sender = random.choice((b"<x@y.example>", b"<>", random.choice(_PATHS)))
-    lines = [b"MAIL FROM:%b%b\r\n" % (sender, random.choice(_PARAMETERS))]
+    sender = random.choice((b"<x@y.example>", b"<x@y.example>", b"<>", random.choice(_PATHS)))
+    lines = [b"MAIL FROM:%b%b\r\n" % (sender, _parameter(random))]
     for _ in range(random.choice((1, 1, 2, 5))):
         path = b"<ann>" if random.random() < 0.6 else random.choice(_PATHS)
-        lines.append(b"RCPT TO:%b%b\r\n" % (path, random.choice(_PARAMETERS)))
+        lines.append(b"RCPT TO:%b%b\r\n" % (path, _parameter(random)))
     return [*lines, b"DATA\r\n", mail(random), b"\r\n.\r\n"]
+
+
+def _parameter(random: Random) -> bytes:
+    return random.choice(_PARAMETERS) if random.random() < 0.2 else b""
 
 
 def lmtp_stream(random: Random) -> bytes:

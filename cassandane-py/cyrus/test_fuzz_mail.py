@@ -172,6 +172,43 @@ def until(sock: socket.socket, mark: bytes) -> None:
         heard += octet
 
 
+DELIVERIES = (
+    b"MAIL FROM:<x@y.example>\r\nRCPT TO:<ann>\r\nRCPT TO:<nobody+x>\r\nRCPT TO:ann\r\nDATA\r\n"
+    b"Subject: x\r\n\r\nx\r\n.\r\nVRFY a\r\nMAIL FROM:x\r\nMAIL FROM:<>\r\nRSET\r\n"
+    b"AUTH X\r\nNONSENSE\r\nNOOP\r\n"
+)
+COMMANDS = (
+    b'PUTSCRIPT "a" {5+}\r\nkeep;\r\nCHECKSCRIPT "x"\r\nSETACTIVE "a"\r\nLISTSCRIPTS\r\nGETSCRIPT "a"\r\n'
+    b'RENAMESCRIPT "a" "b"\r\nHAVESPACE "a" 5\r\nSETACTIVE ""\r\nDELETESCRIPT "b"\r\nNONSENSE\r\nNOOP "x"\r\n'
+    b'UNAUTHENTICATE\r\nAUTHENTICATE "PLAIN" "%"\r\nAUTHENTICATE "PLAIN" "AGV2ZQB4"\r\n'
+)
+
+
+def grown(target: Target, stream: bytes, times: int) -> int:
+    """By how many KiB a worker grew, at most, when it was told the same again and again."""
+    target.play(stream * (times // 2))
+    before = target.memory()
+    target.judge(target.play(stream * times))
+    after = target.memory()
+    common = before.keys() & after.keys()
+    assert common, (before, after)
+    return max(after[pid] - before[pid] for pid in common)
+
+
+def test_nothing_grows(lmtp: LmtpTarget, sieve: SieveTarget) -> None:
+    assert grown(lmtp, DELIVERIES, 60) < 2048
+    assert grown(sieve, COMMANDS, 60) < 2048
+    lmtp.check()
+    sieve.check()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_nothing_grows_for_long(lmtp: LmtpTarget, sieve: SieveTarget) -> None:
+    assert grown(lmtp, DELIVERIES, 3000) < 2048
+    assert grown(sieve, COMMANDS, 3000) < 2048
+
+
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_lmtp_for_long(lmtp: LmtpTarget) -> None:
