@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import stat
 import threading
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from imap.admin.private_instance import make_certificate
 from libcyrus import errors
 from libcyrus.config import Config
 from libcyrus.smtp import submit
@@ -26,7 +28,10 @@ GOOD = {"MAIL": "250 ok", "RCPT": "250 ok", "DATA": "354 go on", "QUIT": "221 by
 class Server:
     """An SMTP server for one connection; replies by verb, ``.`` for the end of a message."""
 
-    def __init__(self, replies: dict[str, str], hello: str = HELLO) -> None:
+    def __init__(
+        self, replies: dict[str, str], hello: str = HELLO, tls: ssl.SSLContext | None = None
+    ) -> None:
+        self._tls = tls
         self._replies = {**GOOD, ".": "250 queued", **replies}
         self._hello = hello
         self.heard: list[str] = []
@@ -37,8 +42,26 @@ class Server:
 
     def _serve(self) -> None:
         connection, _ = self.listener.accept()
-        with connection, connection.makefile("rwb") as file:
+        with connection:
+            if self._tls is not None:
+                connection = self._secured(connection, self._tls)
+            self._converse(connection, GREETING if self._tls is None else "")
+
+    def _secured(self, connection: socket.socket, context: ssl.SSLContext) -> socket.socket:
+        """The connection once STARTTLS, which is all that is on offer, has been said."""
+        with connection.makefile("rwb", buffering=0) as file:
             file.write(GREETING.encode())
+            for line in file:
+                self.heard.append(line.decode().rstrip("\r\n"))
+                if line.startswith(b"STARTTLS"):
+                    file.write(b"220 go on\r\n")
+                    break
+                file.write(b"250-there\r\n250 STARTTLS\r\n")
+        return context.wrap_socket(connection, server_side=True)
+
+    def _converse(self, connection: socket.socket, greeting: str) -> None:
+        with connection, connection.makefile("rwb") as file:
+            file.write(greeting.encode())
             file.flush()
             in_data = False
             for line in file:
@@ -183,6 +206,28 @@ def test_login_where_it_is_configured(config: Callable[..., Config]) -> None:
     heard = server.close()
     assert heard[1] == "AUTH PLAIN AG1lAHNlY3JldA=="
     assert heard[-1] == "QUIT"
+
+
+def test_a_login_waits_for_tls_where_it_must(config: Callable[..., Config], tmp_path: Path) -> None:
+    options = make_certificate(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(options["tls_server_cert"], options["tls_server_key"])
+    server = Server({"PLAIN": "235 welcome"}, tls=context)
+    conf = host(config, server, smtp_auth_authname="me", smtp_auth_password="secret")
+    with submit.opened(conf) as client:
+        client.send(Envelope(Mailbox("a@x"), (Mailbox("b@x"),)), MESSAGE)
+    heard = server.close()
+    assert heard[:4] == ["EHLO localhost", "STARTTLS", "EHLO localhost", "AUTH PLAIN AG1lAHNlY3JldA=="]
+    assert heard[-1] == "QUIT"
+
+
+@pytest.mark.parametrize("reply", ["535 5.7.8 no", "454 4.7.0 later"])
+def test_a_login_that_fails_sends_nothing(config: Callable[..., Config], reply: str) -> None:
+    server = Server({"PLAIN": reply, "AUTH": reply})
+    conf = host(config, server, smtp_auth_authname="me", smtp_auth_password="wrong")
+    with pytest.raises(errors.CyrusError), submit.opened(conf):
+        pass
+    assert not any(line.startswith("MAIL") for line in server.close())
 
 
 def test_nobody_there(config: Callable[..., Config], caplog: pytest.LogCaptureFixture) -> None:
