@@ -101,6 +101,19 @@ def test_a_pattern_with_millions_of_stars() -> None:
     assert wildcards.match(b"a", b"*" * (wildcards.LARGEST_PATTERN + 1), False) is None
 
 
+def test_questions_that_are_asked_at_every_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = b"a" * (1 << 20)
+    assert wildcards.match(text, b"*" + b"?" * 4000 + b"b*", False) is None
+    # wherever the text is cut for a look at the clock, what lies there is found
+    monkeypatch.setattr(wildcards, "LONGEST", 3600.0)
+    for step in range(3, 40):
+        monkeypatch.setattr(wildcards, "_STEP", step)
+        for place in range(30):
+            found = wildcards.match(b"." * place + b"abc" + b"." * 9, b"*a?c*", False)
+            assert found is not None and found[1:] == [b"." * place, b"b", b"." * 9]
+        assert wildcards.match(b"." * 50, b"*a?c*", False) is None
+
+
 def test_millions_of_flags() -> None:
     assert outcomes_of(doubled("x ", 22) + 'addflag "${a}";').error == OutOfSpace.text
     assert valid_flags([b"x" * variables.LONGEST_FLAGS]) == [b"x" * variables.LONGEST_FLAGS]

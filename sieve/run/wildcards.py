@@ -1,20 +1,26 @@
 """``:matches``: ``*`` and ``?`` (RFC 5228 section 2.7.1), and what they stood for (RFC 5229 section 3.2).
 
 Each ``*`` takes as little as it can. That makes the first place where the text between two stars fits
-the right one, so that matching takes one pass and no search back.
+the right one, so that matching takes one pass and no search back. Many ``?`` before a byte that is not there
+cost their number at every place of the text, which is why the time is bounded too.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import time
 
 from libcyrus.base.dataclasses import dataclass
 
 MOST_VARIABLES = 9
 LARGEST_PATTERN = 16 * 1024
 """Bytes of a pattern that matches anything: a variable can hold millions of stars."""
+LONGEST = 0.5
+"""Seconds that one match may take; after that there is none."""
 _LARGEST_KEPT = 1024
+_STEP = 1 << 22
+"""Bytes that are compared at most before the clock is looked at."""
 _STAR, _QUESTION, _BACKSLASH = b"*?\\"
 
 
@@ -60,8 +66,9 @@ def _places(text: bytes, pieces: tuple[_Piece, ...]) -> list[re.Match[bytes]] | 
         return [found] if found.end() == len(text) else None
     places = [found]
     end = len(text) - last.size
+    deadline = time.monotonic() + LONGEST
     for piece in pieces[1:-1]:
-        found = piece.pattern.search(text, found.end(), max(end, 0))
+        found = _search(piece, text, found.end(), max(end, 0), deadline)
         if found is None:
             return None
         places.append(found)
@@ -69,6 +76,19 @@ def _places(text: bytes, pieces: tuple[_Piece, ...]) -> list[re.Match[bytes]] | 
         return None
     found = last.pattern.match(text, end)
     return None if found is None else [*places, found]
+
+
+def _search(
+    piece: _Piece, text: bytes, start: int, end: int, deadline: float
+) -> re.Match[bytes] | None:
+    """The first place of a piece; None too when it is too late."""
+    step = _STEP // max(piece.size, 1)
+    while True:
+        stop = min(end, start + step + piece.size - 1) if piece.size else end
+        found = piece.pattern.search(text, start, stop)
+        if found is not None or stop >= end or time.monotonic() > deadline:
+            return found
+        start += step
 
 
 def _pieces(pattern: bytes) -> tuple[_Piece, ...] | None:
