@@ -78,9 +78,7 @@ def _places(text: bytes, pieces: tuple[_Piece, ...]) -> list[re.Match[bytes]] | 
     return None if found is None else [*places, found]
 
 
-def _search(
-    piece: _Piece, text: bytes, start: int, end: int, deadline: float
-) -> re.Match[bytes] | None:
+def _search(piece: _Piece, text: bytes, start: int, end: int, deadline: float) -> re.Match[bytes] | None:
     """The first place of a piece; None too when it is too late."""
     step = _STEP // max(piece.size, 1)
     while True:
