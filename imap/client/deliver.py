@@ -13,6 +13,7 @@ from imap.client.lmtp import Addressee, Client, Result
 from libcyrus import options as opt
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.getopt import getopt
+from libcyrus.base.privileges import PrivilegeError, become_cyrus
 from libcyrus.config import Config
 from libcyrus.errors import Fatal, ProtocolError
 from libcyrus.prot import ProtError, ProtStream
@@ -88,6 +89,12 @@ def parse(words: Sequence[str]) -> Arguments:
 def run(arguments: Arguments) -> int:
     """Raises Fatal, UsageError."""
     config = Config.load(arguments.config_file, NAME, need_partitions=True)
+    if os.geteuid() == 0:
+        # mail without a return path is then the service's, not root's
+        try:
+            become_cyrus(config[opt.cyrus_user], config[opt.cyrus_group])
+        except PrivilegeError as error:
+            raise Fatal(str(error), os.EX_TEMPFAIL) from error
     path = config[opt.lmtpsocket] or os.path.join(config.directory, "socket", "lmtp")
     if arguments.relay:
         return relay(_connect(path, "connect failed"))
