@@ -140,3 +140,15 @@ def test_no_bytes_break_the_reader(data: bytes) -> None:
         return
     assert stored.count(b"\r\n") == stored.count(b"\n") == stored.count(b"\r")
     assert len(stored) + len(rest) <= 2 * len(data) + 10
+
+
+def test_carriage_returns_without_end_are_not_gathered() -> None:
+    body = received.Body()
+    stored = body.feed(b"\r\n")
+    for _ in range(64):
+        stored += body.feed(b"\r" * 65536)
+        assert len(body._carry) < received.LONGEST_PARTIAL_LINE
+    stored += body.feed(b"..x\r" + b"\r" * received.LONGEST_PARTIAL_LINE)
+    stored += body.feed(b"\ny\r\n.\r\nNOOP\r\n")
+    assert stored == b"\r\n.x\r\ny\r\n"
+    assert body.rest == b"NOOP\r\n"

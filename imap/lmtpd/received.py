@@ -138,11 +138,12 @@ class Body:
         if len(data) < LONGEST_PARTIAL_LINE:
             self._carry = data
             return b""
-        # carriage returns at the cut may belong to the line's end
-        whole = data.rstrip(b"\r")
+        # one carriage return at the cut may belong to the line's end; those before it are dropped
+        whole = data.removesuffix(b"\r")
         self._carry = data[len(whole) :]
-        self._inside_line = True
-        return self._clean(whole, at_start)
+        text = self._clean(whole, at_start)
+        self._inside_line = not at_start or bool(text)
+        return text
 
     def _clean(self, text: bytes, at_start: bool) -> bytes:
         if b"\0" in text:
