@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import smtplib
 import subprocess
 from collections import Counter
@@ -136,7 +137,12 @@ class Postfix:
         return self.log.read_text()[-6000:] if self.log.exists() else "no log"
 
     def stop(self) -> None:
-        self._process.terminate()
+        pidfile = self._queue / "pid/master.pid"
+        if pidfile.exists() and self._process.poll() is None:
+            # the process is fakeroot's shell, where there is one, and ends with the master
+            os.kill(int(pidfile.read_text()), signal.SIGTERM)
+        else:
+            self._process.terminate()
         self._process.wait(DEADLINE)
 
 
