@@ -25,7 +25,7 @@ BUILD: dict[str, dict[str, bool | str]] = {
         "murder": False,
         "nntpd": False,
         "replication": False,
-        "sieve": False,
+        "sieve": True,
         "calalarmd": False,
         "jmap": False,
         "objectstore": False,
