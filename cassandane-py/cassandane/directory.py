@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from cassandane import reference
-from cassandane.instance import free_port, give_away, make_directory, wait_for
+from cassandane.instance import give_away, make_directory, wait_for
+from cassandane.ports import free_port
 
 PROXY, PROXY_PASSWORD = "proxy", "proxy-secret"
 _BASE = "dc=example,dc=org"

@@ -23,6 +23,7 @@ import psutil
 
 from cassandane import reference
 from cassandane.clients import ImapClient, LmtpClient
+from cassandane.ports import free_port
 from imap.admin.private_instance import make_certificate
 
 TOP = Path(__file__).resolve().parents[2]
@@ -326,13 +327,6 @@ def give_away(path: Path) -> None:
 def program(kind: str, name: str) -> str:
     """The path of one of our programs, or of the original's."""
     return reference.program(name) if kind == "reference" else str(TOP / "bin" / name)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def wait_for(condition: object, what: str, *, detail: object = None, deadline: float = DEADLINE) -> None:

@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 from cassandane import reference
-from cassandane.instance import free_port, give_away, make_directory, wait_for
+from cassandane.instance import give_away, make_directory, wait_for
+from cassandane.ports import free_port
 
 REALM = "EXAMPLE.ORG"
 

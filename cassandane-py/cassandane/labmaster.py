@@ -19,13 +19,13 @@ from cassandane.instance import (
     DEADLINE,
     TOP,
     captured,
-    free_port,
     give_away,
     make_directory,
     service_user,
     wait_for,
 )
 from cassandane.instance import program as path_of
+from cassandane.ports import free_port
 
 _LAUNCHER = """#!/usr/bin/env python3
 import sys

@@ -19,7 +19,8 @@ import pytest
 from cyrus.test_mta import USERS, ids
 
 from cassandane import reference
-from cassandane.instance import DEADLINE, Instance, free_port, give_away, service_user, wait_for
+from cassandane.instance import DEADLINE, Instance, give_away, service_user, wait_for
+from cassandane.ports import free_port
 
 pytestmark = pytest.mark.reference
 

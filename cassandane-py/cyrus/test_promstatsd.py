@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from cassandane.instance import Instance, free_port, give_away, program, wait_for
+from cassandane.instance import Instance, give_away, program, wait_for
+from cassandane.ports import free_port
 
 ENABLED = {"prometheus_enabled": "yes"}
 
