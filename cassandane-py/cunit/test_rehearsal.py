@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import socket
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,9 @@ ALL = rehearsal.ROUNDS + 1
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Service:
+def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Service:
+    # a worker ends when its program is gone, and what runs tests in parallel is no file
+    monkeypatch.setattr(sys, "argv", [__file__])
     config = Config.for_tests(ident="test", configdirectory=str(tmp_path))
     return Service("test", config, [], [], Signals(), ProcFile(str(tmp_path / "proc")))
 
