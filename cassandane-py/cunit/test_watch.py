@@ -125,6 +125,7 @@ def test_one_watch_hears_nothing_of_the_last_one(index: Path) -> None:
     watcher.close()
 
 
+@alone
 def test_a_directory_that_is_not_there_cannot_be_watched(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         DirectoryWatch(str(tmp_path / "none/cyrus.index"))
