@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,10 @@ from libcyrus.sasl import sasldb
 # here, in what is forked from here, and by inheritance in every server and program that a test starts
 os.environ[lock_order.VARIABLE] = "yes"
 lock_order.install()
+
+# a run under nohup ignores it, which every program started here would inherit; a handler is not inherited
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, lambda *_: None)
 
 # a machine's own users are nobody in a test
 sasldb.DEFAULT_PATH = "/nonexistent/sasldb2"
