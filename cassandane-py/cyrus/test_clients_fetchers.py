@@ -161,6 +161,18 @@ def test_getmail_takes_new_mail_and_deletes_it_later(account: Account, transport
 # OfflineIMAP
 
 
+# on the heels of a reply, STARTTLS makes imaplib2's reading thread end before it has read the answer
+_PATIENCE = """
+import time
+import imaplib2
+hasty = imaplib2.IMAP4.starttls
+def starttls(self, *arguments, **options):
+    time.sleep(0.5)
+    return hasty(self, *arguments, **options)
+imaplib2.IMAP4.starttls = starttls
+"""
+
+
 def offlineimap(account: Account, transport: str = "plain") -> None:
     port = account.tls_port if transport == "imaps" else account.port
     security = {
@@ -175,6 +187,7 @@ def offlineimap(account: Account, transport: str = "plain") -> None:
 [general]
 accounts = all
 metadata = {account.home}/metadata
+pythonfile = {account.write("patience.py", _PATIENCE)}
 ui = basic
 fsync = no
 [Account all]
