@@ -21,7 +21,7 @@ from typing import NoReturn
 from libcyrus.base import signals
 from libcyrus.base.master_protocol import POOL, Pool
 from libcyrus.base.signals import ShutdownRequested, Signals
-from libcyrus.server import rehearsal
+from libcyrus.server import packing, rehearsal
 from libcyrus.server.program import App
 from libcyrus.server.worker import Worker
 
@@ -77,6 +77,7 @@ def _serve(worker: Worker[App], channel: socket.socket) -> int:
                 rehearsed = True
                 rehearsal.rehearse(worker.program, worker.service)
                 gc.freeze()
+                packing.fill_gaps()
             forks += count
             for _ in range(count):
                 pid = _fork(worker, channel)
@@ -135,6 +136,7 @@ def _follow(worker: Worker[App]) -> None:
     if any(followed):
         gc.collect()
         gc.freeze()
+        packing.fill_gaps()
 
 
 def _drain(noted: Signals) -> None:
