@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from libcyrus.base.files import sync_keeps_names
+
 CALLS = (
     "write", "writev", "pwrite", "ftruncate", "fsync", "fdatasync", "link", "rename", "replace", "unlink",
     "mkdir", "rmdir",
@@ -21,6 +23,9 @@ DIED = 77
 
 Files = dict[str, bytes | None]
 """Content by relative name, None for directories."""
+
+Links = frozenset[tuple[str, ...]]
+"""Names that are one file."""
 
 
 def in_child(work: Callable[[], None]) -> int:
@@ -65,8 +70,8 @@ def snapshot(spool: Path) -> Files:
     }
 
 
-def restore(spool: Path, saved: Files) -> None:
-    """Make everything below ``spool`` as it was; changed files become new ones."""
+def restore(spool: Path, saved: Files, links: Links = frozenset()) -> None:
+    """Make everything below ``spool`` as it was: changed files are new ones, those of ``links`` one."""
     for path in sorted(spool.rglob("*"), reverse=True):
         if str(path.relative_to(spool)) not in saved:
             path.rmdir() if path.is_dir() else path.unlink()
@@ -78,6 +83,10 @@ def restore(spool: Path, saved: Files) -> None:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
             path.write_bytes(content)
+    for first, *others in links:
+        for name in others:
+            (spool / name).unlink()
+            os.link(spool / first, spool / name)
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,7 @@ class Moment:
 
     label: str
     files: Files
+    links: Links
     acknowledged: bool
 
 
@@ -93,9 +103,10 @@ class Disk:
     """Follows which changes below a directory a power cut could take back, while this process makes them.
 
     A file's content is certain as it was at its last sync, a name (made, moved, removed) as it was when its
-    directory was last synced; nothing else is. ``states`` are some of the ways in which it may come: all
-    unsynced is lost, only names survive (a renamed file without its content), only contents, or every
-    other name; and, for the death of the process alone, nothing is lost.
+    directory was last synced; nothing else is. Where ``sync_keeps_names`` says so, to sync a file that has
+    grown makes all names certain, so an index is as long as it was while they are not. ``states`` are some
+    of the ways in which it may come: all unsynced is lost, only names survive (a renamed file without its
+    content), only contents, or every other name; and, for the death of the process alone, nothing is lost.
     """
 
     def __init__(self, top: Path) -> None:
@@ -104,19 +115,25 @@ class Disk:
         self._names: dict[int, dict[str, int]] = {}
         self._content: dict[int, bytes] = {}
         self._directories: set[int] = set()
+        self._linked: set[int] = set()
         self._last: dict[int, bytes] = {}
         for inode, entries in self._walk().items():
             self._names[inode] = entries
         self._content = dict(self._last)
 
-    def states(self) -> dict[str, Files]:
+    def states(self) -> dict[str, tuple[Files, Links]]:
         now = self._walk()
         last = {**self._content, **self._last}
+        short = last
+        if sync_keeps_names(os.stat(self.top).st_dev):
+            indexes = {entries.get("cyrus.index") for entries in now.values()}
+            sizes = {inode: len(content) for inode, content in self._content.items() if inode in indexes}
+            short = {inode: content[: sizes.get(inode)] for inode, content in last.items()}
         return {
             "killed": self._tree(now, last),
             "nothing": self._tree(self._names, self._content),
             "names": self._tree(now, self._content),
-            "contents": self._tree(self._names, last),
+            "contents": self._tree(self._names, short),
             "half": self._tree(self._mixed(now), self._content),
         }
 
@@ -127,7 +144,11 @@ class Disk:
                 self._names[status.st_ino] = {entry.name: entry.inode() for entry in entries}
                 self._directories.add(status.st_ino)
         else:
-            self._content[status.st_ino] = Path(path).read_bytes()
+            content = Path(path).read_bytes()
+            grown = len(content) > len(self._content.get(status.st_ino, b""))
+            self._content[status.st_ino] = content
+            if grown and sync_keeps_names(status.st_dev):
+                self._names = self._walk()
 
     def hold(self, path: str) -> None:
         """The name is about to go: its inode must not be given to another file, and what it was is kept."""
@@ -152,6 +173,8 @@ class Disk:
                     if entry.is_dir():
                         left.append(entry.path)
                     else:
+                        if entry.stat().st_nlink > 1:
+                            self._linked.add(entry.inode())
                         with open(entry.path, "rb") as file:
                             self._last[entry.inode()] = file.read()
         return found
@@ -172,8 +195,11 @@ class Disk:
                         del names[name]
         return mixed
 
-    def _tree(self, names: dict[int, dict[str, int]], content: dict[int, bytes]) -> Files:
+    def _tree(
+        self, names: dict[int, dict[str, int]], content: dict[int, bytes]
+    ) -> tuple[Files, Links]:
         files: Files = {}
+        same: dict[int, list[str]] = {}
         left = [("", os.stat(self.top).st_ino)]
         while left:
             lead, directory = left.pop()
@@ -183,7 +209,10 @@ class Disk:
                     left.append((f"{lead}{name}/", inode))
                 else:
                     files[lead + name] = content.get(inode, b"")
-        return files
+                    same.setdefault(inode, []).append(lead + name)
+        # what was moved has two names only where half of that is lost
+        linked = [sorted(names) for inode, names in same.items() if len(names) > 1 and inode in self._linked]
+        return files, frozenset(map(tuple, linked))
 
 
 def record(top: Path, work: Callable[[], None]) -> list[Moment]:
@@ -216,13 +245,13 @@ def record(top: Path, work: Callable[[], None]) -> list[Moment]:
 
 def _moments(top: Path, work: Callable[[], None]) -> list[Moment]:
     disk = Disk(top)
-    found: dict[tuple[bool, frozenset[tuple[str, bytes | None]]], Moment] = {}
+    found: dict[tuple[bool, Links, frozenset[tuple[str, bytes | None]]], Moment] = {}
     step = 0
 
     def note(what: str, *, acknowledged: bool = False) -> None:
-        for variant, files in disk.states().items():
-            moment = Moment(f"{step} {what}: {variant}", files, acknowledged)
-            found.setdefault((acknowledged, frozenset(files.items())), moment)
+        for variant, (files, links) in disk.states().items():
+            moment = Moment(f"{step} {what}: {variant}", files, links, acknowledged)
+            found.setdefault((acknowledged, links, frozenset(files.items())), moment)
 
     def wrap(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*args: Any, **options: Any) -> Any:

@@ -13,7 +13,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from cassandane import crash
 from libcyrus import mboxops
 from libcyrus.append import Appender, Stage
 from libcyrus.auth import AuthState
+from libcyrus.base import files
 from libcyrus.config import Config
 from libcyrus.errors import CyrusError, Fatal, MailboxExists, MailboxNonexistent
 from libcyrus.index.copy import copy
@@ -116,10 +117,10 @@ def append_one(name: str, flags: tuple[str, ...], store: MailStore) -> None:
 
 
 def append_many(store: MailStore) -> None:
-    with Appender.open(store, "user.a", quota=(300, 3, 0, 0)) as appender:
+    with ExitStack() as stages, Appender.open(store, "user.a", quota=(300, 3, 0, 0)) as appender:
         for number in (4, 5, 6):
-            with Stage.from_bytes(store, MESSAGE % (number, number)) as stage:
-                appender.append(stage, flags=("\\Flagged", "New", "\\Seen"))
+            stage = stages.enter_context(Stage.from_bytes(store, MESSAGE % (number, number)))
+            appender.append(stage, flags=("\\Flagged", "New", "\\Seen"))
         appender.commit()
 
 
@@ -416,7 +417,7 @@ def run(operation: Operation, top: Path, worlds: dict[Any, crash.Files], most: i
     step = max(1, len(moments) // most)
     moments = [one for number, one in enumerate(moments) if one.acknowledged or number % step == 0]
     for moment in moments:
-        crash.restore(top, moment.files)
+        crash.restore(top, moment.files, moment.links)
 
         def check(store: MailStore, moment: crash.Moment = moment) -> None:
             if moment.acknowledged:
@@ -459,6 +460,39 @@ def test_a_crash_at_every_moment_leaves_all_in_order(
     operation: Operation, tmp_path: Path, worlds: dict[Any, crash.Files], quiet: None
 ) -> None:
     assert run(operation, tmp_path, worlds, most=10_000) > 3
+
+
+@pytest.mark.parametrize("name", ["append", "append many", "deliver", "copy", "create", "move"])
+def test_a_crash_where_only_a_directory_keeps_names(
+    name: str, tmp_path: Path, worlds: dict[Any, crash.Files], quiet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place in (files, crash):
+        monkeypatch.setattr(place, "sync_keeps_names", lambda _device: False)
+    (operation,) = (one for one in OPERATIONS if one.name == name)
+    assert run(operation, tmp_path, worlds, most=25) > 3
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_how_often_a_delivery_waits_for_the_disk(
+    ordered: bool, tmp_path: Path, worlds: dict[Any, crash.Files], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For the message once, for each mailbox once, and where that keeps no names for its directory."""
+    settings = {"statuscache": "no"}
+    crash.restore(tmp_path, world_of(settings, tmp_path, worlds))
+    # new caches and longer numbers in quotas need more
+    for _ in range(3):
+        with_store(tmp_path, settings, deliver)
+    waits = []
+    for call in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, call, lambda fd: waits.append(os.readlink(f"/proc/self/fd/{fd}")))
+    monkeypatch.setattr(files, "sync_keeps_names", lambda _device: ordered)
+    with_store(tmp_path, settings, deliver)
+    staged, *others = waits
+    assert "/stage./" in staged
+    indexes = [path for path in others if path.endswith("/cyrus.index")]
+    directories = [os.path.dirname(path) for path in indexes] if not ordered else []
+    assert len(indexes) == 2
+    assert sorted(others) == sorted(indexes + directories)
 
 
 def fill(operation: Operation, top: Path, worlds: dict[Any, crash.Files], every: int) -> int:

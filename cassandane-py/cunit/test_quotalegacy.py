@@ -130,6 +130,25 @@ def test_a_damaged_root_is_not_read_but_can_be_stored_again(tmp_path: Path) -> N
     assert database.fetch(b"user.joe") == b"%2"
 
 
+def test_a_root_is_overwritten_while_it_is_as_long_as_before(tmp_path: Path) -> None:
+    with QuotaLegacyDatabase(tmp_path / "quotas.db", create=True) as db:
+        db.store(b"user.a", b"%(S (100 5))")
+        file = tmp_path / "quota/a/user.a"
+        first = file.stat().st_ino
+        with open(file, "rb") as reader:
+            db.store(b"user.a", b"%(S (999 5))")
+            assert file.stat().st_ino == first
+            db.store(b"user.a", b"%(S (1000 5))")
+            assert file.stat().st_ino != first
+            assert reader.read() == b"%(S (999 5))\n"
+        db.make_lasting(b"user.a")
+        assert db.fetch(b"user.a") == b"%(S (1000 5))"
+        db.store(b"user.a", b"%" + b"x" * 600)
+        second = file.stat().st_ino
+        db.store(b"user.a", b"%" + b"y" * 600)
+        assert file.stat().st_ino != second, "this may be torn"
+
+
 def test_two_processes_count_one_root_together(tmp_path: Path) -> None:
     database = opened(tmp_path)
     children = []

@@ -293,7 +293,7 @@ def test_cache_grows_and_can_be_undone(tmp_path):
     file = CacheFile(str(path))
     item = b"\0\0\0\4abcd" * 10
     first = file.append(item, 7)
-    file.sync()
+    file.settle()
     assert (first, path.read_bytes()[:4]) == (4, b"\0\0\0\7")
     second = file.append(item, 7)
     assert file.read(second, crc32(item)) == item

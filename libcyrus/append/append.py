@@ -2,8 +2,8 @@
 
 All or nothing: until ``commit`` no reader sees any of the messages, and ``abort``, or a crash, leaves the
 mailbox as it was. Syncs of a delivery, in their order: the staged file (once for all
-recipients, by ``Stage.finish``); for each mailbox its directory, since that holds the new names;
-``cyrus.cache``; ``cyrus.index``; then the quota database, if there is a quota root. Links need no sync of
+recipients, by ``Stage.finish``); for each mailbox its directory, since that holds the new names, unless the
+next sync does that too (see ``changes``); ``cyrus.index``. Links need no sync of
 their own, because they name an inode whose content is on disk already. However many
 messages one transaction adds, it syncs each of these once.
 """
@@ -175,7 +175,7 @@ class Appender:
             self.check_limit()
             if should_archive(self.mailbox, record):
                 record.internal_flags |= ARCHIVED
-            self.place(record, stage.file_in(self.mailbox.partition), link=link)
+            self.place(record, stage.file_in(self.mailbox.partition), link=link, staged=True)
             if date != stage.internaldate:
                 os.utime(self.mailbox.message_path(record), (date, date))
             if arrival is not None:
@@ -210,8 +210,11 @@ class Appender:
             )
             raise QuotaExceeded
 
-    def place(self, record: IndexRecord, source: str, *, link: bool) -> None:
-        """Put a synced file under the name the record calls for. Raises OSError."""
+    def place(self, record: IndexRecord, source: str, *, link: bool, staged: bool = False) -> None:
+        """Put a synced file under the name the record calls for. Raises OSError.
+
+        ``staged``: it is that of a stage, which remains until the commit.
+        """
         mailbox = self.mailbox
         target = mailbox.message_path(record)
         other = mailbox.paths.message(record.uid, archived=not record.archived)
@@ -220,9 +223,9 @@ class Appender:
             files.remove(other)
         if record.archived:
             files.mkdirs_lasting(mailbox.paths.archive)
-        files.link_or_copy(source, target, link=link, keep_times=True)
+        linked = files.link_or_copy(source, target, link=link, keep_times=True)
         self._files.append(target)
-        mailbox.names_changed(archived=record.archived)
+        mailbox.names_changed(archived=record.archived, staged=staged and linked)
 
     def begin_event(self) -> MboxEvent | None:
         """An event about what is going to be added, if there shall be one."""

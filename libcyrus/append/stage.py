@@ -39,8 +39,8 @@ _numbers = count()
 class Stage:
     """Write the message, ``finish`` it, append it (``Appender.append``) any number of times, ``remove`` it.
 
-    As a context manager it removes itself. ``internaldate`` (seconds, 0 for now) becomes the
-    file's modification time, as every message file has it.
+    It stays until what it was appended to is committed. As a context manager it removes itself.
+    ``internaldate`` (seconds, 0 for now) becomes the file's modification time, as every message file has it.
     """
 
     def __init__(self, store: MailStore, partition: str | None = None, *, internaldate: int = 0) -> None:

@@ -2,7 +2,7 @@
 
 What "synced" means here: after ``fsync`` of a file its content survives a
 power cut; a *name* (created, renamed, removed) survives only after ``fsync``
-of its directory. Functions below say which of the two they give.
+of its directory, or as ``sync_keeps_names`` has it. Functions below say which of the two they give.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import stat
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import cache
 
 Buffer = bytes | bytearray | memoryview
 _IOV_MAX = 1024
@@ -32,6 +33,26 @@ def fsync_dir(path: str | os.PathLike[str]) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+# with one journal for all changes of names, sizes and inodes, which gets to disk in order
+_ORDERED = frozenset(("ext3", "ext4", "xfs"))
+
+
+@cache
+def sync_keeps_names(device: int) -> bool:
+    """Whether, on a device (``st_dev``), to sync a file that has grown makes all names lasting as they are.
+
+    POSIX does not promise it. Where a file system has one journal, the new size cannot get to disk without
+    every change of names that came before it. False in doubt.
+    """
+    wanted = f"{os.major(device)}:{os.minor(device)}"
+    with suppress(OSError), open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+        for line in mounts:
+            fields, _, rest = line.partition(" - ")
+            if fields.split(" ")[2] == wanted:
+                return rest.split(" ")[0] in _ORDERED
+    return False
 
 
 def mkdirs(path: str | os.PathLike[str], mode: int = 0o755) -> None:

@@ -12,15 +12,19 @@ value and LF. A value that is not a dlist (does not begin with ``%``) has LF in
 the place of its first space: used, LF, limit.
 
 Locking: a writer holds an exclusive lock on each root's own file until the
-commit, which replaces the file. Readers outside a transaction lock nothing.
+commit, which replaces the file, or overwrites it when just its digits change,
+as with nearly every message: a new file would cost more than the rest of a
+delivery. The original finds its way with both, since it reads under the same
+lock what it is going to change. Readers outside a transaction lock nothing.
 A transaction of several roots commits them one after the other. Storing a root
 that the same transaction saw missing raises ``Again`` if another process has
 made it since.
 
-Durability: content is synced before the rename. The directory is synced when
-the root is new or removed; the replacement of an existing root's name may be
-undone by a power cut, which leaves a slightly older usage. That is what the
-original does everywhere, and usage can be counted again.
+Durability: content is synced before a rename. The directory is synced when
+the root is new or removed; what replaces or overwrites an existing root may be
+undone by a power cut, which leaves an older usage, whole: it lies within one
+sector. The original too leaves the new name to chance, and usage can be counted again.
+``make_lasting`` is for what cannot.
 """
 
 from __future__ import annotations
@@ -40,6 +44,9 @@ from .failure import failed, reported
 from .order import byte_order, mailbox_order
 
 log = logging.getLogger(__name__)
+
+# what a disk writes whole or not at all
+_SECTOR = 512
 
 
 def unpack(content: bytes) -> bytes:
@@ -160,6 +167,13 @@ class QuotaLegacyDatabase:
         _, dot, rest = root.partition(".")
         return f"{top}/quota/{hash_letter(rest if dot else root, full=self._fulldirhash)}/{root}"
 
+    def make_lasting(self, key: bytes) -> None:
+        """Have a power cut not take back what was committed of a root. Raises IoError."""
+        path = self.file_of(key)
+        with reported(log, path):
+            files.sync_contents([path])
+            files.fsync_dir(os.path.dirname(path))
+
     def keys(self, prefix: bytes) -> list[bytes]:
         """All roots that begin with ``prefix``, in order."""
         wanted = os.fsdecode(prefix)
@@ -206,11 +220,15 @@ class QuotaLegacyDatabase:
 
 @dataclass(slots=True)
 class _Root:
-    """One root in a transaction: its locked descriptor (-1: there is no file) and what is to become of it."""
+    """One root in a transaction: its locked descriptor (-1: there is no file) and what is to become of it.
+
+    ``size`` is what the file has on disk.
+    """
 
     fd: int
     fresh: bool
     value: bytes | None
+    size: int = 0
     changed: bool = False
     missed: bool = False
     """The caller was told that there is none, and no lock keeps others from making it."""
@@ -339,7 +357,7 @@ def _locked(path: str, *, create: bool) -> _Root:
         try:
             status, changed = lock.reopen_exclusive(fd, path)
             content = os.pread(fd, status.st_size, 0)
-            root = _Root(fd, fresh=fresh and not changed and not content, value=None)
+            root = _Root(fd, fresh=fresh and not changed and not content, value=None, size=len(content))
             if not root.fresh:
                 try:
                     root.value = unpack(content)
@@ -368,9 +386,13 @@ def _put(path: str, root: _Root) -> None:
         root.fresh = False
         files.fsync_dir(directory)
         return
+    content = pack(root.value)
+    if len(content) == root.size <= _SECTOR:
+        files.pwrite_all(root.fd, content, 0)
+        return
     quota = directory if os.path.basename(directory) == "quota" else os.path.dirname(directory)
     temporary = f"{quota}/{os.path.basename(path)}.NEW"
-    files.replace(path, pack(root.value), mode=0o666, temporary=temporary, sync_name=root.fresh)
+    files.replace(path, content, mode=0o666, temporary=temporary, sync_name=root.fresh)
     root.fresh = False
 
 

@@ -10,7 +10,8 @@ headers, from, to, cc, bcc, subject. An item is its length (4 bytes), as many
 bytes, and zero to three NUL bytes that bring it to a multiple of four.
 
 The file only ever grows while anybody has the mailbox open; a repack writes a
-new one. So a mapping stays valid, and is renewed when a record lies behind it.
+new one. Records are not synced: of one that a power cut took, the CRC does not fit, and both servers make
+it again from the message. So a mapping stays valid, and is renewed when a record lies behind it.
 """
 
 from __future__ import annotations
@@ -118,7 +119,7 @@ class CacheFile:
     def append(self, record: bytes | memoryview, generation: int) -> int:
         """Write a record behind all others and return its offset; needs the exclusive index lock.
 
-        It is not safe on disk before ``sync``. Raises OSError with the file as it was.
+        Nobody may refer to it before ``settle``. Raises OSError with the file as it was.
         """
         if self._fd < 0:
             self._fd = files.open_making_dirs(self.path, os.O_RDWR | os.O_CREAT)
@@ -136,14 +137,15 @@ class CacheFile:
             self._before = size
         return size + len(prefix)
 
-    def sync(self) -> None:
-        """Bring what was appended to disk."""
+    def settle(self) -> None:
+        """What was appended stays. A new file is brought to disk, for the number at its start."""
         if self._before >= 0:
-            os.fdatasync(self._fd)
+            if self._before < GENERATION_SIZE:
+                os.fdatasync(self._fd)
             self._before = -1
 
     def undo(self) -> None:
-        """Cut off what was appended since the last ``sync``; nothing can refer to it yet."""
+        """Cut off what was appended since the last ``settle``; nothing can refer to it yet."""
         if self._before >= 0:
             self._map = None
             os.ftruncate(self._fd, self._before)

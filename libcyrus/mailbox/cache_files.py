@@ -54,13 +54,13 @@ class CacheFiles:
         """Write a cache record and note its offset. Raises OSError."""
         record.cache_offset = self._file(record.archived).append(data, generation)
 
-    def sync(self) -> None:
-        """Bring what was appended to disk. Raises OSError."""
+    def settle(self) -> None:
+        """What was appended stays. Raises OSError."""
         for file in self._files.values():
-            file.sync()
+            file.settle()
 
     def undo(self) -> None:
-        """Cut off what was appended since the last ``sync``."""
+        """Cut off what was appended since the last ``settle``."""
         for file in self._files.values():
             file.undo()
 

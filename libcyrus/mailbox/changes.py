@@ -4,8 +4,9 @@ Changes are collected in memory. ``commit`` brings them to disk in this order,
 and a power cut between any two steps loses or half-shows nothing acknowledged:
 
 1. message files and a new ``cyrus.header`` are already written and synced (by the stage, by
-   ``commit`` itself); one sync of the directory makes all their names lasting;
-2. ``cyrus.cache``, appended: nobody reads what no index record points at;
+   ``commit`` itself); one sync of the directory makes all their names lasting, or step 5 does, where
+   a file system keeps changes in order (``files.sync_keeps_names``) and the index grows;
+2. ``cyrus.cache``, appended, not synced: both servers check each record and make a lost one again;
 3. the owner's modseq counters, if conversations are on: numbers counted for nothing are just left out;
 4. new values of ``cyrus.annotations``, with the index marked before as being changed: who finds it so counts
    anew, and drops those of a message that did not come to be;
@@ -68,6 +69,7 @@ class _Pending:
     packed: dict[int, bytes] = field(default_factory=dict)
     before: dict[int, int] = field(default_factory=dict)
     directories: set[str] = field(default_factory=set)
+    unstaged: bool = False
     index: bool = False
     lasting: bool = False
     header: bool = False
@@ -135,9 +137,14 @@ class Changes:
         if self._pending.usage is None:
             self._pending.usage = self._mailbox.usage()
 
-    def names_changed(self, directory: str) -> None:
-        """Say that a name was made in this directory: the next commit syncs it."""
+    def names_changed(self, directory: str, *, staged: bool = False) -> None:
+        """Say that a name was made in this directory: the next commit makes it lasting.
+
+        ``staged``: of a new message whose staged file remains until then, by which what a power cut leaves
+        can be told from damage.
+        """
         self._pending.directories.add(directory)
+        self._pending.unstaged = self._pending.unstaged or not staged
 
     def bump_modseq(self) -> int:
         self.dirty()
@@ -393,10 +400,8 @@ class Changes:
         try:
             if pending.header:
                 self._write_header()
-            # both before the index, in this order: a journal that has the cache has the names already
-            mailbox.cache_files.sync()
-            while pending.directories:
-                files.fsync_dir(pending.directories.pop())
+            mailbox.cache_files.settle()
+            records_first = self._sync_names()
             if pending.index and mailbox.annotations.written:
                 mailbox.index_file.mark_changing()
                 mailbox.annotations.commit_written()
@@ -407,7 +412,9 @@ class Changes:
                 version = mailbox.i.minor_version
                 for recno, record in pending.records.items():
                     pending.packed[recno] = index_record.pack(record, version)
-                mailbox.index_file.write(mailbox.i, pending.packed, lasting=pending.lasting)
+                mailbox.index_file.write(
+                    mailbox.i, pending.packed, lasting=pending.lasting, records_first=records_first
+                )
         except OSError as error:
             xlog.ioerror(log, "committing mailbox failed", error, mailbox=mailbox.name)
             mailbox.abort()
@@ -452,6 +459,20 @@ class Changes:
         self._pending.index = self._pending.lasting = True
         mailbox.i.header_file_crc = header.crc(data)
         mailbox.header_written(mailbox.i.header_file_crc)
+
+    def _sync_names(self) -> bool:
+        """Make the names of new files lasting, unless writing the index is going to.
+
+        Returns whether its records must get to disk before its header.
+        """
+        pending, index_file = self._pending, self._mailbox.index_file
+        grows = pending.lasting and index_file.grows(self._mailbox.i)
+        for directory in pending.directories:
+            device = os.stat(directory).st_dev
+            if not grows or device != index_file.identity[0] or not files.sync_keeps_names(device):
+                files.fsync_dir(directory)
+        pending.directories.clear()
+        return grows and pending.unstaged
 
     def _count_quota(self, before: Usage | None) -> None:
         mailbox = self._mailbox

@@ -3,7 +3,9 @@
 Changed records are written first, the header with ``num_records`` and the counters last, then one
 sync. Records behind ``num_records`` do not exist to readers. If the power fails inside this one sync,
 the disk may hold the new header but not a new record: its CRC tells, both servers skip it, and it was not
-acknowledged. Before records are changed in place the header is marked CHANGING, and the header
+acknowledged. Or the file has not grown: see ``lacking``.
+
+Before records are changed in place the header is marked CHANGING, and the header
 written last is not: should the writer die in between, the next one to lock the index counts anew.
 Records changed in place go out in one call unless they lie far apart, so that a dying writer has changed
 all of them or none.
@@ -32,12 +34,13 @@ class IndexFile:
     """The index of one mailbox. Errors of the system come as OSError.
 
     ``num_records`` counts the records on disk, as of the last ``read`` or ``write``; ``identity`` changes
-    when the file was replaced by another; ``raw`` are the header's bytes.
+    when the file was replaced by another; ``raw`` are the header's bytes. ``lacking`` is how many of
+    the records that the header on disk counts are not there.
     """
 
     __slots__ = (
         "_disk_size", "_fd", "_map", "_old_version", "_record_size", "_start", "_wide", "identity",
-        "num_records", "raw",
+        "lacking", "num_records", "raw",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -46,7 +49,7 @@ class IndexFile:
         self._start = self._record_size = self._disk_size = self._old_version = 0
         self._wide: bytes | None = None
         self.identity = (0, 0)
-        self.num_records = 0
+        self.num_records = self.lacking = 0
         self.raw = b""
 
     def is_current(self, path: str) -> bool:
@@ -91,7 +94,8 @@ class IndexFile:
     def read(self) -> IndexHeader | None:
         """The header; None when it has not changed since the last time. The file must be locked.
 
-        Raises MailboxBadFormat, also for a file too short for its records, MailboxChecksum.
+        A file that ends with an earlier record is read as if an append were going on, see ``lacking``.
+        Raises MailboxBadFormat, MailboxChecksum.
         """
         raw = os.pread(self._fd, index_header.HEADER_SIZE, 0)
         header = None
@@ -100,9 +104,18 @@ class IndexFile:
             self.raw = raw[: index_header.header_size(header.minor_version)]
             self._take_layout(header)
             self.num_records = header.num_records
-        if os.fstat(self._fd).st_size < self._start + self.num_records * self._disk_size:
+        self.lacking = 0
+        room = os.fstat(self._fd).st_size - self._start
+        if room < self.num_records * self._disk_size:
+            header = header or index_header.unpack(raw)
+            present, part = divmod(room, self._disk_size)
+            if part or present < 0:
+                self.raw = b""
+                raise MailboxBadFormat
+            self.lacking = header.num_records - present
+            self.num_records = header.num_records = present
+            header.options |= index_header.CHANGING
             self.raw = b""
-            raise MailboxBadFormat
         if header is not None and self._old_version:
             self._look_for_expunged(header)
         return header
@@ -160,6 +173,11 @@ class IndexFile:
         offset = (recno - 1) * self._record_size
         return int.from_bytes(self.region()[offset : offset + 4], "big")
 
+    def grows(self, header: IndexHeader) -> bool:
+        """Whether to write this header's records makes the file longer."""
+        end = self._start + header.num_records * self._disk_size
+        return os.fstat(self._fd).st_size < end
+
     def mark_changing(self) -> None:
         """Say on disk, lastingly, that a change is going on. Who finds it said counts anew."""
         if self.raw:
@@ -168,10 +186,18 @@ class IndexFile:
             files.pwrite_all(self._fd, index_header.mark_changing(old), 0)
             os.fdatasync(self._fd)
 
-    def write(self, header: IndexHeader, changes: dict[int, bytes], *, lasting: bool = True) -> None:
+    def write(
+        self,
+        header: IndexHeader,
+        changes: dict[int, bytes],
+        *,
+        lasting: bool = True,
+        records_first: bool = False,
+    ) -> None:
         """Write packed records, by number, and header, and if ``lasting`` wait until they are on disk.
 
-        An OSError leaves the file as long as it was.
+        With ``records_first`` those are there before the header is written. An OSError leaves the file as
+        long as it was.
         """
         version = header.minor_version
         if self._old_version:
@@ -186,6 +212,8 @@ class IndexFile:
                 files.pwrite_all(self._fd, index_header.mark_changing(old), 0)
             for first, run in self._runs(changes):
                 files.pwrite_all(self._fd, b"".join(run), self._start + (first - 1) * self._disk_size)
+            if records_first and changes:
+                os.fdatasync(self._fd)
             raw = index_header.pack(header)
             files.pwrite_all(self._fd, raw, 0)
         except OSError:

@@ -22,6 +22,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from libcyrus.base import files
+from libcyrus.errors import MailboxBadFormat
 from libcyrus.mailbox import columns
 from libcyrus.mailbox.paths import MailboxPaths
 
@@ -47,6 +48,23 @@ def remove(paths: MailboxPaths, last_uid: int) -> None:
     # not any() of a generator: a message may have left files in both
     while any([_remove_one(paths, uid, archived=archived) for archived in places]):
         uid += 1
+
+
+def remove_unfinished(paths: MailboxPaths, uids: range) -> None:
+    """Remove what a dead writer left under these uids, all of which it was to add.
+
+    Raises MailboxBadFormat, with nothing removed, if there is any other message; OSError.
+    """
+    found = []
+    for archived, directory in enumerate(dict.fromkeys((paths.data, paths.archive))):
+        with contextlib.suppress(FileNotFoundError):
+            for name in os.listdir(directory):
+                if name.endswith(".") and name[:-1].isdigit() and int(name[:-1]) in uids:
+                    if not _is_left(paths, int(name[:-1]), archived=bool(archived)):
+                        raise MailboxBadFormat
+                    found.append((int(name[:-1]), bool(archived)))
+    for uid, is_archived in found:
+        _remove_one(paths, uid, archived=is_archived)
 
 
 def remove_expunged(mailbox: Mailbox) -> None:
@@ -80,6 +98,17 @@ def remove_expunged(mailbox: Mailbox) -> None:
 
 def _remove_one(paths: MailboxPaths, uid: int, *, archived: bool) -> bool:
     """Remove a message file if a dead writer left it; False if there is none, or another."""
+    if not _is_left(paths, uid, archived=archived):
+        return False
+    path = paths.message(uid, archived=archived)
+    log.warning("removing %s, left by a writer that was killed", path)
+    with contextlib.suppress(OSError):
+        os.unlink(path)
+    return True
+
+
+def _is_left(paths: MailboxPaths, uid: int, *, archived: bool) -> bool:
+    """Whether there is a message file that a dead writer left."""
     path = paths.message(uid, archived=archived)
     try:
         status = os.stat(path)
@@ -87,12 +116,7 @@ def _remove_one(paths: MailboxPaths, uid: int, *, archived: bool) -> bool:
         return False
     if not stat.S_ISREG(status.st_mode) or status.st_nlink < 2 and not archived:
         return False
-    if not _was_staged_by_the_dead(paths.stage, path, status):
-        return False
-    log.warning("removing %s, left by a writer that was killed", path)
-    with contextlib.suppress(OSError):
-        os.unlink(path)
-    return True
+    return _was_staged_by_the_dead(paths.stage, path, status)
 
 
 def _was_staged_by_the_dead(directory: str, path: str, wanted: os.stat_result) -> bool:

@@ -164,6 +164,8 @@ class Locking:
         mailbox = self._mailbox
         try:
             mailbox.i = mailbox.index_file.read() or mailbox.i
+            if mailbox.index_file.lacking:
+                self._accept_lacking()
         except (MailboxBadFormat, MailboxChecksum) as error:
             mailbox.complain("IOERROR: refreshing index failed", reason=error)
             raise
@@ -177,6 +179,32 @@ class Locking:
                 not record.system_flags & index_record.SEEN for record in mailbox.records(expunged=False)
             )
 
+    def _accept_lacking(self) -> None:
+        """Go on without the records that are not there, if a power cut can have taken them.
+
+        One that comes while a delivery is brought to disk may leave the header that counts the new records
+        without them, and each message without its file or with the staged one still beside it. Raises
+        MailboxBadFormat for anything else, which is damage.
+        """
+        mailbox = self._mailbox
+        lacking = mailbox.index_file.lacking
+        missing = range(self._last_uid() + 1, mailbox.i.last_uid + 1)
+        try:
+            if len(missing) < lacking:
+                raise MailboxBadFormat
+            leftovers.remove_unfinished(mailbox.paths, missing)
+        except MailboxBadFormat:
+            mailbox.index_file.forget()
+            raise
+        log.warning(
+            "mailbox %s: %d messages of an interrupted append did not get to disk", mailbox.name, lacking
+        )
+
+    def _last_uid(self) -> int:
+        """The uid of the last record that is on disk."""
+        index = self._mailbox.index_file
+        return index.uid(index.num_records) if index.num_records else 0
+
     def _finish_change(self) -> None:
         """A writer died while it changed records in place: make the header agree with them."""
         mailbox = self._mailbox
@@ -187,7 +215,7 @@ class Locking:
             mailbox.quota_dirty()
             mailbox.dirty()
             # a new message's were written before the message itself
-            mailbox.annotations.remove_behind(i.last_uid)
+            mailbox.annotations.remove_behind(self._last_uid() if mailbox.index_file.lacking else i.last_uid)
         i.options &= ~index_header.CHANGING
         flags = 0
         for record in mailbox.records():

@@ -344,9 +344,9 @@ class Mailbox:
         """
         self.changes.append(record, cache, ignore_limits=ignore_limits)
 
-    def names_changed(self, *, archived: bool = False) -> None:
-        """Say that a message file was linked into the directory: the next commit syncs that."""
-        self.changes.names_changed(self.paths.archive if archived else self.paths.data)
+    def names_changed(self, *, archived: bool = False, staged: bool = False) -> None:
+        """Say that a message file was linked into the directory, see ``Changes.names_changed``."""
+        self.changes.names_changed(self.paths.archive if archived else self.paths.data, staged=staged)
 
     def annotation_user(self, userid: str) -> str:
         """What stands for a user in the keys of annotations here."""

@@ -22,7 +22,6 @@ from typing import Any, Protocol
 
 from libcyrus import cyrusdb, dlist
 from libcyrus import options as opt
-from libcyrus.base import files, xlog
 from libcyrus.base.dataclasses import dataclass, field
 from libcyrus.base.xlog import xsyslog
 from libcyrus.config import Config
@@ -31,7 +30,6 @@ from libcyrus.cyrusdb.quotalegacy import QuotaLegacyDatabase
 from libcyrus.errors import (
     CyrusError,
     Fatal,
-    IoError,
     MailboxBadFormat,
     QuotaExceeded,
     QuotarootNonexistent,
@@ -313,17 +311,12 @@ class QuotaDb:
             yield QuotaChange(self, txn)
 
     def make_lasting(self, root: str) -> None:
-        """Have a power cut not take back what was committed: of a root in a file of its own that is the name.
+        """Have a power cut not take back what was committed of a root that has a file of its own.
 
         Usage does without this, since being too low after a power cut is no loss. Raises IoError.
         """
         if isinstance(self.db, QuotaLegacyDatabase):
-            path = self.db.file_of(_key(root))
-            try:
-                files.fsync_dir(os.path.dirname(path))
-            except OSError as error:
-                xlog.ioerror(log, "fsync directory", error, filename=path)
-                raise IoError from error
+            self.db.make_lasting(_key(root))
 
     def delete(self, root: str, *, silent: bool = False) -> None:
         """Remove a root; no error if it is gone already."""
