@@ -172,6 +172,36 @@ def test_every_refusal_is_told(config: Callable[..., Config], verb: str) -> None
     server.close()
 
 
+def test_who_refuses_hears_quit(config: Callable[..., Config]) -> None:
+    server = Server({"DATA": "451 4.3.0 later"})
+    with pytest.raises(errors.RemoteDenied), submit.opened(host(config, server)) as client:
+        client.send(Envelope(Mailbox("a@x"), (Mailbox("b@x"),)), MESSAGE)
+    assert server.close()[-2:] == ["DATA", "QUIT"]
+
+
+def test_who_says_nothing_is_not_waited_for(
+    config: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(submit, "REPLY", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rwb", buffering=0) as file:
+                file.write(GREETING.encode())
+                for line in file:
+                    if line.startswith(b"EHLO"):
+                        file.write(HELLO.encode())
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        way = config(smtp_backend="host", smtp_host=f"127.0.0.1:{listener.getsockname()[1]}")
+        with pytest.raises(errors.IoError), submit.opened(way) as client:
+            client.send(Envelope(Mailbox("a@x"), (Mailbox("b@x"),)), MESSAGE)
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 def test_a_message_that_is_too_large_is_not_sent(config: Callable[..., Config]) -> None:
     server = Server({})
     with submit.opened(host(config, server)) as client, pytest.raises(errors.MessageTooLarge):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from libcyrus import options as opt
@@ -46,12 +46,13 @@ def _sendmail(config: Config) -> Iterator[SmtpClient]:
         except (ProtError, Refused, CyrusError) as error:
             log.error("smptclient_open: can't open sendmail backend: %s", error)
             raise IoError from error
-        yield SmtpClient(pipe, capabilities)
-        try:
+
+        def leave() -> None:
             dialect.send_logout(pipe)
             dialect.read_logout(pipe)
-        except (ProtError, Refused, CyrusError) as error:
-            log.info("smtpclient: QUIT without reply: %s", error)
+
+        with _leaving(leave):
+            yield SmtpClient(pipe, capabilities)
     finally:
         pipe.close()
 
@@ -78,10 +79,25 @@ def _host(config: Config) -> Iterator[SmtpClient]:
         raise
     peer.stream.timeout = REPLY
     try:
-        yield SmtpClient(peer, peer.capabilities)
-        try:
-            peer.logout()
-        except (ProtError, Refused, CyrusError) as error:
-            log.info("smtpclient: QUIT without reply: %s", error)
+        with _leaving(peer.logout):
+            yield SmtpClient(peer, peer.capabilities)
     finally:
         peer.close()
+
+
+@contextmanager
+def _leaving(leave: Callable[[], None]) -> Iterator[None]:
+    """Say QUIT at the end, also to a server that refused something, but not where the connection failed."""
+    failure: CyrusError | None = None
+    try:
+        yield
+    except IoError:
+        raise
+    except CyrusError as error:
+        failure = error
+    try:
+        leave()
+    except (ProtError, Refused, CyrusError) as error:
+        log.info("smtpclient: QUIT without reply: %s", error)
+    if failure is not None:
+        raise failure
