@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
+import psutil
 import pytest
 
 from cassandane import reference
@@ -21,6 +22,7 @@ from cassandane.instance import Instance, give_away, service_user, wait_for
 pytestmark = pytest.mark.reference
 
 USERS = ("ann", "ben", "cia", "dan")
+_MOST_KILLS = 8
 CONFIG = """
 exim_path = {program}
 spool_directory = {folder}/spool
@@ -165,17 +167,20 @@ def test_workers_that_are_killed(server: Instance) -> None:
     """
     exim = Exim(server, "socket")
     over = False
-    serving = server.directory / "conf/proc"
 
     def kill() -> int:
-        """Workers that serve somebody: master gives up a service whose idle ones die again and again."""
+        """As many workers as may die idle without the service being given up."""
         killed = 0
         chance = random.Random(2)
-        while not over:
-            for name in os.listdir(serving):
-                if name.isdigit() and chance.random() < 0.5:
-                    with suppress(ProcessLookupError):
-                        os.kill(int(name), signal.SIGKILL)
+        while not over and killed < _MOST_KILLS:
+            for process in psutil.process_iter(["cmdline"]):
+                if str(server.config) not in " ".join(process.info["cmdline"] or ()):
+                    continue
+                with suppress(psutil.NoSuchProcess):
+                    parent = process.parent()
+                    worker = parent is not None and "lmtp" in parent.name() and "lmtp" in process.name()
+                    if worker and killed < _MOST_KILLS and chance.random() < 0.5:
+                        process.send_signal(signal.SIGKILL)
                         killed += 1
             time.sleep(0.02)
         return killed
