@@ -18,11 +18,12 @@ import pytest
 
 from cassandane import reference
 from cassandane.instance import Instance, give_away, service_user, wait_for
+from master.policy import MAX_READY_FAILS
 
 pytestmark = pytest.mark.reference
 
 USERS = ("ann", "ben", "cia", "dan")
-_MOST_KILLS = 8
+_MOST_KILLS = MAX_READY_FAILS - 1
 CONFIG = """
 exim_path = {program}
 spool_directory = {folder}/spool
