@@ -453,9 +453,8 @@ class Changes:
         mailbox = self._mailbox
         data = header.pack(mailbox.header)
         path = mailbox.paths.header
-        files.replace(path, data)
-        # that synced the directory, so the names of new message files are lasting too
-        self._pending.directories.discard(os.path.dirname(path))
+        files.replace(path, data, sync_name=False)
+        self._pending.directories.add(os.path.dirname(path))
         self._pending.index = self._pending.lasting = True
         mailbox.i.header_file_crc = header.crc(data)
         mailbox.header_written(mailbox.i.header_file_crc)
@@ -468,8 +467,7 @@ class Changes:
         pending, index_file = self._pending, self._mailbox.index_file
         grows = pending.lasting and index_file.grows(self._mailbox.i)
         for directory in pending.directories:
-            device = os.stat(directory).st_dev
-            if not grows or device != index_file.identity[0] or not files.sync_keeps_names(device):
+            if not grows or not index_file.keeps_names(directory):
                 files.fsync_dir(directory)
         pending.directories.clear()
         return grows and pending.unstaged

@@ -178,6 +178,11 @@ class IndexFile:
         end = self._start + header.num_records * self._disk_size
         return os.fstat(self._fd).st_size < end
 
+    def keeps_names(self, directory: str) -> bool:
+        """Whether the names in a directory are lasting once this file has grown and been synced."""
+        device = os.stat(directory).st_dev
+        return device == self.identity[0] and files.sync_keeps_names(device)
+
     def mark_changing(self) -> None:
         """Say on disk, lastingly, that a change is going on. Who finds it said counts anew."""
         if self.raw:

@@ -82,7 +82,8 @@ def create(
         made = _make_directories(mailbox.paths)
         mailbox.begin(new_header(store, entry), index)
         for directory in made:
-            files.fsync_dir(directory)
+            if not mailbox.index_file.keeps_names(directory):
+                files.fsync_dir(directory)
     except BaseException as error:
         mailbox.drop()
         if placeholder:
