@@ -7,7 +7,7 @@ checked only on what is returned. Callers hold a lock.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from mmap import mmap
 from zlib import crc32
 
@@ -16,6 +16,7 @@ from libcyrus.errors import DatabaseCorrupt
 from .layout import (
     CRCS,
     DELETE,
+    DUMMY,
     DUMMY_OFFSET,
     HEAD,
     MAXLEVEL,
@@ -32,6 +33,9 @@ from .layout import (
 Rank = Callable[[bytes], bytes]
 Nodes = dict[int, tuple[bytes, tuple[int, ...]]]
 """Offset to rank and pointers, of records in the third list or higher."""
+
+Node = tuple[bytes, Sequence[int], int]
+"""Rank, pointers and type of a record."""
 
 _REMEMBERED = 4096
 Found = tuple[bytes, bytes]
@@ -131,6 +135,35 @@ def locate(
         behind = offset
         level -= 1
     return 0, behind
+
+
+def node(base: mmap | bytes, end: int, rank: Rank, offset: int, nodes: Nodes) -> Node:
+    """One step of a search by others; ``nodes`` as for ``locate``."""
+    known = nodes.get(offset)
+    if known is not None:
+        return known[0], known[1], DUMMY if offset == DUMMY_OFFSET else RECORD
+    if offset + MINIMUM_RECORD > end:
+        raise past_end(offset, MINIMUM_RECORD, end)
+    kind, height, key_size, value_size = HEAD.unpack_from(base, offset)
+    if height > MAXLEVEL:
+        raise DatabaseCorrupt(f"invalid level {height} at offset {offset:08X}")
+    place = offset + 8
+    if key_size == 0xFFFF:
+        (key_size,) = QUAD.unpack_from(base, place)
+        place += 8
+    if value_size == 0xFFFFFFFF:
+        place += 8
+    crcs = place + 8 * height + 8
+    key_place = crcs + 8
+    if key_place + key_size > end:
+        raise past_end(offset, key_place + key_size - offset, end)
+    if CRCS.unpack_from(base, crcs)[0] != crc32(base[offset:crcs]):
+        raise DatabaseCorrupt(f"checksum head error at offset {offset:08X}")
+    pointers = POINTERS[height].unpack_from(base, place)
+    found = rank(base[key_place : key_place + key_size])
+    if height > 2 and (kind == RECORD or offset == DUMMY_OFFSET) and len(nodes) < _REMEMBERED:
+        nodes[offset] = (found, pointers)
+    return found, pointers, kind
 
 
 def collect(

@@ -31,6 +31,7 @@ from libcyrus.base.dataclasses import replace
 from libcyrus.errors import DatabaseCorrupt
 
 from ..listfile import Sync
+from . import search
 from .layout import (
     COMMIT,
     DELETE,
@@ -39,6 +40,7 @@ from .layout import (
     MAXLEVEL,
     RECORD,
     Record,
+    lowest,
     pack_head,
     pack_tail,
     padding,
@@ -51,7 +53,6 @@ if TYPE_CHECKING:
     from .file import TwoskipFile
 
 _NO_TAIL = crc32(b"")
-_REMEMBERED = 4096
 
 
 class Stage:
@@ -63,7 +64,6 @@ class Stage:
         self.tail = bytearray()
         self.num_records = file.header.num_records
         self._records: dict[int, Record] = {}
-        self._high: dict[int, Record] = {}
 
     @property
     def changed(self) -> bool:
@@ -133,6 +133,7 @@ class Stage:
         if not self.tail:
             return
         file = self.file
+        nodes, file.nodes = file.nodes, {}
         self._append(COMMIT, 0, b"", 0, [self.start], b"")
         try:
             self._append_tail()
@@ -149,6 +150,10 @@ class Stage:
                 flags=file.header.flags & ~DIRTY,
             )
         )
+        # what this commit did not touch is as it was
+        for place in self._records:
+            nodes.pop(place, None)
+        file.nodes = nodes
         if file.sync is Sync.FULL:
             file.flush()
 
@@ -175,13 +180,11 @@ class Stage:
         self.file.write_header(replace(header, flags=header.flags & ~DIRTY))
 
     def _record(self, offset: int) -> Record:
-        record = self._records.get(offset) or self._high.get(offset)
+        record = self._records.get(offset)
         if record is None:
             if offset >= self.start:
                 raise DatabaseCorrupt(f"broken list at offset {offset:08X}")
             record = read_record(self.file.map, offset, self.file.size)
-            if record.level > 2 and len(self._high) < _REMEMBERED:
-                self._high[offset] = record
         return record
 
     def _live(self, offset: int) -> Record | None:
@@ -193,36 +196,52 @@ class Stage:
             offset = record.pointers[0]
         return None
 
-    def _locate(self, key: bytes) -> tuple[Record | None, list[Record], list[int]]:
-        """The record of ``key`` if it lives; for each list the record before it and that one's pointer."""
-        rank = self.file.rank
-        wanted = rank(key)
+    def _locate(self, key: bytes) -> tuple[Record | None, list[int], list[int]]:
+        """The record of ``key`` if it lives; for each list the place before it and that one's pointer."""
+        wanted = self.file.rank(key)
         end = self.end
-        current = self._record(DUMMY_OFFSET)
-        back = [current] * MAXLEVEL
+        place = DUMMY_OFFSET
+        _found, pointers, _kind = self._node(place)
+        back = [place] * MAXLEVEL
         forward = [0] * MAXLEVEL
-        exact: Record | None = None
-        for level in range(min(current.level, MAXLEVEL) - 1, -1, -1):
+        exact = seen = 0
+        for level in range(min(len(pointers) - 1, MAXLEVEL) - 1, -1, -1):
             while True:
-                offset = current.next(level, end)
-                back[level], forward[level] = current, offset
-                if not offset or (exact is not None and offset == exact.offset):
+                offset = pointers[level + 1] if level else lowest(pointers[0], pointers[1], end)
+                back[level], forward[level] = place, offset
+                if not offset or offset in (seen, exact):
+                    # that one was found to lie behind
                     break
-                record = self._live(offset)
-                if record is None:
+                seen = offset
+                found, further, kind = self._node(offset)
+                while kind == DELETE and further[0]:
+                    offset = further[0]
+                    found, further, kind = self._node(offset)
+                if kind == DELETE:
                     break
-                if record.type != RECORD or record.level <= level:
-                    raise DatabaseCorrupt(f"broken list at offset {record.offset:08X}")
-                found = rank(record.key)
+                if kind != RECORD or len(further) - 1 <= level:
+                    raise DatabaseCorrupt(f"broken list at offset {offset:08X}")
                 if found < wanted:
-                    current = record
+                    place, pointers = offset, further
                     continue
                 if found == wanted:
-                    exact = record
+                    exact = offset
                 break
-        if exact is not None:
-            self._check(exact)
-        return exact, back, forward
+        if not exact:
+            return None, back, forward
+        record = self._record(exact)
+        self._check(record)
+        return record, back, forward
+
+    def _node(self, offset: int) -> search.Node:
+        """What a search needs to know of a record: its rank, its pointers, its type."""
+        record = self._records.get(offset)
+        if record is not None:
+            return self.file.rank(record.key), record.pointers, record.type
+        if offset >= self.start:
+            raise DatabaseCorrupt(f"broken list at offset {offset:08X}")
+        file = self.file
+        return search.node(file.map, file.size, file.rank, offset, file.nodes)
 
     def _check(self, record: Record) -> None:
         if record.offset < self.start:
@@ -252,11 +271,11 @@ class Stage:
             self._records[offset] = record
         return record
 
-    def _stitch(self, back: list[Record], forward: list[int], height: int) -> None:
+    def _stitch(self, back: list[int], forward: list[int], height: int) -> None:
         """Let the records before a change point to what follows it now, in the lists below ``height``."""
         index = 0
         while index < height:
-            record = back[index]
+            record = self._record(back[index])
             if record.level <= index:
                 raise DatabaseCorrupt(f"broken list at offset {record.offset:08X}")
             top = min(record.level, height)
