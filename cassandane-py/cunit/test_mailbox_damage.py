@@ -16,6 +16,9 @@ from libcyrus.errors import (
 from libcyrus.mailbox import index_header, index_record, reconstruct
 from libcyrus.mailbox.reconstruct import Options
 
+# above what any system gives out
+_DEAD = 1 << 30
+
 
 def test_a_damaged_record_hides_one_message_only(world, caplog):
     store = world.store()
@@ -68,6 +71,46 @@ def test_a_cut_index_is_refused_and_leaves_other_mailboxes_alone(world, length):
         store.open("user.a", write=False)
     assert add(store, "user.b", 2) == [2]
     assert store.locks.holds_user("a") is None
+
+
+def cut_in_delivery(store, *, staged: bool) -> tuple[Path, Path]:
+    """Three messages, of which the last was not yet on disk when the power went; its index and file."""
+    make(store, "user.a")
+    add(store, "user.a", 1, 2, 3)
+    with store.open("user.a", write=False) as mailbox:
+        index, file = Path(mailbox.paths.index), Path(mailbox.paths.message(3))
+        if staged:
+            os.makedirs(mailbox.paths.stage, exist_ok=True)
+            os.link(file, f"{mailbox.paths.stage}/{_DEAD}-1700000000-0")
+    os.truncate(index, 160 + 2 * 112)
+    return index, file
+
+
+def test_a_delivery_that_was_cut_costs_nothing_else(world, caplog):
+    store = world.store()
+    index, file = cut_in_delivery(store, staged=True)
+    with store.open("user.a", write=False) as mailbox:
+        assert [record.uid for record in mailbox.records()] == [1, 2]
+        assert (mailbox.i.exists, mailbox.i.last_uid) == (2, 3)
+        assert not mailbox.unchanged(mailbox.raw_header)
+    assert "1 messages of an interrupted append did not get to disk" in caplog.text
+    assert add(store, "user.a", 4) == [4]
+    assert index.stat().st_size == 160 + 3 * 112
+    assert file.exists()
+    caplog.clear()
+    with store.open("user.a", write=False) as mailbox:
+        assert [record.uid for record in mailbox.records()] == [1, 2, 4]
+        assert mailbox.unchanged(mailbox.raw_header)
+    assert not caplog.text
+
+
+def test_of_a_delivery_that_was_cut_the_file_may_be_missing(world):
+    store = world.store()
+    _index, file = cut_in_delivery(store, staged=False)
+    with pytest.raises(MailboxBadFormat):
+        store.open("user.a", write=False)
+    file.unlink()
+    assert add(store, "user.a", 4) == [4]
 
 
 def test_a_lost_header_file_costs_flag_names_only(world):

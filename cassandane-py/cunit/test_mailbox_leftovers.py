@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import cast
 
@@ -63,6 +64,14 @@ def test_files_of_a_dead_writer_go(mailbox: Path) -> None:
 def test_files_of_a_living_writer_stay(mailbox: Path) -> None:
     stage(mailbox, os.getpid(), 8)
     assert clean(mailbox, 7) == ["8."]
+
+
+def test_a_number_of_a_process_means_another_after_a_restart(
+    mailbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage(mailbox, os.getpid(), 8)
+    monkeypatch.setattr(leftovers, "_start_of_system", lambda: time.time() + 60)
+    assert clean(mailbox, 7) == []
 
 
 def test_files_that_were_never_staged_stay(mailbox: Path) -> None:

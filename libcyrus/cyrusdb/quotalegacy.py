@@ -15,7 +15,8 @@ Locking: a writer holds an exclusive lock on each root's own file until the
 commit, which replaces the file, or overwrites it when just its digits change,
 as with nearly every message: a new file would cost more than the rest of a
 delivery. The original finds its way with both, since it reads under the same
-lock what it is going to change. Readers outside a transaction lock nothing.
+lock what it is going to change. Readers outside a transaction lock nothing, so
+what they read may, once in a long while, be half of one value and half of the next.
 A transaction of several roots commits them one after the other. Storing a root
 that the same transaction saw missing raises ``Again`` if another process has
 made it since.

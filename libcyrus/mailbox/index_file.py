@@ -127,9 +127,9 @@ class IndexFile:
     def unchanged(self, path: str, since: bytes) -> bool:
         """Whether, without any lock, the file has the header ``since``; False in doubt.
 
-        The oldest headers do not tell of every change.
+        The oldest headers do not tell of every change. One that nobody could vouch for is empty.
         """
-        if self._old_version:
+        if self._old_version or not since:
             return False
         try:
             return self.is_current(path) and os.pread(self._fd, len(since), 0) == since

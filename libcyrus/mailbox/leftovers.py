@@ -19,10 +19,10 @@ import logging
 import os
 import stat
 import struct
+import time
 from typing import TYPE_CHECKING
 
 from libcyrus.base import files
-from libcyrus.errors import MailboxBadFormat
 from libcyrus.mailbox import columns
 from libcyrus.mailbox.paths import MailboxPaths
 
@@ -50,21 +50,16 @@ def remove(paths: MailboxPaths, last_uid: int) -> None:
         uid += 1
 
 
-def remove_unfinished(paths: MailboxPaths, uids: range) -> None:
-    """Remove what a dead writer left under these uids, all of which it was to add.
-
-    Raises MailboxBadFormat, with nothing removed, if there is any other message; OSError.
-    """
-    found = []
+def were_unfinished(paths: MailboxPaths, uids: range) -> bool:
+    """Whether all there is of messages with these uids may be left of a dead writer. Raises OSError."""
     for archived, directory in enumerate(dict.fromkeys((paths.data, paths.archive))):
+        names = []
         with contextlib.suppress(FileNotFoundError):
-            for name in os.listdir(directory):
-                if name.endswith(".") and name[:-1].isdigit() and int(name[:-1]) in uids:
-                    if not _is_left(paths, int(name[:-1]), archived=bool(archived)):
-                        raise MailboxBadFormat
-                    found.append((int(name[:-1]), bool(archived)))
-    for uid, is_archived in found:
-        _remove_one(paths, uid, archived=is_archived)
+            names = os.listdir(directory)
+        found = {int(name[:-1]) for name in names if name.endswith(".") and name[:-1].isdigit()}
+        if not all(_is_left(paths, uid, archived=bool(archived)) for uid in found.intersection(uids)):
+            return False
+    return True
 
 
 def remove_expunged(mailbox: Mailbox) -> None:
@@ -131,10 +126,15 @@ def _was_staged_by_the_dead(directory: str, path: str, wanted: os.stat_result) -
                     same = wanted.st_nlink == 1 and _begins_with(entry.path, path)
                 if same:
                     pid = entry.name.partition("-")[0]
-                    return pid.isdigit() and not is_alive(int(pid))
+                    return pid.isdigit() and (status.st_ctime < _start_of_system() or not is_alive(int(pid)))
     except OSError:
         pass
     return False
+
+
+def _start_of_system() -> float:
+    """When the machine was started, after which numbers of processes mean others; in seconds."""
+    return time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def _begins_with(whole: str, part: str) -> bool:

@@ -184,18 +184,14 @@ class Locking:
 
         One that comes while a delivery is brought to disk may leave the header that counts the new records
         without them, and each message without its file or with the staged one still beside it. Raises
-        MailboxBadFormat for anything else, which is damage.
+        MailboxBadFormat for anything else, which is damage. No file is touched.
         """
         mailbox = self._mailbox
         lacking = mailbox.index_file.lacking
         missing = range(self._last_uid() + 1, mailbox.i.last_uid + 1)
-        try:
-            if len(missing) < lacking:
-                raise MailboxBadFormat
-            leftovers.remove_unfinished(mailbox.paths, missing)
-        except MailboxBadFormat:
+        if len(missing) < lacking or not leftovers.were_unfinished(mailbox.paths, missing):
             mailbox.index_file.forget()
-            raise
+            raise MailboxBadFormat
         log.warning(
             "mailbox %s: %d messages of an interrupted append did not get to disk", mailbox.name, lacking
         )

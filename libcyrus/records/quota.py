@@ -259,6 +259,10 @@ class QuotaDb:
                 quota = self.read_in_force(root)
                 lacking = quota.lacking(differences)
                 if lacking is not None:
+                    # what another process was just overwriting may have been read half
+                    quota = self.read_in_force(root)
+                    lacking = quota.lacking(differences)
+                if lacking is not None:
                     if self.watcher is not None:
                         self.watcher.over_quota(quota, lacking)
                     raise QuotaExceeded
