@@ -38,6 +38,7 @@ import signal
 import socket
 import struct
 import sys
+from collections.abc import Iterator
 
 _INTERESTING = (
     "Uid", "Gid", "Groups", "Umask", "SigBlk", "SigIgn", "SigCgt", "CapInh", "CapPrm", "CapEff", "CapAmb",
@@ -125,11 +126,27 @@ def answer(words: list[str], uses: int) -> str:
     return "done"
 
 
-def converse(client: socket.socket, uses: int) -> None:
-    with client, client.makefile("rb") as stream:
+def lines(client: socket.socket, signalled_fd: int) -> Iterator[bytes]:
+    """What the client sends; a signal just before the wait ends it, as it would not end ``recv``."""
+    buffer = b""
+    while True:
+        while b"\n" in buffer:
+            line, _, buffer = buffer.partition(b"\n")
+            yield line
+        if client in select.select([client, signalled_fd], [], [])[0]:
+            data = client.recv(4096)
+            if not data:
+                return
+            buffer += data
+        else:
+            os.read(signalled_fd, 100)
+
+
+def converse(client: socket.socket, uses: int, signalled_fd: int) -> None:
+    with client:
         try:
             client.sendall(b"hello %d\r\n" % os.getpid())
-            for line in stream:
+            for line in lines(client, signalled_fd):
                 words = line.decode().split()
                 if words == ["quit"]:
                     return
@@ -168,7 +185,7 @@ def serve(uses: int) -> None:
             served += 1
             tell(2)
             tell(3)
-            converse(client, served)
+            converse(client, served, read_fd)
         if served < uses and not told:
             tell(1)
 
