@@ -133,7 +133,7 @@ def lines(client: socket.socket, signalled_fd: int) -> Iterator[bytes]:
         while b"\n" in buffer:
             line, _, buffer = buffer.partition(b"\n")
             yield line
-        if client in select.select([client, signalled_fd], [], [])[0]:
+        if client.fileno() in select.select([client.fileno(), signalled_fd], [], [])[0]:
             data = client.recv(4096)
             if not data:
                 return
