@@ -50,7 +50,7 @@ test: lint types contracts reference
 	$(BIN)/pytest -q -n $(JOBS) -m 'not long' cassandane-py
 
 soak: reference
-	$(BIN)/pytest -q -m long cassandane-py
+	$(BIN)/pytest -q -m long --hypothesis-profile soak cassandane-py
 
 install: $(VENV)/run
 	conf/install prefix '$(DESTDIR)' '$(PREFIX)' '$(PYTHON)'

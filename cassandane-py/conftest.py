@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cassandane.clients import ImapClient
 from cassandane.instance import Instance
@@ -24,6 +25,12 @@ if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
 
 # a machine's own users are nobody in a test
 sasldb.DEFAULT_PATH = "/nonexistent/sasldb2"
+
+# the same examples in each run, however slow the machine; make soak has new ones every time
+_PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("usual", _PATIENT, derandomize=True)
+settings.register_profile("soak", _PATIENT, derandomize=False)
+settings.load_profile("usual")
 
 
 def _settings(request: pytest.FixtureRequest) -> dict[str, str]:
