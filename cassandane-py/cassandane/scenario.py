@@ -174,7 +174,7 @@ class Stage:
         Services are given the time to learn of the signal; else it would kill them.
         """
         self.sync()
-        wait_for(lambda: all(map(_catches_hangup, self._services())), "unprepared", detail=self.lab.describe)
+        wait_for(self._are_prepared, "unprepared", detail=self.lab.describe)
         if sections is not None:
             self.lab.write(with_probe(sections))
         done = self._log().count("Services reconfigured")
@@ -220,6 +220,15 @@ class Stage:
             "last word": last,
             "left behind": sorted(map(self.masked, left)),
         }
+
+    def _are_prepared(self) -> bool:
+        """Whether no process would die of a SIGHUP, be it that master has only just forked it."""
+        own = psutil.Process(self.lab.pid).cmdline()
+        for process in self._descendants():
+            with contextlib.suppress(psutil.Error):
+                if process.cmdline() == own:
+                    return False
+        return all(map(_catches_hangup, self._services()))
 
     def _services(self) -> list[int]:
         found = []
