@@ -15,6 +15,7 @@ from cassandane.messages import message
 
 pytestmark = [pytest.mark.reference, pytest.mark.timeout(3600)]
 
+_ROUND = 6
 _GONE = (EOFError, ConnectionError, AssertionError)
 
 
@@ -64,7 +65,7 @@ class Writer(threading.Thread):
         self.stored.add(name)
         client.ok(rf"UID STORE {uid} +FLAGS.SILENT ($Keep \Flagged)")
         self.flagged.add(name)
-        match self._count % 6:
+        match self._count % _ROUND:
             case 1:
                 client.command(f"UID MOVE {uid} kept")
             case 2:
@@ -169,6 +170,9 @@ def kill_test(way: str, times: int, seed: int) -> None:
         writer.start()
         try:
             kill_at_random(server, writer, times, seed)
+            # what the last one left unfinished is tidied up by the next who writes there: once round
+            end = len(writer.acknowledged) + _ROUND
+            wait_for(lambda: len(writer.acknowledged) >= end, "no progress", detail=server.describe)
         finally:
             writer.enough.set()
             writer.join()
