@@ -98,7 +98,9 @@ class Instance:
         self.ours = TOP / "bin"
         """The directory of our programs."""
         self._process: subprocess.Popen[bytes] | None = None
-        for name in _DIRECTORIES:
+        # the original dies if another server makes this directory just before it does
+        shared = ("spool/stage.",) if len({*self.programs.values()}) > 1 else ()
+        for name in (*_DIRECTORIES, *shared):
             (directory / name).mkdir(parents=True, exist_ok=True)
             give_away(directory / name)
         self.settings = self._default_settings()
